@@ -1,0 +1,12 @@
+"""Real MariaDB and MySQL servers, private to this process: own folder, own port, own users.
+
+``with start("mysql") as server:`` gives a running server and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from django_lifeline.lab.servers.finding import find
+from django_lifeline.lab.servers.installation import FLAVOURS, Installation, ServerMissing
+from django_lifeline.lab.servers.server import Server, ServerFailed, start
+
+__all__ = ["FLAVOURS", "Installation", "Server", "ServerFailed", "ServerMissing", "find", "start"]
