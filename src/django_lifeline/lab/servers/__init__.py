@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 from django_lifeline.lab.servers.finding import find
-from django_lifeline.lab.servers.installation import FLAVOURS, Installation, ServerMissing
-from django_lifeline.lab.servers.server import Server, ServerFailed, start
+from django_lifeline.lab.servers.installation import (
+    FLAVOURS,
+    Installation,
+    ServerFailed,
+    ServerMissing,
+)
+from django_lifeline.lab.servers.server import Server, start
 
 __all__ = ["FLAVOURS", "Installation", "Server", "ServerFailed", "ServerMissing", "find", "start"]

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django_lifeline.lab.servers.finding import find, unpacked_mysql
-from django_lifeline.lab.servers.installation import Installation, ServerMissing, cache_folder
+from django_lifeline.lab.servers.installation import Installation, ServerMissing
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PACKAGE = "mysql-server-core"

@@ -13,6 +13,10 @@ class ServerMissing(RuntimeError):
     """No such server program here; the message tells the command that would install it."""
 
 
+class ServerFailed(RuntimeError):
+    """A server did not start or a data folder could not be made; the message holds its log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """A server program that can be run."""

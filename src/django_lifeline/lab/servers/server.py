@@ -20,9 +20,9 @@ from typing import Any
 import pymysql
 
 from django_lifeline.lab.servers.finding import find
-from django_lifeline.lab.servers.installation import Installation, run_as
+from django_lifeline.lab.servers.installation import Installation, ServerFailed, run_as
 from django_lifeline.lab.servers.process import GuardedProcess
-from django_lifeline.lab.servers.template import ServerFailed, copy_data_folder
+from django_lifeline.lab.servers.template import copy_data_folder
 
 HOST = "127.0.0.1"
 USER = "lifeline"

@@ -7,11 +7,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from django_lifeline.lab.servers.installation import Installation, cache_folder
-
-
-class ServerFailed(RuntimeError):
-    """A server did not start or a data folder could not be made; the message holds its log."""
+from django_lifeline.lab.servers.installation import (
+    Installation,
+    ServerFailed,
+    cache_folder,
+)
 
 
 def copy_data_folder(installation: Installation, target: Path) -> None:
