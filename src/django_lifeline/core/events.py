@@ -1,0 +1,89 @@
+"""What the pool tells whoever listens: plain frozen values, without secrets."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+
+class Reason(enum.Enum):
+    """Why a connection was ended."""
+
+    EXPIRED = "expired"
+    """Its lifetime was over."""
+    IDLE = "idle"
+    """Nobody had used it for ``max_idle``."""
+    RETIRED = "retired"
+    """Its generation was retired, after a restart or a failover."""
+    CLOSED = "closed"
+    """Its borrower or its pool was done with it."""
+    DIRTY = "dirty"
+    """Its session carries state that the next borrower must not see."""
+    DEAD = "dead"
+    """The probe found it dead."""
+    LOST = "lost"
+    """A statement found it dead."""
+    INTERRUPTED = "interrupted"
+    """Something broke into an exchange, so an answer may still be on its way."""
+    ABANDONED = "abandoned"
+    """Its borrower ended, or forgot the lease, without giving it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in the pool of this name."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOpened(Event):
+    """A connection was opened; ``seconds`` is how long that took."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Event):
+    """A connection was ended."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFailed(Event):
+    """A connection could not be opened; ``error`` is the type and number, never the text."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecalled(Event):
+    """A resting lease was taken from its owner for somebody who was waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolExhausted(Event):
+    """A borrower went away without a connection; ``waiting`` others were in the queue."""
+
+    waiting: int
+    max_size: int
+
+
+Observer = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The observer of those who do not listen."""
+
+
+def tell(observer: Observer, event: Event) -> None:
+    """Hand the event over; an observer that fails is logged and otherwise ignored."""
+    try:
+        observer(event)
+    except Exception:
+        logger.exception("An observer of %s failed.", type(event).__name__)

@@ -1,0 +1,167 @@
+"""The pool of those who want none: every lease opens a connection, every return closes it."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Generic
+
+from django_lifeline.core.clock import Clock, SystemClock
+from django_lifeline.core.events import (
+    ConnectFailed,
+    ConnectionClosed,
+    ConnectionOpened,
+    Observer,
+    Reason,
+    ignore,
+    tell,
+)
+from django_lifeline.core.options import PoolOptions
+from django_lifeline.core.pool import refusals
+from django_lifeline.core.pool.connection import Lifetimes
+from django_lifeline.core.pool.lease import Lease
+from django_lifeline.core.pool.slot import C, Slot, State
+from django_lifeline.core.pool.stats import Counters, PoolStats, name_error
+
+
+class DirectPool(Generic[C]):
+    """`Pool`'s interface without pooling: no limit, no queue, no recall.
+
+    It knows its leases weakly, so that a connection goes when its borrower forgets it.
+    """
+
+    waiters = ()
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], C],
+        *,
+        clock: Clock | None = None,
+        emit: Observer = ignore,
+        lifetimes: Callable[[C], Lifetimes] | None = None,
+    ) -> None:
+        self.name = name
+        self.now = (clock or SystemClock()).monotonic
+        self.generation = 0
+        self._connect = connect
+        self._emit = emit
+        self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(PoolOptions()))
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        self._counters = Counters()
+        self._leases: weakref.WeakSet[Lease[C]] = weakref.WeakSet()
+
+    def lease(self, timeout: float | None = None) -> Lease[C]:
+        """Open a connection; raises what connecting raised. ``timeout`` has no effect."""
+        if self._closed:
+            raise refusals.closed(self.name)
+        slot: Slot[C] = Slot(self.generation)
+        started = self.now()
+        try:
+            connection = self._connect()
+        except BaseException as error:
+            with self._lock:
+                self._counters.connect_errors += 1
+                self._counters.last_connect_error = name_error(error)
+            tell(self._emit, ConnectFailed(self.name, name_error(error)))
+            raise
+        now = self.now()
+        slot.opened(connection, now, self._lifetimes(connection))
+        slot.move(State.LENT)
+        lease = Lease(self, slot, connection)
+        lease.fresh = True
+        with self._lock:
+            self._leases.add(lease)
+            self._counters.opened += 1
+        tell(self._emit, ConnectionOpened(self.name, now - started))
+        return lease
+
+    def give_back(self, lease: Lease[C]) -> None:
+        """Close the connection. Does nothing for a lease that has ended already."""
+        self._end(lease, Reason.CLOSED, abrupt=False)
+
+    def discard(self, lease: Lease[C], reason: Reason) -> None:
+        """End the connection without a word. Does nothing for a lease that has ended already."""
+        self._end(lease, reason, abrupt=True)
+
+    def _end(self, lease: Lease[C], reason: Reason, *, abrupt: bool) -> None:
+        try:
+            slot = lease.hold.pop()
+        except IndexError:
+            return
+        slot.move(State.CLOSING)
+        connection = lease.connection
+        abrupt = abrupt or connection.busy or not connection.alive()
+        try:
+            if abrupt:
+                connection.discard()
+            else:
+                connection.close()
+        finally:
+            slot.move(State.GONE)
+            with self._lock:
+                self._leases.discard(lease)
+                self._counters.discarded += abrupt
+                self._counters.closed += not abrupt
+        tell(self._emit, ConnectionClosed(self.name, reason))
+
+    def retire_generation(self, reason: Reason = Reason.RETIRED) -> None:
+        """Make all leases `due`."""
+        with self._lock:
+            self.generation += 1
+
+    def drain(self) -> None:
+        """Make all leases `due`."""
+        self.retire_generation(Reason.CLOSED)
+
+    def close(self) -> None:
+        """Lend no more."""
+        self._closed = True
+        self.drain()
+
+    def settle(self) -> None:
+        """Nothing: nobody waits here."""
+
+    def connections(self) -> list[C]:
+        """All open connections of this process. Takes no lock."""
+        return [lease.connection for lease in list(self._leases)]
+
+    def start_over_after_fork(self) -> None:
+        """In a forked child: forget everything without touching it; old leases have ended."""
+        for lease in list(self._leases):
+            lease.hold.clear()
+        self._begin()
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment. Takes no lock."""
+        counters = self._counters
+        states = [lease.slot.state for lease in list(self._leases)]
+        return PoolStats(
+            name=self.name,
+            min_size=0,
+            max_size=0,
+            size=len(states),
+            idle=0,
+            used=len(states),
+            resting=states.count(State.RESTING),
+            waiting=0,
+            connecting=0,
+            lends=counters.opened,
+            opened=counters.opened,
+            closed=counters.closed,
+            discarded=counters.discarded,
+            connect_errors=counters.connect_errors,
+            recalls=0,
+            timeouts=0,
+            queue_full=0,
+            wait_ms_total=0.0,
+            last_connect_error=counters.last_connect_error,
+        )
+
+    def __repr__(self) -> str:
+        return f"<DirectPool {self.stats()!r}>"

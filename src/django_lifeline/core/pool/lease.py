@@ -1,0 +1,84 @@
+"""A slot in a borrower's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Generic, Protocol
+
+from django_lifeline.core.pool.slot import C, State
+
+if TYPE_CHECKING:
+    from django_lifeline.core.pool.slot import Slot
+
+
+class Lender(Protocol):
+    """What a lease needs of the pool it came from."""
+
+    generation: int
+
+    @property
+    def waiters(self) -> Sized:
+        """Those who wait for a connection."""
+
+    def now(self) -> float:
+        """The pool's time, in seconds."""
+
+    def settle(self) -> None:
+        """Give the waiters what there is for them."""
+
+
+class Lease(Generic[C]):
+    """The right to use one connection, until it is given back, discarded or recalled.
+
+    Keep it as long as you use the connection: a lease that nobody refers to any more counts as
+    abandoned, and its connection is discarded.
+    """
+
+    __slots__ = ("__weakref__", "_claim", "_lender", "connection", "fresh", "hold", "slot")
+
+    def __init__(self, lender: Lender, slot: Slot[C], connection: C) -> None:
+        self._lender = lender
+        self.slot = slot
+        self.connection = connection
+        """The driver's connection. Not to be touched once the lease has ended."""
+        self.fresh = False
+        """Whether the connection was opened for this lease and was never lent before."""
+        self.hold = [slot]
+        """Whoever pops its one element ends the lease, and nobody else does."""
+        self._claim: list[None] | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether the connection should be given back at a quiet moment, to be replaced."""
+        slot, lender = self.slot, self._lender
+        return slot.generation != lender.generation or lender.now() >= slot.expires
+
+    def rest(self) -> None:
+        """Leave the connection unused for now: it stays yours until somebody waits for one."""
+        if self._claim is not None or not self.hold:
+            return
+        slot = self.slot
+        slot.rested_at = self._lender.now()
+        self._claim = slot.claim = [None]
+        slot.move(State.RESTING)
+        if self._lender.waiters:
+            self._lender.settle()
+
+    def resume(self) -> bool:
+        """Use the connection again; False: it was recalled, lease anew."""
+        claim = self._claim
+        if claim is None:
+            return bool(self.hold)
+        try:
+            claim.pop()
+        except IndexError:
+            return False
+        if not self.hold:
+            return False
+        if self.slot.state is State.RESTING:  # not so when something broke into rest()
+            self.slot.move(State.LENT)
+        self._claim = None
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Lease of {self.slot!r}{'' if self.hold else ', ended'}>"

@@ -1,0 +1,288 @@
+"""The pool's book-keeping: plain values, no lock, no I/O, no clock.
+
+Every method is called under the pool's lock and returns what is to be done outside it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic
+
+from django_lifeline.core.events import Reason
+from django_lifeline.core.pool.lease import Lease
+from django_lifeline.core.pool.owners import Owner
+from django_lifeline.core.pool.slot import C, Slot, State
+from django_lifeline.core.pool.waiters import Waiter
+
+GROWERS = 4
+"""How many borrowers of one pool connect at the same time.
+
+With one, the last of ten borrowers of a cold pool waits for ten connects in a row, which is
+200 ms over TLS and more from afar. Without a limit a burst opens ``max_size`` connections that
+the first two returned ones would have served, and storms a server that has just restarted.
+"""
+
+SCAN_PAUSE = 0.01
+"""Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
+slot; in a busy pool each borrower that has to queue would pay for one."""
+
+LOST_GENERATION = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(Generic[C]):
+    """A connection that is to be ended, in the hand that is to do it."""
+
+    lease: Lease[C]
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Orders(Generic[C]):
+    """What is to be done once the lock is released."""
+
+    wake: list[Waiter[C]] = field(default_factory=list)
+    end: list[Ending[C]] = field(default_factory=list)
+    recalled: int = 0
+
+
+class Ledger(Generic[C]):
+    """Who has which slot, and who waits for one.
+
+    ``idle`` and ``waiters`` may be read, popped and appended to without the lock, one atomic
+    operation at a time: whoever popped a slot has it. All else is changed under the lock only.
+    """
+
+    def __init__(
+        self, *, max_size: int, new_lease: Callable[[Slot[C]], Lease[C]], min_size: int = 0
+    ) -> None:
+        self.min_size = min_size
+        self.max_size = max_size
+        self._new_lease = new_lease
+        self.slots: set[Slot[C]] = set()
+        self.idle: deque[Slot[C]] = deque()
+        """The most recently used at the right end; the longest idle at the left."""
+        self.waiters: deque[Waiter[C]] = deque()
+        self.connecting = 0
+        self._scanned_at = float("-inf")
+
+    # -- slots ---------------------------------------------------------------------------
+
+    def take(self, slot: Slot[C], owner: Owner, to: State = State.LENT) -> Lease[C]:
+        """Put a slot that is in no other hand into a new lease of ``owner``."""
+        # The lease first: whatever breaks in after it, the scan finds the slot's lease dead.
+        lease = self._new_lease(slot)
+        slot.lease = weakref.ref(lease)
+        slot.owner = owner
+        slot.move(to)
+        if to is State.LENT:
+            slot.lends += 1
+        return lease
+
+    def may_open(self) -> bool:
+        """Whether one more connection may be opened now."""
+        return self.connecting < GROWERS and len(self.slots) < self.max_size
+
+    def reserve(self, owner: Owner, generation: int) -> Lease[C]:
+        """Make a slot for the connection that ``owner`` is about to open."""
+        slot: Slot[C] = Slot(generation)
+        lease = self._new_lease(slot)
+        lease.hold.clear()  # nothing to give back yet
+        slot.lease = weakref.ref(lease)
+        slot.owner = owner
+        self.slots.add(slot)
+        self.connecting += 1
+        return lease
+
+    def opened(self, lease: Lease[C]) -> None:
+        """The reserved slot's connection is open: its borrower has it."""
+        slot = lease.slot
+        slot.move(State.LENT)
+        slot.lends += 1
+        self.connecting -= 1
+        lease.hold.append(slot)
+
+    def remove(self, slot: Slot[C]) -> bool:
+        """Forget a slot whose connection is ended; whether it was known."""
+        if slot not in self.slots:
+            return False
+        self.slots.remove(slot)
+        if slot.state is State.CONNECTING:
+            self.connecting -= 1
+        slot.state = State.GONE
+        return True
+
+    # -- the queue -----------------------------------------------------------------------
+
+    def join(self, waiter: Waiter[C], *, first: bool = False) -> None:
+        """Queue up, at the end or (whoever got a dead connection) at the head."""
+        waiter.ledger = self
+        waiter.lease = None
+        if first:
+            self.waiters.appendleft(waiter)
+        else:
+            self.waiters.append(waiter)
+
+    def withdraw(self, waiter: Waiter[C]) -> Lease[C] | None:
+        """Leave the queue for good; the lease that was handed over meanwhile, if any."""
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
+        lease, waiter.lease = waiter.lease, None
+        return lease
+
+    def claim_turn(self, waiter: Waiter[C], generation: int) -> Lease[C] | None:
+        """The lease in the waiter's hand; or a slot to connect, if it is first and may open."""
+        if waiter.lease is None and self.waiters[0] is waiter and self.may_open():
+            self.waiters.popleft()
+            waiter.lease = self.reserve(waiter.owner, generation)
+        return waiter.lease
+
+    def settle(self, now: float, *, scan: bool = False) -> Orders[C]:
+        """Hand the waiters what there is, in order of arrival, until nothing is left to hand.
+
+        With ``scan``, look for abandoned slots first.
+        """
+        orders: Orders[C] = Orders()
+        self._serve_idle(orders)
+        if self.waiters and scan:
+            orders.end += self.abandoned(now)
+        if self.waiters and not self.may_open():
+            self._recall(orders)
+        if self.waiters and self.may_open():
+            orders.wake.append(self.waiters[0])
+        return orders
+
+    def _serve_idle(self, orders: Orders[C]) -> None:
+        while self.waiters:
+            try:
+                slot = self.idle.pop()
+            except IndexError:
+                return
+            self._hand_over(slot, orders)
+
+    def _hand_over(self, slot: Slot[C], orders: Orders[C]) -> None:
+        waiter = self.waiters[0]
+        waiter.lease = self.take(slot, waiter.owner)
+        self.waiters.popleft()
+        orders.wake.append(waiter)
+
+    # -- taking back ---------------------------------------------------------------------
+
+    def _recall(self, orders: Orders[C]) -> None:
+        resting = [slot for slot in self.slots if slot.state is State.RESTING]
+        resting.sort(key=lambda slot: slot.rested_at)
+        for slot in resting:
+            if not self.waiters:
+                return
+            if self._claimed(slot):
+                orders.recalled += 1
+                slot.lend_until = min(slot.rested_at + slot.max_idle, slot.expires)
+                self._hand_over(slot, orders)
+
+    def _claimed(self, slot: Slot[C]) -> bool:
+        """Win a resting slot from its owner, who may be resuming at this moment."""
+        try:
+            slot.claim.pop()
+        except IndexError:
+            return False
+        lease = slot.lease()
+        return lease is None or _end_lease(lease)
+
+    def abandoned(self, now: float) -> list[Ending[C]]:
+        """The slots that nobody can give back any more, each in a new hand that shall end it."""
+        self._scanned_at = now
+        found = [slot for slot in self.slots if self._is_abandoned(slot)]
+        found += self._in_no_hand()
+        endings = []
+        for slot in found:
+            if slot.state is State.CONNECTING:
+                self.connecting -= 1
+            owner = slot.owner
+            assert owner is not None
+            endings.append(Ending(self.take(slot, owner, State.CLOSING), Reason.ABANDONED))
+        return endings
+
+    def scan_is_due(self, now: float) -> bool:
+        """Whether the last scan was long enough ago for another one."""
+        return now - self._scanned_at >= SCAN_PAUSE
+
+    def _is_abandoned(self, slot: Slot[C]) -> bool:
+        if slot.state is State.IDLE:
+            return False
+        lease = slot.lease()
+        if lease is None:
+            # A forgotten lease at rest is recalled like any other, unless its claim is gone.
+            return slot.state is not State.RESTING or not slot.claim
+        owner, connection = slot.owner, slot.connection
+        if slot.state is not State.LENT or owner is None or connection is None:
+            return False
+        return owner.ended() and not connection.busy and _end_lease(lease)
+
+    def _in_no_hand(self) -> list[Slot[C]]:
+        """Slots that something broke out of a hand, between being popped and being lent.
+
+        A borrower may be between these two steps right now, therefore a slot must be missed
+        twice. Should that still be wrong, because its thread was not given the processor, then
+        the borrower finds the generation changed and does not use the connection.
+        """
+        lost = []
+        in_hand = set(self.idle)
+        for slot in self.slots:
+            if slot.state is not State.IDLE or slot in in_hand:
+                continue
+            if slot.missed_at != slot.lends:
+                slot.missed_at = slot.lends
+                continue
+            slot.generation = LOST_GENERATION
+            if slot.state is State.IDLE:
+                lost.append(slot)
+        return lost
+
+    def take_idle(self, owner: Owner) -> list[Lease[C]]:
+        """Take all idle slots out, to be ended."""
+        leases: list[Lease[C]] = []
+        while True:
+            try:
+                slot = self.idle.popleft()
+            except IndexError:
+                return leases
+            leases.append(self.take(slot, owner, State.CLOSING))
+
+    def take_stale(self, now: float, owner: Owner, limit: int) -> list[Lease[C]]:
+        """Take out up to ``limit`` slots that were idle too long, but keep ``min_size``."""
+        leases: list[Lease[C]] = []
+        while len(leases) < limit and len(self.slots) - len(leases) > self.min_size:
+            try:
+                slot = self.idle.popleft()
+            except IndexError:
+                break
+            if now < slot.returned_at + slot.max_idle and now < slot.expires:
+                self.idle.appendleft(slot)
+                break
+            leases.append(self.take(slot, owner, State.CLOSING))
+        return leases
+
+    def deadlocked(self, waiter: Waiter[C]) -> bool:
+        """Whether all slots are in use by owners who wait here themselves, ``waiter``'s included.
+
+        Nothing in this process could give a connection back then.
+        """
+        if len(self.slots) < self.max_size:
+            return False
+        holders = {slot.owner for slot in self.slots if slot.state is State.LENT}
+        if waiter.owner not in holders:
+            return False
+        if any(slot.state is not State.LENT for slot in self.slots):
+            return False
+        return holders <= {other.owner for other in self.waiters}
+
+
+def _end_lease(lease: Lease[C]) -> bool:
+    try:
+        lease.hold.pop()
+    except IndexError:
+        return False
+    return True

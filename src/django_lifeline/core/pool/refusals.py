@@ -1,0 +1,87 @@
+"""The errors of a pool that has no connection to lend, with all that is known about why."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable
+from types import FrameType
+
+from django_lifeline import exceptions
+from django_lifeline.core.pool.owners import Owner
+from django_lifeline.core.pool.stats import PoolStats
+
+PLACES = 3
+"""How many lines of each waiting thread's stack a deadlock's message shows."""
+
+
+def timed_out(stats: PoolStats, waited: float, *, connects_fail: bool) -> exceptions.PoolTimeout:
+    """Nothing became free in time."""
+    return exceptions.PoolTimeout(
+        exceptions.POOL_TIMEOUT,
+        f"No connection within {waited:.1f} s from pool {stats.name!r}: {_state(stats)}. "
+        f"{_cause(connects_fail)}",
+    )
+
+
+def queue_full(stats: PoolStats, max_waiting: int) -> exceptions.PoolQueueFull:
+    """The queue is as long as it may get."""
+    return exceptions.PoolQueueFull(
+        exceptions.POOL_QUEUE_FULL,
+        f"{max_waiting} borrowers wait for pool {stats.name!r} already: {_state(stats)}. "
+        "Raise 'max_size', or 'max_waiting' if the queue is wanted.",
+    )
+
+
+def closed(name: str) -> exceptions.PoolTimeout:
+    """The pool is closed for good."""
+    return exceptions.PoolTimeout(
+        exceptions.POOL_TIMEOUT, f"Pool {name!r} is closed. It lends no more connections."
+    )
+
+
+def deadlock(stats: PoolStats, owners: Iterable[Owner]) -> exceptions.PoolDeadlock:
+    """All connections are held by borrowers that wait for another one."""
+    places = "; ".join(_place(owner) for owner in owners)
+    return exceptions.PoolDeadlock(
+        exceptions.POOL_DEADLOCK,
+        f"Every connection of pool {stats.name!r} is held by a borrower that waits for another "
+        f"one here ({_state(stats)}): {places}. Use one connection per borrower at a time, or "
+        "raise 'max_size' above the number of borrowers that need two.",
+    )
+
+
+def _state(stats: PoolStats) -> str:
+    error = stats.last_connect_error
+    return (
+        f"{stats.size} open of at most {stats.max_size}, {stats.idle} idle, {stats.used} used "
+        f"({stats.resting} resting), {stats.connecting} connecting, {stats.waiting} waiting, "
+        f"last connect error: {error or 'none'}"
+    )
+
+
+def _cause(connects_fail: bool) -> str:
+    if connects_fail:
+        return "Connecting fails: check that the database is up and lets this host in."
+    return (
+        "All connections are in use: look for slow statements and for borrowers that keep a "
+        "connection while they do something else, or raise 'max_size'."
+    )
+
+
+def _place(owner: Owner) -> str:
+    frame = sys._current_frames().get(owner.ident)
+    lines = _lines(frame) if frame else ["place unknown"]
+    return f"{owner.name} at {' < '.join(lines)}"
+
+
+def _lines(frame: FrameType) -> list[str]:
+    """The innermost lines outside this package, the place of the call first."""
+    package = __name__.partition(".")[0]
+    lines = [
+        f"{current.f_code.co_filename}:{number} in {current.f_code.co_name}"
+        for current, number in traceback.walk_stack(frame)
+        if current.f_globals.get("__name__", "").partition(".")[0] != package
+        and current.f_globals.get("__name__") != "threading"
+    ]
+    return lines[:PLACES] or ["place unknown"]

@@ -1,0 +1,106 @@
+"""A place in the pool, with its state and its times."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from django_lifeline.core.pool.connection import Lifetimes, PooledConnection
+
+if TYPE_CHECKING:
+    from django_lifeline.core.pool.lease import Lease
+    from django_lifeline.core.pool.owners import Owner
+
+C = TypeVar("C", bound=PooledConnection)
+
+
+class IllegalMove(RuntimeError):
+    """A slot was to go to a state that its present one does not lead to."""
+
+
+class State(enum.Enum):
+    """Where a slot is. Who may change it: whoever holds it, see `Slot`."""
+
+    CONNECTING = "connecting"
+    IDLE = "idle"
+    LENT = "lent"
+    RESTING = "resting"
+    CLOSING = "closing"
+    GONE = "gone"
+
+    leads_to: tuple[State, ...]
+
+
+# A tuple beside each state, compared by identity: an Enum as a dictionary's key would be hashed
+# in Python code, on every lend and return.
+for _state, _next in {
+    State.CONNECTING: (State.LENT, State.CLOSING, State.GONE),
+    State.IDLE: (State.LENT, State.CLOSING),
+    State.LENT: (State.IDLE, State.RESTING, State.CLOSING),
+    State.RESTING: (State.LENT, State.IDLE, State.CLOSING),
+    State.CLOSING: (State.CLOSING, State.GONE),
+    State.GONE: (),
+}.items():
+    _state.leads_to = _next
+
+
+def _nobody() -> None:
+    return None
+
+
+class Slot(Generic[C]):
+    """A place in the pool.
+
+    It is in one hand at a time: in the idle stack, or in that of its lease. Only that hand
+    changes it, so it needs no lock of its own.
+    """
+
+    __slots__ = (
+        "claim",
+        "connection",
+        "expires",
+        "generation",
+        "lease",
+        "lend_until",
+        "lends",
+        "max_idle",
+        "missed_at",
+        "owner",
+        "pinged_at",
+        "rested_at",
+        "returned_at",
+        "state",
+    )
+
+    def __init__(self, generation: int) -> None:
+        self.state = State.CONNECTING
+        self.generation = generation
+        self.connection: C | None = None
+        self.lease: Callable[[], Lease[C] | None] = _nobody
+        """The lease that holds it, weakly: a forgotten lease gives the slot free."""
+        self.owner: Owner | None = None
+        self.claim: list[None] = []
+        """Whoever pops its one element has the resting connection: its owner, or the pool."""
+        self.lends = 0
+        self.missed_at = -1
+        """The number of lends at which a scan found it in no hand."""
+        self.expires = self.max_idle = self.lend_until = 0.0
+        self.returned_at = self.pinged_at = self.rested_at = float("-inf")
+
+    def opened(self, connection: C, now: float, kept: Lifetimes) -> None:
+        """Take the new connection in. ``kept`` has its jitter already."""
+        self.connection = connection
+        self.expires = now + kept.max_lifetime
+        self.max_idle = kept.max_idle
+        self.returned_at = now
+        self.lend_until = min(now + self.max_idle, self.expires)
+
+    def move(self, to: State) -> None:
+        """Go to the state ``to``; `IllegalMove` if the present one does not lead there."""
+        if to not in self.state.leads_to:
+            raise IllegalMove(f"A slot that is {self.state.value} cannot become {to.value}.")
+        self.state = to
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.state.value} {self.connection!r}>"

@@ -1,0 +1,43 @@
+"""A borrower in the queue."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Generic
+
+from django_lifeline.core.pool.slot import C
+
+if TYPE_CHECKING:
+    from django_lifeline.core.pool.lease import Lease
+    from django_lifeline.core.pool.ledger import Ledger
+    from django_lifeline.core.pool.owners import Owner
+
+
+class Waiter(Generic[C]):
+    """One borrower in the queue, and the hand into which the pool puts its lease.
+
+    ``lease`` is written and read under the pool's lock. Whatever ends the wait, the borrower
+    looks into its hand once more before it goes: that is the acknowledgement.
+    """
+
+    __slots__ = ("_bell", "lease", "ledger", "owner", "since")
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.lease: Lease[C] | None = None
+        self.ledger: Ledger[C] | None = None
+        """The ledger it has joined; a forked child has another one."""
+        self.since = 0.0
+        """When the wait began that is not in the statistics yet."""
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def ring(self) -> None:
+        """Wake the borrower to look again."""
+        with contextlib.suppress(RuntimeError):  # rung already, and not heard yet
+            self._bell.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until the bell rings, at most this long; whether it rang."""
+        return self._bell.acquire(timeout=seconds)
