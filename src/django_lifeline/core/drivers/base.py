@@ -1,0 +1,202 @@
+"""What both drivers' connections have in common: how alive they are, and how busy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from django_lifeline.core.liveness import Channel, Sight, SightKind, TcpOptions
+from django_lifeline.exceptions import NET_PACKET_TOO_LARGE, PacketTooLarge
+
+OpeningSets = str | Callable[[str], str]
+"""Assignments that travel with SET NAMES, or what makes them of the server's version."""
+
+COMMANDS_OUT_OF_SYNC = 2014
+SERVER_LOST = 2013
+
+# Errors of the server after which it says no more and closes: shutting down, communication
+# errors (1152 to 1161), the connection killed or aborted, the idle timeout.
+_LAST_WORDS = frozenset({1053, *range(1152, 1162), 1184, 1927, 3169, 4031})
+
+
+class DriverConnection(Protocol):
+    """A driver's own connection with what the pool needs on top of it."""
+
+    busy: Any
+    """True from before a command is sent until the whole answer has been read.
+
+    An exchange that anything broke into leaves it True for ever: discard the connection.
+    """
+    closed: Any
+    """True once the driver has closed it."""
+    channel: Channel
+    """The socket below."""
+    fd: int
+    """The driver's descriptor."""
+    server_thread_id: int
+    """What KILL takes."""
+    server_version: str
+    """As the server told it at connecting, such as ``10.11.19-MariaDB``."""
+    max_packet: int
+    """The longest command in bytes; a longer one raises `PacketTooLarge` unsent. 0: no limit."""
+    last_size: int
+    """The length of the last command in bytes."""
+    last_sight: Sight | None
+    """What the last look at a readable socket found."""
+    ping_timeout: float
+    """How many seconds `alive` waits for the ping it needs where TLS data is waiting."""
+
+    def alive(self) -> bool:
+        """Return whether a statement may be sent; a busy connection is not looked at."""
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL of our own; the rows of the last result that has rows."""
+
+    def ping_within(self, seconds: float) -> bool:
+        """Ask the server; False after an error or too long a silence: then discard it."""
+
+    def reset_session(self) -> bool:
+        """Give the session back its state at connecting; False: it could not, close it."""
+
+    def close(self) -> None:
+        """Say goodbye and close; a busy connection is discarded instead. Never raises."""
+
+    def discard(self) -> None:
+        """End it at once and without a word. Never raises, never waits."""
+
+    def park(self) -> None:
+        """Cut a forked child off from the connection that it inherited."""
+
+    def cursor(self, *args: Any) -> Any:
+        """Return a cursor of the driver."""
+
+
+class Connect(Protocol):
+    """What each driver's module offers as ``connect``."""
+
+    def __call__(self, params: Mapping[str, Any], *, tcp: TcpOptions = ...) -> DriverConnection:
+        """Connect with the driver's parameters; raises the driver's ``OperationalError``."""
+
+
+class Guarded:
+    """Mixed into the driver's connection class: liveness, exchange state, packet guard.
+
+    ``_under_way`` is set before the first byte is sent and cleared only by a complete answer,
+    so that an exception from nowhere (a signal handler, a killed greenlet) leaves it set.
+    """
+
+    channel: Channel
+    fd: int
+    closed: Any
+    server_thread_id: int
+    server_version: str
+    max_packet: int = 0
+    last_size: int = 0
+    last_sight: Sight | None = None
+    ping_timeout: float = 5.0
+
+    Error: type[Exception]
+    OperationalError: type[Exception]
+    get_server_info: Callable[[], str]
+
+    _under_way: bool = False
+    _opened: bool = False
+    _opening_sets: str | Callable[[str], str] = ""
+    _opening_statements: tuple[str, ...] = ()
+    _pid: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to be read, wholly or in part."""
+        raise NotImplementedError
+
+    def alive(self) -> bool:
+        """Return whether a statement may be sent; a busy connection is not looked at."""
+        if self.closed:
+            return False
+        return self.busy or self.channel.silent() or self._survives_a_look()
+
+    def fileno(self) -> int:
+        """Return the descriptor, also while another thread uses the connection."""
+        return self.fd
+
+    def thread_id(self) -> int:
+        """Return the server's id of this session, also while another thread uses it."""
+        return self.server_thread_id
+
+    def ping_within(self, seconds: float) -> bool:
+        """Ask the server; False after an error or too long a silence: then discard it."""
+        raise NotImplementedError
+
+    def _survives_a_look(self) -> bool:
+        self.last_sight = sight = self.channel.look()
+        if sight.kind is SightKind.SILENT:
+            return True
+        # A late TLS session ticket is readable too; only the server can tell.
+        return sight.encrypted and sight.kind is SightKind.DATA and self._answers_ping()
+
+    def _answers_ping(self) -> bool:
+        return self.ping_within(self.ping_timeout)
+
+    def _open_channel(self, fd: int, thread_id: int, version: str, *, tls: bool) -> None:
+        self.fd = fd
+        self.server_thread_id = thread_id
+        self.server_version = _plain_version(version)
+        self.channel = Channel(fd, tls=tls)
+        self._pid = os.getpid()
+        self._opened = True
+
+    def _begin(self, size: int) -> None:
+        """Start a command of ``size`` bytes, or raise before anything is sent."""
+        if self.busy:
+            raise self._out_of_sync()
+        if 0 < self.max_packet < size:
+            raise PacketTooLarge(
+                NET_PACKET_TOO_LARGE,
+                f"The statement is {size} bytes long, the server takes {self.max_packet} "
+                "(max_allowed_packet). It was not sent. Send less at a time, or raise the "
+                "server's max_allowed_packet.",
+            )
+        self.last_size = size
+        self._under_way = True
+
+    def _out_of_sync(self) -> Exception:
+        return self.OperationalError(
+            COMMANDS_OUT_OF_SYNC,
+            "Commands out of sync: the answer to another statement has not been read",
+        )
+
+    def _inherited(self) -> bool:
+        return self._opened and os.getpid() != self._pid
+
+    def _set_names(self, charset: str, collation: str | None) -> str:
+        """Return the one statement that opens a session, our own assignments included."""
+        names = f"SET NAMES {charset}" + (f" COLLATE {collation}" if collation else "")
+        sets = self._opening_sets
+        if callable(sets):
+            sets = sets(_plain_version(self.get_server_info()))
+        return f"{names}, {sets}" if sets else names
+
+
+def ends_exchange(error: BaseException) -> bool:
+    """Return whether ``error`` is the server's own answer, after which it waits for commands.
+
+    The client library's numbers (0, 2000 to 2999, and 5000 to 5999 of MariaDB's) are not.
+    """
+    code = error.args[0] if error.args else None
+    if not isinstance(code, int) or code < 1000 or code in _LAST_WORDS:
+        return False
+    return not (2000 <= code < 3000 or 5000 <= code < 6000)
+
+
+def _plain_version(version: str) -> str:
+    # MariaDB before 11 hides behind a version that old replicas understand.
+    return version.removeprefix("5.5.5-")
+
+
+def quietly(call: Callable[[], object]) -> None:
+    """Call, whatever it raises: for the end of a connection, which must not fail."""
+    with contextlib.suppress(Exception):
+        call()

@@ -1,0 +1,359 @@
+"""mysqlclient's connection with liveness, exchange state, and one round trip to open it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import MySQLdb
+from MySQLdb import _mysql
+from MySQLdb.connections import Connection as StockConnection
+from MySQLdb.connections import _charset_to_encoding
+from MySQLdb.constants import CLIENT
+
+from django_lifeline.core.drivers.base import Guarded, OpeningSets, ends_exchange, quietly
+from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
+
+T = TypeVar("T")
+
+_wire = _mysql.connection
+
+
+def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:
+    """Connect with mysqlclient's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
+
+    ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
+    Where gevent has patched sockets the connection is cooperative.
+    Raises mysqlclient's ``OperationalError``.
+    """
+    options = {"autocommit": True, "connect_timeout": 10, **params}
+    if _gevent_sockets():
+        from django_lifeline.core.drivers import cooperative
+
+        connection = cooperative.connect(options)
+    else:
+        connection = Connection(**options)
+    connection.channel.set_tcp(tcp)
+    # As Django does: bytes are to be quoted by the driver, not by this converter.
+    if connection.encoders.get(bytes) is bytes:
+        connection.encoders.pop(bytes)
+    return connection
+
+
+class Connection(Guarded, StockConnection):
+    """A mysqlclient connection that knows whether it is alive and busy."""
+
+    _unread: bool = False
+    """Rows of a result, or further results, wait to be read."""
+    _many: bool = False
+    """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
+
+    def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
+        self._opening_sets = opening_sets
+        self._params = params
+        self._doors = [super().close]
+        super().__init__(**params)
+        self._collation = params.get("collation") or None
+        self._open_channel(
+            _wire.fileno(self),
+            _wire.thread_id(self),
+            self.get_server_info(),
+            tls=_may_encrypt(params),
+        )
+
+    def __del__(self) -> None:
+        # The C deallocator says COM_QUIT, from a forked child on its parent's connection.
+        if self._inherited():
+            self.park()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.server_thread_id} at {id(self):#x}>"
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to be read, wholly or in part."""
+        return self._under_way or self._unread
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL of our own, several statements too; the rows of the last that has rows."""
+        self.query(sql)
+        rows: list[tuple[Any, ...]] = []
+        while True:
+            result = self.store_result()
+            if result is not None:
+                rows = list(result.fetch_row(0))
+            if self.next_result() == -1:
+                return rows
+
+    def ping_within(self, seconds: float) -> bool:
+        """Ask the server; False after an error or too long a silence: then discard it.
+
+        The library's ping has no timeout of its own: a thread ends the wait.
+        """
+        watchdog = threading.Timer(seconds, self.channel.shutdown)
+        watchdog.daemon = True
+        try:
+            watchdog.start()
+            try:
+                self.ping()
+            finally:
+                watchdog.cancel()
+                watchdog.join()
+        except (self.Error, RuntimeError):
+            return False
+        return self.channel.silent()
+
+    def reset_session(self) -> bool:
+        """Give the session back its state at connecting; False: it could not, close it."""
+        user, password, database = (
+            self._params.get(name) or self._params.get(alias)
+            for name, alias in (("user", "user"), ("password", "passwd"), ("database", "db"))
+        )
+        if not user or not database:
+            return False
+        try:
+            self.change_user(user, password or "", database)
+            self._open_session(self._params.get("charset") or self.character_set_name())
+        except self.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Say goodbye and close; a busy connection is discarded instead. Never raises."""
+        if self._inherited():
+            self.park()
+        elif self.busy:
+            self.discard()
+        self._shut()
+
+    def discard(self) -> None:
+        """End it at once and without a word. Never raises, never waits."""
+        if self._inherited():
+            self.park()
+        if self._opened:
+            self.channel.abort()
+        self._shut()
+
+    def park(self) -> None:
+        """Cut a forked child off from the connection that it inherited."""
+        self.channel.park()
+
+    def _shut(self) -> None:
+        # After an abort the library's COM_QUIT fails at once. Whoever takes the door closes.
+        if self._doors:
+            quietly(self._doors.pop())
+        if self._opened:
+            self.channel.close()
+
+    # The exchange.
+
+    def query(self, query: str | bytes | bytearray) -> None:
+        """Send a statement and read the head of its answer."""
+        data = query.encode() if isinstance(query, str) else bytes(query)
+        self._begin(len(data) + 1)
+        self._many = b";" in data or data[:4].upper() == b"CALL"
+        self._step(self._has_rows, self._ask, data)
+
+    def send_query(self, query: str | bytes | bytearray) -> None:
+        """Send a statement; `read_query_result` reads the head of its answer."""
+        data = query.encode() if isinstance(query, str) else bytes(query)
+        self._begin(len(data) + 1)
+        self._many = b";" in data or data[:4].upper() == b"CALL"
+        self._blocking(_wire.send_query, self, data)
+
+    def read_query_result(self) -> None:
+        """Read the head of the answer to what `send_query` sent."""
+        self._step(self._has_rows, self._blocking, _wire.read_query_result, self)
+
+    def store_result(self) -> Any:
+        """Read the rows and return the result, None where there are none."""
+        return self._resume(self._has_more, _wire.store_result, self)
+
+    def discard_result(self) -> None:
+        """Read the rows and drop them."""
+        self._resume(self._has_more, _wire.discard_result, self)
+
+    def use_result(self) -> Any:
+        """Return the result with its rows still at the server, None where there are none."""
+        result = self._resume(
+            lambda result: result is not None or self._has_more(), _wire.use_result, self
+        )
+        return result and _Stream(self, result)
+
+    def next_result(self) -> int:
+        """Go on to the next result: 0, or -1 where there is none."""
+        if not self.busy:
+            return -1
+        return self._resume(lambda found: found == 0 and self._has_rows(), _wire.next_result, self)
+
+    def commit(self) -> None:
+        """Commit."""
+        self._command(_wire.commit)
+
+    def rollback(self) -> None:
+        """Roll back."""
+        self._command(_wire.rollback)
+
+    def autocommit(self, on: bool) -> None:
+        """Set autocommit, unless the session is in that mode already."""
+        if self.get_autocommit() != bool(on):
+            self._command(_wire.autocommit, bool(on))
+
+    def ping(self, *args: Any) -> None:
+        """Ask the server for a sign of life; no bound but the driver's own timeouts."""
+        self._command(_wire.ping, *args)
+
+    def select_db(self, db: str) -> None:
+        """Change the current database."""
+        self._command(_wire.select_db, db)
+
+    def change_user(self, *args: Any, **kwargs: Any) -> None:
+        """Authenticate anew, which gives a fresh session."""
+        self._command(_wire.change_user, *args, **kwargs)
+
+    def kill(self, thread_id: int) -> None:
+        """End another session."""
+        self._command(_wire.kill, thread_id)
+
+    def stat(self) -> str:
+        """Return the server's short status."""
+        return self._command(_wire.stat)
+
+    def dump_debug_info(self) -> None:
+        """Let the server write its state to its log."""
+        self._command(_wire.dump_debug_info)
+
+    def set_server_option(self, option: int) -> int:
+        """Switch multi-statements on or off."""
+        return self._command(_wire.set_server_option, option)
+
+    def shutdown(self) -> None:
+        """Ask the server to shut down."""
+        self._command(_wire.shutdown)
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:
+        """Set the session's character set, and at connecting the opening assignments."""
+        if self._opened or self._params.get("charset") != charset:
+            self._command(lambda _: super(Connection, self).set_character_set(charset))
+            if not (collation or self._opening_sets):
+                return
+        else:
+            # The library was told the charset with its options; the server is told below.
+            self.encoding = _encoding(charset)
+        self.run(self._set_names(charset, collation))
+
+    def _open_session(self, charset: str) -> None:
+        self.run(self._set_names(charset, self._collation))
+        sql_mode, init = self._params.get("sql_mode"), self._params.get("init_command")
+        if sql_mode:
+            self.set_sql_mode(sql_mode)
+        if init:
+            self.run(init)
+        autocommit = self._params.get("autocommit", False)
+        if autocommit is not None:
+            self.autocommit(autocommit)
+
+    def _ask(self, data: bytes) -> None:
+        """Send a statement and read the head of its answer."""
+        _wire.query(self, data)
+
+    def _blocking(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Make a call of the library that may wait for the server."""
+        return call(*args, **kwargs)
+
+    def _command(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        self._begin(1)
+        self._many = False
+        return self._step(self._has_more, self._blocking, call, self, *args, **kwargs)
+
+    def _resume(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
+        """Read on in an answer, unless something broke into the reading before."""
+        if self._under_way:
+            raise self._out_of_sync()
+        self._under_way = True
+        return self._step(rest, self._blocking, call, *args)
+
+    def _step(
+        self, rest: Callable[..., bool], call: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> T:
+        """Make one call of the library; ``rest`` says of its answer whether more is to be read.
+
+        Only a return, or a server's own error, ends the exchange.
+        """
+        try:
+            answer = call(*args, **kwargs)
+            self._unread = rest(answer)
+        except self.Error as error:
+            if ends_exchange(error):
+                self._unread = self._under_way = False
+            raise
+        self._under_way = False
+        return answer
+
+    def _has_rows(self, answer: object = None) -> bool:
+        return self.field_count() > 0 or self._has_more()
+
+    if hasattr(_wire, "more_results"):
+
+        def _has_more(self, answer: object = None) -> bool:
+            return bool(self.more_results())
+
+    else:
+
+        def _has_more(self, answer: object = None) -> bool:
+            return self._many
+
+
+class _Stream:
+    """A result whose rows are read one after the other; the connection is busy meanwhile."""
+
+    def __init__(self, connection: Connection, result: Any) -> None:
+        self._connection = connection
+        self._result = result
+        self._ended = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result, name)
+
+    def fetch_row(self, maxrows: int = 1, how: int = 0) -> Any:
+        """Return up to ``maxrows`` rows, 0 for all."""
+
+        def rest(rows: tuple[object, ...]) -> bool:
+            self._ended = maxrows == 0 or len(rows) < maxrows
+            return not self._ended or self._connection._has_more()
+
+        return self._read(rest, self._result.fetch_row, maxrows, how)
+
+    def discard(self) -> None:
+        """Read the remaining rows and drop them."""
+
+        def rest(answer: object) -> bool:
+            self._ended = True
+            return self._connection._has_more()
+
+        self._read(rest, self._result.discard)
+
+    def _read(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
+        if self._ended:
+            return call(*args)
+        return self._connection._resume(rest, call, *args)
+
+
+def _encoding(charset: str) -> str:
+    return str(_charset_to_encoding.get(charset, charset))
+
+
+def _may_encrypt(params: Mapping[str, Any]) -> bool:
+    # Libmariadb before 3.4 encrypts only when told to; MySQL's own library whenever it can.
+    version = tuple(int(part) for part in MySQLdb.get_client_info().split(".")[:2])
+    if not (3, 0) <= version < (3, 4) or params.get("client_flag", 0) & CLIENT.SSL:
+        return True
+    told = ("ssl", "ssl_mode", "read_default_file", "read_default_group")
+    return any(params.get(name) for name in told)
+
+
+def _gevent_sockets() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("socket")

@@ -1,0 +1,255 @@
+"""PyMySQL's connection with liveness, exchange state, and one round trip after authentication."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pymysql.charset import charset_by_name
+from pymysql.connections import Connection as StockConnection
+from pymysql.connections import MySQLResult
+from pymysql.constants import COMMAND
+
+from django_lifeline.core.drivers.base import Guarded, OpeningSets, ends_exchange, quietly
+from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
+
+T = TypeVar("T")
+
+COM_RESET_CONNECTION = 0x1F
+
+_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+
+def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:
+    """Connect with PyMySQL's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
+
+    ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
+    Raises PyMySQL's ``OperationalError``.
+    """
+    options = {"autocommit": True, "connect_timeout": 10, **params}
+    connection = Connection(**options)
+    connection.channel.set_tcp(tcp)
+    # As Django does: bytes are to be quoted by the driver, not by this converter.
+    if connection.encoders.get(bytes) is bytes:
+        connection.encoders.pop(bytes)
+    return connection
+
+
+class Connection(Guarded, StockConnection):
+    """A PyMySQL connection that knows whether it is alive and busy."""
+
+    _result: Any = None
+    _read_timeout: float | None
+    _write_timeout: float | None
+
+    def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
+        self._opening_sets = opening_sets
+        super().__init__(**params)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to be read, wholly or in part."""
+        result = self._result
+        return self._under_way or (
+            result is not None and bool(result.unbuffered_active or result.has_next)
+        )
+
+    @property
+    def closed(self) -> bool:
+        """Whether the driver has closed its socket."""
+        return self._sock is None
+
+    def connect(self, sock: Any = None) -> None:
+        """Connect; the greeting and authentication are bounded by ``connect_timeout`` too."""
+        timeouts: Any = self._read_timeout, self._write_timeout
+        self._read_timeout = self._write_timeout = self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout, self._write_timeout = timeouts
+        thread_id: Any = self.server_thread_id  # the driver keeps a tuple of one
+        self._open_channel(
+            self._sock.fileno(),
+            thread_id[0],
+            self.server_version,
+            tls=isinstance(self._sock, ssl.SSLSocket),
+        )
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL of our own; the rows of the last result that has rows."""
+        self.query(sql)
+        rows = self._result.rows
+        while self._result.has_next:
+            self.next_result()
+            rows = rows if self._result.rows is None else self._result.rows
+        return list(rows or ())
+
+    def ping_within(self, seconds: float) -> bool:
+        """Ask the server; False after an error or too long a silence: then discard it."""
+        timeouts = self._read_timeout, self._write_timeout
+        self._read_timeout = self._write_timeout = seconds
+        try:
+            self.ping(reconnect=False)
+        except (self.Error, OSError):
+            return False
+        finally:
+            self._read_timeout, self._write_timeout = timeouts
+        return True
+
+    def reset_session(self) -> bool:
+        """Give the session back its state at connecting; False: it could not, close it."""
+        if not self.db:
+            return False
+        try:
+            self._execute_command(COM_RESET_CONNECTION, b"")
+            self._read_ok_packet()
+            self.select_db(self.db)
+            self.set_character_set(self.charset, self.collation)
+            for statement in (self.sql_mode and self._sql_mode_statement(), self.init_command):
+                if statement:
+                    self.run(statement)
+            if self.autocommit_mode is not None:
+                self.autocommit(self.autocommit_mode)
+        except self.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Say goodbye and close; a busy connection is discarded instead. Never raises."""
+        if self._inherited():
+            self.park()
+        elif self.busy:
+            self.discard()
+        if not self._closed:
+            quietly(super().close)
+        if self._opened:
+            self.channel.close()
+
+    def discard(self) -> None:
+        """End it at once and without a word. Never raises, never waits."""
+        self._closed = True
+        if self._opened:
+            self.channel.abort()
+            self.channel.close()
+        quietly(self._force_close)
+
+    def park(self) -> None:
+        """Cut a forked child off from the connection that it inherited."""
+        self.channel.park()
+
+    # The exchange: every command leaves through _execute_command.
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None:
+        data = sql.encode(self.encoding) if isinstance(sql, str) else sql
+        if self._sock is not None:
+            self._finish_last_result()
+            self._begin(len(data) + 1)
+        super()._execute_command(command, data)
+
+    def _finish_last_result(self) -> None:
+        # As the driver does itself, but before the new exchange begins.
+        result = self._result
+        if self._under_way or result is None:
+            return
+        if result.unbuffered_active:
+            warnings.warn("Previous unbuffered result was left incomplete", stacklevel=5)
+            result._finish_unbuffered_query()
+        while self._result is not None and self._result.has_next:
+            self.next_result()
+
+    def _answered(self, read: Callable[[], T]) -> T:
+        """Read the answer; only its end, or a server's own error, ends the exchange."""
+        try:
+            answer = read()
+        except self.Error as error:
+            if ends_exchange(error):
+                self._under_way = False
+            raise
+        self._under_way = False
+        return answer
+
+    def _read_ok_packet(self) -> Any:
+        return self._answered(super()._read_ok_packet)
+
+    def _read_query_result(self, unbuffered: bool = False) -> Any:
+        self._result = None
+        result = _Result(self)
+        self._answered(result.init_unbuffered_query if unbuffered else result.read)
+        self._result = result
+        if result.server_status is not None:
+            self.server_status = result.server_status
+        return result.affected_rows
+
+    def next_result(self, unbuffered: bool = False) -> Any:
+        """Read the next result of several."""
+        if self._under_way:
+            raise self._out_of_sync()
+        self._under_way = True
+        return super().next_result(unbuffered)
+
+    def show_warnings(self) -> Any:
+        """Return the rows of SHOW WARNINGS."""
+        self._execute_command(COMMAND.COM_QUERY, "SHOW WARNINGS")
+        result = MySQLResult(self)
+        self._answered(result.read)
+        return result.rows
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:
+        """Set the session's character set, and at connecting the opening assignments."""
+        encoding = charset_by_name(charset).encoding
+        self._execute_command(COMMAND.COM_QUERY, self._set_names(charset, collation))
+        self._read_ok_packet()
+        self.charset = charset
+        self.encoding = encoding
+        self.collation = collation
+
+    def _sql_mode_statement(self) -> str:
+        return f"SET sql_mode={self.escape(self.sql_mode)}"
+
+    def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
+        if not isinstance(sslp, Mapping):
+            return super()._create_ssl_ctx(sslp)
+        # Building one reads the system's certificates, forty times the cost of connecting.
+        key = tuple(sorted((name, str(value), _stamp(value)) for name, value in sslp.items()))
+        context = _contexts.get(key)
+        if context is None:
+            context = _contexts[key] = super()._create_ssl_ctx(sslp)
+        return context
+
+
+class _Result(MySQLResult):
+    """A result whose rows, when streamed, keep the connection busy while one is being read."""
+
+    unbuffered_active: bool
+
+    def _read_rowdata_packet_unbuffered(self) -> Any:
+        connection = self.connection
+        if connection is None or not self.unbuffered_active:
+            return None
+        if connection._under_way:
+            raise connection._out_of_sync()
+        connection._under_way = True
+        return connection._answered(super()._read_rowdata_packet_unbuffered)
+
+    def _finish_unbuffered_query(self) -> None:
+        connection = self.connection
+        if connection is None or not self.unbuffered_active:
+            return
+        if connection._under_way:
+            # Torn in the middle of a row: what follows cannot be told apart.
+            self.unbuffered_active = False
+            connection._force_close()
+            return
+        connection._under_way = True
+        connection._answered(super()._finish_unbuffered_query)
+
+
+def _stamp(path: object) -> float:
+    """Return when a file was changed, 0 for what is no file: a renewed certificate counts."""
+    try:
+        return os.stat(path).st_mtime if isinstance(path, str) else 0.0
+    except (OSError, ValueError):
+        return 0.0
