@@ -1,0 +1,20 @@
+"""Django database connections to MySQL and MariaDB that do not go away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_lifeline.scopes import connection_scope as connection_scope
+    from django_lifeline.scopes import pools as pools
+
+__all__ = ["connection_scope", "pools"]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing the package needs no settings and no driver; using it does.
+    if name in __all__:
+        from django_lifeline import scopes
+
+        return getattr(scopes, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

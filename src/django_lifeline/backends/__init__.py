@@ -1,0 +1,1 @@
+"""Django's contract for database backends, kept by the pool."""

@@ -1,0 +1,260 @@
+"""The composition root: from a wrapper's settings to the pool that serves it.
+
+A `Target` is one database as this process reaches it. Wrappers of any thread with the same
+settings share it, and two with different settings never do: the key holds everything that
+distinguishes one session from another, so a test's database cannot borrow from production.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from django_lifeline.backends.notices import publish
+from django_lifeline.core.clock import SystemClock
+from django_lifeline.core.drivers import driver_for
+from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.liveness import TcpOptions
+from django_lifeline.core.options import (
+    LifelineOptions,
+    OptionError,
+    PoolOptions,
+    lifeline_options,
+    pool_options,
+)
+from django_lifeline.core.pool import DirectPool, Lifetimes, Pool
+
+DEFAULT_MAX_LIFETIME = 3600.0
+DEFAULT_MAX_IDLE = 600.0
+SAFE_SHARE_OF_WAIT_TIMEOUT = 0.9
+
+clock = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What one server says of itself, read once, in the round trip that sets up a session."""
+
+    version: str
+    sql_mode: str
+    default_storage_engine: str
+    sql_auto_is_null: bool
+    lower_case_table_names: bool
+    has_zoneinfo_database: bool
+    wait_timeout: float
+    max_allowed_packet: int
+
+    QUERY = (
+        "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
+        " @@lower_case_table_names,"
+        " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL,"
+        " @@session.wait_timeout, @@max_allowed_packet"
+    )
+
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
+        """Build the facts from the row that `QUERY` returns."""
+        version, sql_mode, engine, null, names, zones, wait_timeout, packet = row
+        return cls(
+            version=version,
+            sql_mode=sql_mode,
+            default_storage_engine=engine,
+            sql_auto_is_null=bool(null),
+            lower_case_table_names=bool(names),
+            has_zoneinfo_database=bool(zones),
+            wait_timeout=float(wait_timeout),
+            max_allowed_packet=int(packet),
+        )
+
+    def as_django_wants(self) -> dict[str, Any]:
+        """Return what Django's ``DatabaseWrapper.mysql_server_data`` holds."""
+        return {
+            "version": self.version,
+            "sql_mode": self.sql_mode,
+            "default_storage_engine": self.default_storage_engine,
+            "sql_auto_is_null": self.sql_auto_is_null,
+            "lower_case_table_names": self.lower_case_table_names,
+            "has_zoneinfo_database": self.has_zoneinfo_database,
+        }
+
+
+class Target:
+    """One database with everything its wrappers share: driver, options, facts and pool."""
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        isolation_level: str | None,
+        pool: PoolOptions | None,
+        lifeline: LifelineOptions,
+        database: Any,
+    ) -> None:
+        self.params = params
+        self.isolation_level = isolation_level
+        self.lifeline = lifeline
+        self.name = _name(params)
+        self.facts: ServerFacts | None = None
+        self._driver = driver_for(database)
+        self.pooled = pool is not None
+        self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
+            DirectPool(self.name, self._open, clock=clock, emit=publish)
+            if pool is None
+            else Pool(
+                self.name,
+                pool,
+                self._open,
+                clock=clock,
+                emit=publish,
+                lifetimes=lambda connection: self._lifetimes(pool),
+                ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<Target {self.name}>"
+
+    def _open(self) -> DriverConnection:
+        connection = self._driver.connect(
+            {**self.params, "opening_sets": self._opening_sets},
+            tcp=TcpOptions(
+                keepalive=self.lifeline.tcp_keepalive,
+                user_timeout=self.lifeline.tcp_user_timeout,
+            ),
+        )
+        connection.ping_timeout = self.lifeline.ping_timeout
+        connection.opened_at = clock.monotonic()
+        connection.announced = False
+        if self.facts is None:
+            try:
+                self.facts = ServerFacts.from_row(connection.run(ServerFacts.QUERY)[0])
+            except BaseException:
+                connection.discard()
+                raise
+        connection.max_packet = self.facts.max_allowed_packet
+        return connection
+
+    def _opening_sets(self, server_version: str) -> str:
+        """Return the assignments that Django makes on a new session, to travel with SET NAMES.
+
+        SQL_AUTO_IS_NULL would make ``pk IS NULL`` find the row inserted last.
+        """
+        sets = "@@session.sql_auto_is_null = 0"
+        if self.isolation_level:
+            level = self.isolation_level.upper().replace(" ", "-")
+            sets += f", @@session.{_isolation_variable(server_version)} = '{level}'"
+        return sets
+
+    def _lifetimes(self, options: PoolOptions) -> Lifetimes:
+        limit = self.facts.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None
+        return Lifetimes(
+            max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME),
+            max_idle=_below(limit, options.max_idle, DEFAULT_MAX_IDLE),
+        )
+
+
+def _isolation_variable(server_version: str) -> str:
+    """MariaDB took over MySQL's name of the variable in 11.1."""
+    numbers = server_version.split("-")[0].split(".")[:2]
+    old = "mariadb" in server_version.lower() and tuple(map(int, numbers)) < (11, 1)
+    return "tx_isolation" if old else "transaction_isolation"
+
+
+def _below(limit: float | None, chosen: float | None, default: float) -> float:
+    if chosen is not None:
+        return chosen
+    return default if limit is None else min(default, limit)
+
+
+class Targets:
+    """All targets of this process.
+
+    ``_lock`` guards ``_targets`` while one is added. Nothing slow happens under it: a target
+    opens its first connection when somebody borrows.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._lock = threading.Lock()
+        self._targets: dict[object, Target] = {}
+        self._hooked = False
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(list(self._targets.values()))
+
+    def find(self, key: object, make: Callable[[], Target]) -> Target:
+        """Return the target of *key*, making it the first time."""
+        self.notice_fork()
+        target = self._targets.get(key)
+        if target is None:
+            with self._lock:
+                target = self._targets.setdefault(key, make())
+                if not self._hooked:
+                    os.register_at_fork(after_in_child=self.notice_fork)
+                    self._hooked = True
+        return target
+
+    def notice_fork(self) -> None:
+        """In a forked child: let go of everything inherited, without a word to any server.
+
+        Runs as an at-fork hook, and again at every checkout since uWSGI forks in C, where
+        Python's hooks do not run.
+        """
+        pid = os.getpid()
+        if pid == self.pid:
+            return
+        self.pid = pid
+        self._lock = threading.Lock()
+        for target in self._targets.values():
+            for connection in target.pool.connections():
+                connection.park()
+            target.pool.start_over_after_fork()
+
+
+targets = Targets()
+
+
+def target_for(wrapper: Any, *, private: bool = False) -> Target:
+    """Return the target of *wrapper*'s settings; *private* ones are shared with nobody.
+
+    Raises ``ImproperlyConfigured`` for a wrong option.
+    """
+    params = dict(wrapper.get_connection_params())
+    try:
+        pool = pool_options(params.pop("pool", True))
+        lifeline = lifeline_options(params.pop("lifeline", {}))
+    except OptionError as error:
+        raise ImproperlyConfigured(f"DATABASES[{wrapper.alias!r}]: {error}") from None
+    level = wrapper.isolation_level
+    if private:
+        return Target(params, level, None, lifeline, wrapper.Database)
+    # The table of converters is one object for all wrappers, and long.
+    settings = {name: value for name, value in params.items() if name != "conv"}
+    database = wrapper.Database
+    key = (_frozen(settings), id(params.get("conv")), level, pool, lifeline, database.__name__)
+    return targets.find(key, lambda: Target(params, level, pool, lifeline, database))
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    place = params.get("unix_socket") or params.get("host") or "localhost"
+    if "port" in params:
+        place = f"{place}:{params['port']}"
+    return f"{params.get('user', '')}@{place}/{params.get('database', '')}"
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(key), _frozen(item)) for key, item in value.items()))
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, set | frozenset):
+        return frozenset(_frozen(item) for item in value)
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return (type(value).__name__, value) if isinstance(value, int | bool) else value

@@ -1,0 +1,316 @@
+"""Borrowing a connection for a wrapper, and what to do when it dies in the wrapper's hands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.mysql import base as stock
+from django.db.backends.signals import connection_created
+
+from django_lifeline.backends.assembly import Target, clock, target_for, targets
+from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.notices import Lost, Restored, publish
+from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
+from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.events import Reason
+from django_lifeline.core.pool import DirectPool, Pool
+from django_lifeline.core.retry import Decision, Label, Loss, decide
+from django_lifeline.core.statement import Statement, statement_of
+from django_lifeline.diagnosis.loss import LossFacts, diagnose
+from django_lifeline.exceptions import ConnectionLost
+
+_getpid = os.getpid
+
+
+class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
+    """The part of a wrapper that holds a lease.
+
+    ``_hold`` is what the wrapper has now, None when it has nothing. Only the thread that owns
+    the wrapper touches it, as Django demands of wrappers anyway.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._hold: Hold | None = None
+        self._target: Target | None = None
+        self._target_name: object = None
+        self._announce = True
+        """Whether the next connection is announced with ``connection_created`` in any case."""
+        self._work_lost = False
+        """A transaction begun with ``set_autocommit(False)`` was lost and not yet rolled back."""
+        self.scopes_entered = 0
+        """How many `connection_scope` blocks the wrapper's thread is in."""
+        super().__init__(*args, **kwargs)
+
+    @property
+    def pool(self) -> Pool[DriverConnection] | DirectPool[DriverConnection]:
+        """The pool that this wrapper borrows from."""
+        return self._find_target().pool
+
+    # Borrowing and giving back
+
+    def _find_target(self) -> Target:
+        name = self.settings_dict["NAME"]
+        target = self._target
+        if target is None or name is not self._target_name:
+            target = self._target = target_for(self, private=self.alias == NO_DB_ALIAS)
+            self._target_name = name
+            self.isolation_level = target.isolation_level
+        return target
+
+    def _take(self, settings: list[str] | None = None) -> Hold:
+        """Borrow, and repeat *settings* of the session that is replaced."""
+        target = self._find_target()
+        lease = target.pool.lease()
+        hold = self._hold = Hold(lease, targets.pid, clock.monotonic())
+        connection = hold.connection
+        if self._announce or not connection.announced:
+            # Sent for each physical connection, and after an explicit close() as Django does.
+            # What receivers do to the session is part of how this connection begins.
+            connection.announced = True
+            self._announce = False
+            connection_created.send(sender=self.__class__, connection=self)
+            hold = self._hold
+            hold.clean, hold.exposed = True, False
+            hold.settings.clear()
+            hold.pinned_by = ""
+        if not self.autocommit and not self.in_atomic_block:
+            self._switch_autocommit(hold, False)
+        for sql in settings or ():
+            connection.run(sql)
+            hold.note(statement_of(sql), sql)
+        return hold
+
+    def _give_back(self, hold: Hold) -> None:
+        self._hold = None
+        if hold.resting and not hold.lease.resume():
+            return
+        pool = self._target.pool if self._target is not None else None
+        assert pool is not None
+        if hold.in_transaction or not hold.clean:
+            pool.discard(hold.lease, Reason.DIRTY)
+        else:
+            pool.give_back(hold.lease)
+
+    def _let_go(self, hold: Hold) -> None:
+        """Give back what can be lent again, and end the rest."""
+        if self.in_atomic_block:
+            self._drop(hold, Reason.CLOSED)
+        else:
+            self._give_back(hold)
+
+    def _drop(self, hold: Hold, reason: Reason) -> None:
+        """End a connection that cannot be used any more, and with it its transaction."""
+        self._hold = None
+        if self._target is not None:
+            self._target.pool.discard(hold.lease, reason)
+
+    def _mark_transaction_lost(self, error: BaseException | None) -> None:
+        """Leave Django's state as after a close() inside the transaction."""
+        self.run_on_commit = []
+        self.rollback_exc = error
+        if self.in_atomic_block:
+            self.closed_in_transaction = True
+            self.needs_rollback = True
+        elif not self.autocommit:
+            self._work_lost = True
+            self.needs_rollback = True
+
+    # Before, during and after a statement
+
+    def ready(self, statement: Statement) -> Hold:
+        """Return a living connection for *statement*, at no round trip when the held one lives.
+
+        Raises ``ConnectionLost`` when the held one died and took with it what *statement* needs,
+        and the pool's or the driver's errors when no other can be had.
+        """
+        hold = self._hold
+        if hold is None:
+            self.ensure_connection()
+            hold = self._hold
+            assert hold is not None
+        if hold.pid != _getpid():
+            hold = self._leave_to_parent(hold, statement)
+        if hold.resting:
+            if not hold.lease.resume():
+                hold = self._replace_recalled(hold, statement)
+            hold.resting = False
+        connection = hold.connection
+        if connection.busy:
+            if not hold.streaming:
+                # An exchange was broken off and nobody could tell us: its rows may still come.
+                hold = self._replace(hold, statement, Reason.INTERRUPTED)
+        elif not connection.alive():
+            hold = self._replace(hold, statement, Reason.DEAD)
+        elif hold.lease.due and hold.clean and not hold.in_transaction and not hold.exposed:
+            self._give_back(hold)
+            hold = self._take()
+        if hold.began and statement.may_commit:
+            hold = self._use_stock_transaction(hold, statement)
+        return hold
+
+    def settle(self, hold: Hold, statement: Statement, sql: str | bytes) -> bool:
+        """Record what a statement left behind; return whether all of its answer has arrived."""
+        busy = hold.streaming = hold.connection.busy
+        hold.used_at = clock.monotonic()
+        hold.note(statement, sql)
+        if busy:
+            return False
+        self._rest(hold)
+        return True
+
+    def _rest(self, hold: Hold) -> None:
+        """Let the pool recall the connection for a borrower in need, where that loses nothing."""
+        if hold.may_rest and not hold.resting:
+            # In this order: a token given away while the owner believes to hold it would be
+            # two holders, the reverse only costs the owner a new lease.
+            hold.resting = True
+            hold.lease.rest()
+
+    def _lives(self, hold: Hold) -> bool:
+        """Whether the connection can take the next command; no round trip."""
+        connection = hold.connection
+        return hold.pid == _getpid() and not connection.busy and bool(connection.alive())
+
+    def recover(
+        self, hold: Hold, statement: Statement, error: BaseException, *, may_repeat: bool = True
+    ) -> Hold | None:
+        """After *error* came out of *statement*: return a connection to repeat it on, or None.
+
+        None means that *error* itself is for the caller. Raises ``ConnectionLost`` when the
+        connection was lost and repeating is not safe.
+        """
+        if not self._is_loss(hold, error):
+            if hold.connection.busy and not hold.streaming:
+                self._break_off(hold, error)
+            else:
+                self._rest(hold)
+            return None
+        sent = not self._never_left(hold, error)
+        decision = self._decide(hold, statement, sent=sent)
+        facts = self._facts(hold, statement, decision, "in flight", error)
+        if not (decision.repeat and may_repeat):
+            raise self._lose(hold, facts, Reason.LOST) from error
+        return self._swap(hold, facts, Reason.LOST)
+
+    def _is_loss(self, hold: Hold, error: BaseException) -> bool:
+        if not isinstance(error, self.Database.Error):
+            return False
+        code = error.args[0] if error.args else None
+        return verdict(code).connection is Connection.DEAD or bool(hold.connection.closed)
+
+    def _never_left(self, hold: Hold, error: BaseException) -> bool:
+        """Whether it is proved that the server cannot have run what was sent last."""
+        code = error.args[0] if error.args else None
+        if verdict(code).ran is Ran.NO:
+            return True
+        unsent = hold.connection.channel.unsent_bytes()
+        return unsent is not None and unsent > 0
+
+    def _break_off(self, hold: Hold, error: BaseException) -> None:
+        """Something broke into an exchange: the rest of its answer must reach nobody."""
+        if hold.in_transaction:
+            self._mark_transaction_lost(error)
+        self._drop(hold, Reason.INTERRUPTED)
+
+    def _decide(self, hold: Hold, statement: Statement, *, sent: bool) -> Decision:
+        loss = Loss(
+            sent=sent,
+            in_transaction=hold.in_transaction,
+            first_in_transaction=hold.work == 0 and not hold.manual,
+            state_lost=bool(hold.pinned_by),
+        )
+        return decide(statement, loss, retry_reads=self._find_target().lifeline.retry_reads)
+
+    def _replace(self, hold: Hold, statement: Statement, reason: Reason) -> Hold:
+        """Replace a connection found dead before anything of *statement* was sent."""
+        decision = self._decide(hold, statement, sent=False)
+        facts = self._facts(hold, statement, decision, "before", None)
+        if not decision.repeat:
+            raise self._lose(hold, facts, reason)
+        return self._swap(hold, facts, reason)
+
+    def _replace_recalled(self, hold: Hold, statement: Statement) -> Hold:
+        """Borrow anew after the pool lent the resting connection to somebody else."""
+        self._hold = None
+        if statement.uses_previous:
+            decision = Decision(Label.NOT_EXECUTED, repeat=False)
+            facts = self._facts(hold, statement, decision, "recalled", None)
+            raise self._lose(hold, facts, Reason.CLOSED)
+        return self._take()
+
+    def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
+        """Go on with another connection where the lost one stood."""
+        self._drop(hold, reason)
+        new = self._take(hold.settings)
+        if hold.began:
+            self._begin(new)
+        elif not hold.server_autocommit and new.server_autocommit:
+            self._switch_autocommit(new, False)
+        publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
+        return new
+
+    def _lose(
+        self,
+        hold: Hold,
+        facts: LossFacts,
+        reason: Reason,
+        kind: type[ConnectionLost] = ConnectionLost,
+    ) -> ConnectionLost:
+        """End the lost connection and return the error that says so."""
+        error = _explained(kind, facts)
+        if hold.in_transaction:
+            self._mark_transaction_lost(error)
+        if self._hold is hold:
+            self._drop(hold, reason)
+        assert error.diagnosis is not None
+        publish(Lost(self._find_target().name, self.alias, error.diagnosis))
+        return error
+
+    def _facts(
+        self,
+        hold: Hold,
+        statement: Statement,
+        decision: Decision,
+        phase: str,
+        error: BaseException | None,
+    ) -> LossFacts:
+        now = clock.monotonic()
+        facts = self._find_target().facts
+        code = error.args[0] if error is not None and error.args else None
+        if error is None:
+            sight = hold.connection.last_sight
+            code = sight.code if sight is not None else None
+        return LossFacts(
+            label=decision.label,
+            phase=phase,
+            code=code if isinstance(code, int) else None,
+            idle=now - hold.used_at,
+            age=now - hold.connection.opened_at,
+            wait_timeout=facts.wait_timeout if facts else None,
+            server_thread_id=hold.connection.server_thread_id,
+            statement=statement.keyword,
+            state_lost=hold.pinned_by,
+        )
+
+    def _leave_to_parent(self, hold: Hold, statement: Statement) -> Hold:
+        """In a forked child: what was held is the parent's, and so is its transaction."""
+        targets.notice_fork()
+        self._hold = None
+        if hold.in_transaction or hold.pinned_by:
+            decision = Decision(Label.NOT_EXECUTED, repeat=False)
+            facts = self._facts(hold, statement, decision, "before", None)
+            error = _explained(ConnectionLost, replace(facts, forked=True))
+            if hold.in_transaction:
+                self._mark_transaction_lost(error)
+            raise error
+        return self._take(hold.settings)
+
+
+def _explained(kind: type[ConnectionLost], facts: LossFacts) -> ConnectionLost:
+    diagnosis = diagnose(facts)
+    error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+    error.diagnosis = diagnosis
+    return error

@@ -1,0 +1,19 @@
+"""Test databases: no idle connection of the pool outlives the database it points to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.mysql import creation as stock
+
+from django_lifeline.backends.assembly import targets
+
+
+class DatabaseCreation(stock.DatabaseCreation):  # type: ignore[misc]
+    """Django's, and the pool of a test database is drained before the database is dropped."""
+
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> Any:
+        for target in targets:
+            if target.params.get("database") == test_database_name:
+                target.pool.drain()
+        return super()._destroy_test_db(test_database_name, verbosity)

@@ -1,0 +1,9 @@
+"""``ENGINE = "django_lifeline.backends.mysql"``."""
+
+from django.db.backends.mysql import base as stock
+
+from django_lifeline.backends.wrapper import LifelineMixin
+
+
+class DatabaseWrapper(LifelineMixin, stock.DatabaseWrapper):  # type: ignore[misc]
+    """Django's MySQL wrapper with the connections of this package."""

@@ -1,0 +1,184 @@
+"""All behaviour of the engine, as a mixin over Django's own MySQL backend.
+
+A wrapper borrows a connection when it first needs one. It asks before every statement whether
+that connection still lives, and swaps a dead one where nothing can be lost by it. It gives the
+connection back when Django, the application or a scope says that a piece of work is over.
+Between statements outside a transaction its lease rests: the pool may recall it for a borrower
+that would have to wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import ProgrammingError
+from django.db.backends.base.base import RAN_DB_VERSION_CHECK
+from django.utils.asyncio import async_unsafe
+from django.utils.functional import cached_property
+
+from django_lifeline.backends.assembly import clock
+from django_lifeline.backends.creation import DatabaseCreation
+from django_lifeline.backends.cursor import CursorWrapper
+from django_lifeline.backends.transaction import Transactions
+
+
+class LifelineMixin(Transactions):
+    """Mix in front of a MySQL ``DatabaseWrapper`` to make it an engine of this package."""
+
+    creation_class = DatabaseCreation
+
+    # What Django and applications see
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection, or None.
+
+        Whoever takes it may do anything with it at any time, so from now on the pool does not
+        recall it until it is given back.
+        """
+        hold = self._hold
+        if hold is None:
+            return None
+        if hold.resting:
+            if not hold.lease.resume():
+                self._hold = None
+                return None
+            hold.resting = False
+        hold.exposed = True
+        return hold.connection
+
+    @connection.setter
+    def connection(self, value: Any) -> None:
+        if value is not None:
+            raise AttributeError("A connection comes from the pool; it can only be set to None.")
+        if self._hold is not None:
+            self._let_go(self._hold)
+
+    @cached_property
+    def mysql_server_data(self) -> dict[str, Any]:
+        """What Django asks of the server once for each wrapper; here once for each server."""
+        target = self._find_target()
+        if target.facts is None:
+            with self.temporary_connection():
+                pass
+        assert target.facts is not None
+        return target.facts.as_django_wants()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the driver's parameters, with ``autocommit`` on unless the user chose."""
+        params: dict[str, Any] = super().get_connection_params()
+        params.setdefault("autocommit", True)
+        params.setdefault("connect_timeout", 10)
+        return params
+
+    @async_unsafe
+    def connect(self) -> None:
+        """Borrow a connection. Assume that none is held."""
+        self.check_settings()
+        self.health_check_enabled = self.settings_dict["CONN_HEALTH_CHECKS"]
+        max_age = self.settings_dict["CONN_MAX_AGE"]
+        self.close_at = None if max_age is None else clock.monotonic() + max_age
+        self.health_check_done = True
+        self.errors_occurred = False
+        self.closed_in_transaction = False
+        self.in_atomic_block = False
+        self.savepoint_ids: list[str] = []
+        self.atomic_blocks: list[Any] = []
+        if not self._work_lost:
+            # A lost transaction that nobody rolled back keeps its mark and its autocommit mode,
+            # so that its second half cannot be stored without its first.
+            self.needs_rollback = False
+            self.autocommit = self.settings_dict["AUTOCOMMIT"]
+        self._take()
+        if self.alias not in RAN_DB_VERSION_CHECK:
+            self.check_database_version_supported()
+            RAN_DB_VERSION_CHECK.add(self.alias)
+        self.run_on_commit: list[Any] = []
+
+    @async_unsafe
+    def ensure_connection(self) -> None:
+        """Borrow a connection unless one is held."""
+        if self._hold is None:
+            if self.in_atomic_block and self.closed_in_transaction:
+                raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            with self.wrap_database_errors:
+                self.connect()
+
+    @contextmanager
+    def temporary_connection(self) -> Iterator[Any]:
+        """Give a cursor, and give the connection back if none was held before."""
+        held = self._hold is not None
+        try:
+            with self.cursor() as cursor:
+                yield cursor
+        finally:
+            if not held:
+                self.close()
+
+    @async_unsafe
+    def create_cursor(self, name: str | None = None) -> CursorWrapper:
+        """Return a cursor; the connection is checked when the cursor is used."""
+        hold = self._hold
+        assert hold is not None
+        return CursorWrapper(self, hold.connection.cursor())
+
+    def is_usable(self) -> bool:
+        """Whether the held connection lives, as far as the kernel knows: no round trip."""
+        hold = self._hold
+        return hold is not None and hold.pid == os.getpid() and bool(hold.connection.alive())
+
+    def close_if_health_check_failed(self) -> None:
+        """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
+        if self._hold is None or not self.health_check_enabled or self.health_check_done:
+            return
+        if not self.is_usable():
+            self.close()
+        self.health_check_done = True
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Give the connection back: a request, a task or a piece of work begins or ends.
+
+        Without a pool (``OPTIONS["pool"] = False``) ``CONN_MAX_AGE`` decides, as in Django.
+        """
+        hold = self._hold
+        if hold is None:
+            return
+        self.health_check_done = False
+        if self.autocommit != self.settings_dict["AUTOCOMMIT"]:
+            # The application did not restore autocommit: don't take chances with its session.
+            self.close()
+        elif self._target is not None and self._target.pooled:
+            self._give_back(hold)
+        elif self._is_worn_out():
+            self.close()
+        else:
+            self.errors_occurred = False
+
+    def _is_worn_out(self) -> bool:
+        if self.errors_occurred and not self.is_usable():
+            return True
+        return self.close_at is not None and clock.monotonic() >= self.close_at
+
+    @async_unsafe
+    def close(self) -> None:
+        """Give the connection back; inside ``atomic`` its transaction is rolled back."""
+        self.validate_thread_sharing()
+        self.run_on_commit = []
+        self._announce = True
+        # The settings may be about to change, as when a test database takes the place of another.
+        if self._hold is None:
+            self._target = None
+        if self.closed_in_transaction or self._hold is None:
+            return
+        self._close()
+        if self.in_atomic_block:
+            self.closed_in_transaction = True
+            self.needs_rollback = True
+        self._target = None
+
+    def _close(self) -> None:
+        if self._hold is not None:
+            self._let_go(self._hold)

@@ -1,0 +1,1 @@
+"""The healing engine. Nothing in here imports Django."""

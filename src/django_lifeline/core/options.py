@@ -1,0 +1,122 @@
+"""Every option's name, type, default and meaning, in one typed place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+
+class OptionError(ValueError):
+    """A wrong option; the message names the setting, the value and the fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
+    """``OPTIONS["pool"]``, in psycopg_pool's words. Times are in seconds."""
+
+    min_size: int = 0
+    """Connections kept open even when nobody uses them."""
+    max_size: int = 10
+    """The most connections this process opens to one database."""
+    timeout: float = 30.0
+    """How long a borrower waits for a connection before ``PoolTimeout``."""
+    max_waiting: int = 1000
+    """The most borrowers that may wait; one more gets ``PoolQueueFull``. 0 means no limit."""
+    max_lifetime: float | None = None
+    """Age at which a connection is retired; None: 3600, or less where ``wait_timeout`` is less."""
+    max_idle: float | None = None
+    """Idle time after which one is closed; None: 600, or less where ``wait_timeout`` is less."""
+    keepalive: float | None = None
+    """Ping idle connections this often, from a thread started for it; None: never."""
+
+    def __post_init__(self) -> None:
+        _whole("pool", "min_size", self.min_size, least=0)
+        _whole("pool", "max_size", self.max_size, least=1)
+        _whole("pool", "max_waiting", self.max_waiting, least=0)
+        _seconds("pool", "timeout", self.timeout)
+        for name in ("max_lifetime", "max_idle", "keepalive"):
+            if getattr(self, name) is not None:
+                _seconds("pool", name, getattr(self, name))
+        if self.min_size > self.max_size:
+            raise OptionError(
+                f"OPTIONS['pool']['min_size'] is {self.min_size}, more than 'max_size' "
+                f"({self.max_size}). Lower 'min_size' or raise 'max_size'."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifelineOptions:
+    """``OPTIONS["lifeline"]``: everything that is not the pool's. Times are in seconds."""
+
+    retry_reads: bool = True
+    """Repeat a plain SELECT once, on a new connection, when it was lost in flight."""
+    tcp_user_timeout: float | None = 30.0
+    """How long sent data may stay unacknowledged before the kernel gives the connection up."""
+    tcp_keepalive: int | None = 60
+    """Idle time before the kernel's keepalive probes begin; None leaves the system's."""
+    ping_timeout: float = 5.0
+    """The longest a liveness ping waits for its answer."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.retry_reads, bool):
+            raise OptionError(
+                f"OPTIONS['lifeline']['retry_reads'] is {self.retry_reads!r}. "
+                "Set it to True or False."
+            )
+        if self.tcp_keepalive is not None:
+            _whole("lifeline", "tcp_keepalive", self.tcp_keepalive, least=1)
+        if self.tcp_user_timeout is not None:
+            _seconds("lifeline", "tcp_user_timeout", self.tcp_user_timeout)
+        _seconds("lifeline", "ping_timeout", self.ping_timeout)
+
+
+def pool_options(value: object) -> PoolOptions | None:
+    """Read ``OPTIONS["pool"]``: True, False (None is returned) or a dict of `PoolOptions`."""
+    if value is True:
+        return PoolOptions()
+    if value is False:
+        return None
+    return _from_mapping("pool", PoolOptions, value, "True, False or a dict")
+
+
+def lifeline_options(value: object) -> LifelineOptions:
+    """Read ``OPTIONS["lifeline"]``, a dict of `LifelineOptions`."""
+    return _from_mapping("lifeline", LifelineOptions, value, "a dict")
+
+
+T = TypeVar("T")
+
+
+def _from_mapping(setting: str, kind: type[T], value: object, wanted: str) -> T:
+    if not isinstance(value, Mapping):
+        raise OptionError(f"OPTIONS[{setting!r}] is {value!r}. Set it to {wanted}.")
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in value:
+        if key not in known:
+            raise OptionError(_unknown(setting, key, known))
+    return kind(**value)
+
+
+def _unknown(setting: str, key: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(key).lower(), known, n=1, cutoff=0)
+    return (
+        f"OPTIONS[{setting!r}] has no option {key!r}. Did you mean {near[0]!r}? "
+        f"The options are: {', '.join(known)}."
+    )
+
+
+def _whole(setting: str, name: str, value: Any, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(
+            f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to a whole number, "
+            f"{least} or more."
+        )
+
+
+def _seconds(setting: str, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise OptionError(
+            f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to a number of seconds above 0."
+        )

@@ -1,0 +1,1 @@
+"""Facts about a loss, and what they mean."""

@@ -1,0 +1,56 @@
+"""What this package raises: all Django's errors, all with ``args[0]`` a number.
+
+An error that came from the driver keeps the driver's number. The pool's own errors have
+numbers of their own, in a range that neither server nor driver uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.utils import DataError, OperationalError
+
+if TYPE_CHECKING:
+    from django_lifeline.diagnosis.model import Diagnosis
+
+POOL_TIMEOUT = 9001
+POOL_QUEUE_FULL = 9002
+POOL_DEADLOCK = 9003
+NET_PACKET_TOO_LARGE = 1153
+
+
+class LifelineError:
+    """What all errors of this package share."""
+
+    diagnosis: Diagnosis | None = None
+    """Why it happened, where that is known."""
+
+
+class ConnectionLost(LifelineError, OperationalError):
+    """The connection died and hiding that would not have been safe.
+
+    ``diagnosis.label`` says what became of the work: never executed, rolled back, or unknown.
+    """
+
+
+class CommitOutcomeUnknown(ConnectionLost):
+    """COMMIT was sent and no answer came: the transaction is stored, or it is not.
+
+    Look for its rows before doing the work again.
+    """
+
+
+class PoolTimeout(LifelineError, OperationalError):
+    """No connection became free within the pool's ``timeout``."""
+
+
+class PoolDeadlock(PoolTimeout):
+    """Every connection is held by borrowers that are themselves waiting for one."""
+
+
+class PoolQueueFull(LifelineError, OperationalError):
+    """``max_waiting`` borrowers were waiting already."""
+
+
+class PacketTooLarge(LifelineError, DataError):
+    """The statement is longer than the server's ``max_allowed_packet``; it was not sent."""

@@ -1,0 +1,150 @@
+"""Give connections back at the end of a block, and look at the pools.
+
+Nothing here is needed for correctness. A scope only returns a lease earlier than the end of the
+thread, task or request would.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar, overload
+
+from django.db import connections
+
+from django_lifeline.backends.borrowing import Borrowing
+from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.pool import DirectPool, Pool
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ConnectionScope:
+    """A block, or the run of a function, at whose end the leases it used go back.
+
+    Scopes nest: only the outermost one of a thread and alias gives back. Inside ``atomic``
+    nothing is given back, since the transaction needs its connection.
+    """
+
+    def __init__(self, using: str | None = None) -> None:
+        self.using = using
+
+    def __enter__(self) -> None:
+        for wrapper in self._wrappers(initialized_only=False):
+            wrapper.scopes_entered += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        for wrapper in self._wrappers(initialized_only=True):
+            wrapper.scopes_entered = max(0, wrapper.scopes_entered - 1)
+            if wrapper.scopes_entered == 0 and not wrapper.in_atomic_block:
+                wrapper.close_if_unusable_or_obsolete()
+
+    def _wrappers(self, *, initialized_only: bool) -> list[Borrowing]:
+        found = (
+            connections.all(initialized_only=initialized_only)
+            if self.using is None
+            else [connections[self.using]]
+        )
+        return [wrapper for wrapper in found if isinstance(wrapper, Borrowing)]
+
+    def __call__(self, function: F) -> F:
+        """Run *function*, of any kind, inside the scope; a generator keeps it while it runs."""
+        for matches, wrap in _KINDS:
+            if matches(function):
+                return functools.wraps(function)(wrap(self, function))  # type: ignore[return-value]
+        return functools.wraps(function)(_around_call(self, function))  # type: ignore[return-value]
+
+
+def _around_call(scope: ConnectionScope, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with scope:
+            return function(*args, **kwargs)
+
+    return run
+
+
+def _around_generator(scope: ConnectionScope, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with scope:
+            return (yield from function(*args, **kwargs))
+
+    return run
+
+
+def _around_coroutine(scope: ConnectionScope, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            await _leave_in_sync_thread(scope)
+
+    return run
+
+
+def _around_async_generator(
+    scope: ConnectionScope, function: Callable[..., Any]
+) -> Callable[..., Any]:
+    async def run(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        try:
+            async for item in function(*args, **kwargs):
+                yield item
+        finally:
+            await _leave_in_sync_thread(scope)
+
+    return run
+
+
+async def _leave_in_sync_thread(scope: ConnectionScope) -> None:
+    """Give back where Django's async ORM borrowed: in the thread that runs its sync parts."""
+    from asgiref.sync import sync_to_async
+
+    await sync_to_async(scope.__exit__)()
+
+
+_KINDS: list[tuple[Callable[[Any], bool], Callable[..., Callable[..., Any]]]] = [
+    (inspect.isasyncgenfunction, _around_async_generator),
+    (inspect.iscoroutinefunction, _around_coroutine),
+    (inspect.isgeneratorfunction, _around_generator),
+]
+
+
+@overload
+def connection_scope(using: F) -> F: ...
+@overload
+def connection_scope(using: str | None = None) -> ConnectionScope: ...
+def connection_scope(using: Any = None) -> Any:
+    """Give connections back at the end of a ``with`` block or of a function.
+
+    *using* is an alias of ``DATABASES``; None means all of them. As a decorator it works on
+    functions, generators, coroutines and async generators, with or without parentheses.
+    Exceptions pass through unchanged.
+    """
+    if callable(using):
+        return ConnectionScope()(using)
+    return ConnectionScope(using)
+
+
+class Pools:
+    """The pools of this process by alias: ``pools["default"].stats()``."""
+
+    def __getitem__(self, alias: str) -> Pool[DriverConnection] | DirectPool[DriverConnection]:
+        """Return the pool of *alias*.
+
+        Raises ``ConnectionDoesNotExist`` for an unknown alias and ``TypeError`` for one whose
+        engine is another.
+        """
+        wrapper = connections[alias]
+        if not isinstance(wrapper, Borrowing):
+            raise TypeError(
+                f"DATABASES[{alias!r}] has no pool: its ENGINE is "
+                f"{wrapper.settings_dict['ENGINE']!r}. Set it to 'django_lifeline.backends.mysql'."
+            )
+        return wrapper.pool
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the aliases that have a pool."""
+        return (alias for alias in connections if isinstance(connections[alias], Borrowing))
+
+
+pools = Pools()
