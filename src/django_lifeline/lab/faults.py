@@ -1,0 +1,161 @@
+"""What the lab does to a connection. Each fault acts at one of a program's pauses."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pymysql
+
+from django_lifeline.lab.scenario import Fault
+from django_lifeline.lab.scene import LabError, Scene
+
+TOO_MANY_CONNECTIONS = 1040
+SETTLE = 0.1
+"""Seconds for a packet that was sent to arrive, on loopback."""
+
+
+def idle_out(scene: Scene) -> None:
+    """Leave the program alone until the server has closed all its idle sessions."""
+    scene.note("idle", "wait_timeout passes")
+    time.sleep(1.2)  # an arm without sessions is left alone as long as the others
+    scene.wait_until(lambda: not scene.sessions(), "the end of the idle sessions")
+    scene.note("fault", "wait_timeout passed")
+    time.sleep(SETTLE)
+
+
+def kill(scene: Scene) -> None:
+    """Do what an administrator does: KILL every session of the program."""
+    victims = {session.id for session in scene.sessions()}
+    for victim in victims:
+        scene.admin.kill(victim)
+    scene.note("fault", f"KILL ({len(victims)} session{'s' * (len(victims) != 1)})")
+    scene.wait_until(
+        lambda: not victims & {session.id for session in scene.sessions()},
+        "the end of the killed sessions",
+    )
+    time.sleep(SETTLE)
+
+
+def restart(scene: Scene) -> None:
+    """Stop the server in good order and start it again."""
+    scene.note("fault", "shutdown")
+    scene.server.stop()
+    scene.server.start_again()
+    scene.note("fault", "server is back")
+
+
+def crash(scene: Scene) -> None:
+    """Kill the server's process with SIGKILL and start it again."""
+    scene.note("fault", "kill -9")
+    scene.server.kill()
+    scene.server.start_again()
+    scene.note("fault", "server is back")
+
+
+def cut(scene: Scene) -> None:
+    """Reset every connection, as a proxy does with idle ones."""
+    scene.proxy.cut()
+    scene.note("fault", "proxy cuts the connection")
+    time.sleep(SETTLE)
+
+
+def blackhole(scene: Scene) -> None:
+    """Swallow everything on the connections that are open, with no word to either side."""
+    scene.proxy.blackhole()
+    scene.proxy.resume()  # new connections get through
+    scene.note("fault", "network swallows all packets")
+
+
+def on_the_wire(
+    pattern: str, when: str, action: str = "rst", *, after_bytes: int = 0, says: str
+) -> Fault:
+    """Break the connection when the client sends what ``pattern`` matches; `WireProxy.on`."""
+
+    def arm(scene: Scene) -> None:
+        armed = scene.proxy.on(pattern, when=when, action=action, after_bytes=after_bytes)
+
+        def tell() -> None:
+            while not scene.over.wait(0.01):
+                if armed.fired.is_set():
+                    scene.note("fault", says)
+                    return
+
+        scene.meanwhile(tell)
+
+    return arm
+
+
+def kill_while_running(marker: str) -> Fault:
+    """KILL the session as soon as it is seen running a statement that contains ``marker``."""
+
+    def arm(scene: Scene) -> None:
+        def watch() -> None:
+            while not scene.over.wait(0.02):
+                for session in scene.sessions():
+                    if marker in session.info:
+                        scene.admin.kill(session.id)
+                        scene.note("fault", "KILL in the middle of the statement")
+                        return
+
+        scene.meanwhile(watch)
+
+    return arm
+
+
+def count_sessions(at: str) -> Fault:
+    """Count the program's sessions on the server."""
+
+    def count(scene: Scene) -> None:
+        time.sleep(SETTLE)
+        scene.note("sessions", at, value=len(scene.sessions()))
+
+    return count
+
+
+def crowd(seconds: float) -> Fault:
+    """Take every connection the server has, and give them all back some seconds later."""
+
+    def fill(scene: Scene) -> None:
+        crowd_of_others = _connect_until_full(scene)
+        scene.note("fault", f"server full: {len(crowd_of_others)} other sessions")
+
+        def leave() -> None:
+            scene.over.wait(seconds)
+            for other in crowd_of_others:
+                with contextlib.suppress(pymysql.err.Error):
+                    other.close()
+            scene.note("fault", "the others left")
+
+        scene.meanwhile(leave)
+
+    return fill
+
+
+def _connect_until_full(scene: Scene) -> list[Any]:
+    server = scene.server
+    held: list[Any] = []
+    for _ in range(1000):
+        try:
+            held.append(
+                pymysql.connect(
+                    host=server.host, port=server.port, user=server.user, password=server.password
+                )
+            )
+        except pymysql.err.OperationalError as error:
+            if error.args[0] == TOO_MANY_CONNECTIONS:
+                return held
+            raise
+    raise LabError("the server never became full; lower its max_connections")
+
+
+def one_after_the_other(*faults: Callable[[Scene], None]) -> Fault:
+    """Do several things at one pause."""
+
+    def act(scene: Scene) -> None:
+        for fault in faults:
+            fault(scene)
+
+    return act

@@ -1,0 +1,1 @@
+"""The programs that the lab runs, each as a user would write it."""

@@ -1,0 +1,57 @@
+"""A program that forks while it has a connection; what the child does is the argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import django
+
+from django_lifeline.lab.stage import attempt, done, ready
+
+CHILDREN = 3
+
+
+def main(act: str) -> None:
+    """Use the database, fork children that do ``act``, and use the database again."""
+    from django.db import connections
+
+    from django_lifeline.lab.programs.office.models import Gold, Timeline
+
+    def query(who: str) -> None:
+        with attempt("child queries", wanted=3) as answer:
+            answer.value = Gold.objects.count()
+        with attempt("child saves"):
+            Timeline.objects.create(task="child", note=who)
+
+    def close(who: str) -> None:
+        connections.close_all()
+
+    acts: dict[str, Callable[[str], None]] = {
+        "ends": lambda who: None,
+        "closes": close,
+        "queries": query,
+        "queries-exits": query,
+    }
+    with attempt("parent reads before", wanted=3) as answer:
+        answer.value = Gold.objects.count()
+    for number in range(CHILDREN):
+        child = os.fork()
+        if child == 0:
+            acts[act](f"child {number}")
+            if act == "queries-exits":
+                os._exit(0)
+            sys.exit(0)
+        os.waitpid(child, 0)
+        with attempt("parent reads", wanted=3) as answer:
+            answer.value = Gold.objects.count()
+        with attempt("parent saves"):
+            Timeline.objects.create(task="parent", note=f"after child {number}")
+
+
+if __name__ == "__main__":
+    django.setup()
+    ready()
+    main(sys.argv[1])
+    done()

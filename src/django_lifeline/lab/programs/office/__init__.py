@@ -1,0 +1,1 @@
+"""The application of the lab's programs: tasks, their timeline, prices, documents."""

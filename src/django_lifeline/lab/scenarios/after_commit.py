@@ -1,0 +1,33 @@
+"""A loss right after an acknowledged COMMIT."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.judges import every, nothing_failed, stored, worked
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="after-commit",
+    title="Connection lost right after COMMIT",
+    story=(
+        "COMMIT was acknowledged, then the connection went: the caller sees 2013, the on_commit "
+        "mail is never sent, and the row is stored."
+    ),
+    place="inside atomic",
+    cause="lost after COMMIT",
+    program=("mid_statement.py", "commit"),
+    faults={
+        "before the hit": faults.on_the_wire(
+            "^COMMIT", "mid_answer", "fin", after_bytes=11, says="connection lost after COMMIT"
+        )
+    },
+    judge=every(
+        nothing_failed(),
+        worked("commit"),
+        worked("mail the receipt"),
+        stored("timeline", [("hit", "written"), ("after", "0"), ("after", "1")]),
+        worked("read after", 2),
+        worked("save after", 2),
+    ),
+    proxy=True,
+)

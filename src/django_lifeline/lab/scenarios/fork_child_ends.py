@@ -1,0 +1,27 @@
+"""Forked child just ends."""
+
+from __future__ import annotations
+
+from django_lifeline.lab.judges import answers_right, every, nothing_failed, stored
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="fork-child-ends",
+    title="Forked child just ends",
+    story="A child is forked for a moment and ends; it takes the parent's connection with it.",
+    place="forked child",
+    cause="fork",
+    program=("forks.py", "ends"),
+    judge=every(
+        nothing_failed(),
+        answers_right,
+        stored(
+            "timeline",
+            [
+                *(("parent", f"after child {n}") for n in range(3)),
+            ],
+        ),
+    ),
+    gentle=True,
+    patience=12,
+)

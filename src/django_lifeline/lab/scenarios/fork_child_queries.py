@@ -1,0 +1,28 @@
+"""Forked child queries."""
+
+from __future__ import annotations
+
+from django_lifeline.lab.judges import answers_right, every, nothing_failed, stored
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="fork-child-queries",
+    title="Forked child queries",
+    story="The child uses the connection it inherited, and so does its parent.",
+    place="forked child",
+    cause="fork",
+    program=("forks.py", "queries"),
+    judge=every(
+        nothing_failed(),
+        answers_right,
+        stored(
+            "timeline",
+            [
+                *(("child", f"child {n}") for n in range(3)),
+                *(("parent", f"after child {n}") for n in range(3)),
+            ],
+        ),
+    ),
+    gentle=True,
+    patience=12,
+)

@@ -1,0 +1,31 @@
+"""A COMMIT without an answer."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.judges import every, failed_as, nothing_failed, stored_at_most_once, worked
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="lost-commit",
+    title="The answer to COMMIT is lost",
+    story=(
+        "The proxy dies after COMMIT was sent: the caller is told that it failed, does it again, "
+        "and the order is there twice."
+    ),
+    place="inside atomic",
+    cause="KILL in the middle of COMMIT",
+    program=("mid_statement.py", "commit"),
+    faults={
+        "before the hit": faults.on_the_wire("^COMMIT", "after_send", says="answer to COMMIT lost")
+    },
+    judge=every(
+        failed_as("commit", "CommitOutcomeUnknown"),
+        nothing_failed(save=["commit"]),
+        stored_at_most_once("timeline", ("hit", "written")),
+        worked("read after", 2),
+        worked("save after", 2),
+    ),
+    proxy=True,
+    quick=True,
+)

@@ -1,0 +1,24 @@
+"""Loss in the middle of a read."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.judges import answers_right, every, nothing_failed, worked
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="lost-read",
+    title="KILL in the middle of a SELECT",
+    story="A report is running when its session is killed.",
+    place="bare script",
+    cause="KILL in the middle of a read",
+    program=("mid_statement.py", "read"),
+    faults={"before the hit": faults.kill_while_running("SLEEP(0.4)")},
+    judge=every(
+        nothing_failed(),
+        worked("slow read"),
+        answers_right,
+        worked("read after", 2),
+        worked("save after", 2),
+    ),
+)

@@ -1,0 +1,25 @@
+"""A proxy that resets idle connections."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.judges import every, nothing_failed, stored
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="proxy-cut",
+    title="Proxy or NAT cuts the idle connection",
+    story=(
+        "A load balancer between worker and database drops connections that were silent for a"
+        " while."
+    ),
+    place="worker loop",
+    cause="proxy or NAT cut",
+    program=("worker_loop.py",),
+    faults={"between tasks": faults.cut},
+    judge=every(
+        nothing_failed(),
+        stored("timeline", [(n, "done") for n in ("first", "second", "third", "fourth")]),
+    ),
+    proxy=True,
+)

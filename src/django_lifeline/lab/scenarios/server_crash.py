@@ -1,0 +1,26 @@
+"""Server is killed and comes back."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.judges import every, nothing_failed, stored
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="server-crash",
+    title="Server is killed and comes back",
+    story=(
+        "The out-of-memory killer takes the database; it is back in seconds, the workers are "
+        "not."
+    ),
+    place="worker loop",
+    cause="kill -9",
+    program=("worker_loop.py",),
+    faults={"between tasks": faults.crash},
+    judge=every(
+        nothing_failed(),
+        stored("timeline", [(n, "done") for n in ("first", "second", "third", "fourth")]),
+    ),
+    own_server=True,
+    patience=45,
+)

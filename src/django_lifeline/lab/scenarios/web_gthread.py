@@ -1,0 +1,24 @@
+"""The first request of the morning under gunicorn gthread."""
+
+from __future__ import annotations
+
+from django_lifeline.lab import faults
+from django_lifeline.lab.arms import PERSISTENT
+from django_lifeline.lab.judges import every, nothing_failed, worked
+from django_lifeline.lab.scenario import Scenario
+
+SCENARIO = Scenario(
+    name="web-gthread",
+    title="First page of the morning, gunicorn gthread",
+    story=(
+        "A public site gets a 500 for /markets/golds/ after a quiet night; the next visitor "
+        "sees the page."
+    ),
+    place="web request, gthread",
+    cause="idle timeout",
+    program=("web_visitors.py", "gthread"),
+    faults={"night": faults.idle_out},
+    judge=every(nothing_failed(), worked("first visitor of the morning"), worked("second visitor")),
+    must_break=(PERSISTENT.name,),
+    variables={"wait_timeout": 1},
+)
