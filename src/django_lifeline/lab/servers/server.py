@@ -54,7 +54,7 @@ REVOKE {admin} ON *.* FROM '{user}'@'%';
 """
 ADMIN = {
     "mariadb": "SUPER, CONNECTION ADMIN, READ_ONLY ADMIN",
-    "mysql": "SUPER, CONNECTION_ADMIN",
+    "mysql": "SUPER, CONNECTION_ADMIN, SYSTEM_VARIABLES_ADMIN",
 }
 
 
@@ -199,17 +199,24 @@ class Server:
     @contextlib.contextmanager
     def _administrator(self) -> Iterator[Any]:
         connection = pymysql.connect(
-            unix_socket=self.socket,
-            user="root",
-            autocommit=True,
-            ssl_disabled=True,
-            connect_timeout=10,
-            read_timeout=60,
+            user="root", autocommit=True, ssl_disabled=True, read_timeout=60, defer_connect=True
         )
+        connection.connect(self._connect_socket())
         try:
             yield connection
         finally:
             connection.close()
+
+    def _connect_socket(self) -> socket.socket:
+        # PyMySQL would leave its socket open where the server does not listen yet.
+        end = socket.socket(socket.AF_UNIX)
+        end.settimeout(10)
+        try:
+            end.connect(self.socket)
+        except OSError as error:
+            end.close()
+            raise pymysql.err.OperationalError(2002, f"{self!r}: {error}") from error
+        return end
 
     def _words(self) -> list[str]:
         own = {
