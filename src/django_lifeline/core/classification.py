@@ -63,7 +63,7 @@ ER_STATEMENT_TIMEOUT = 1969  # MariaDB
 ER_QUERY_TIMEOUT = 3024  # MySQL
 
 CLOSED_BY_US = 0
-"""Both drivers raise ``InterfaceError(0, "")`` for a connection that is closed already."""
+"""PyMySQL raises ``InterfaceError(0, "")`` for a connection that is closed already."""
 
 
 class Connection(enum.Enum):
@@ -112,8 +112,8 @@ _TABLE = {
     CR_NET_PACKET_TOO_LARGE: Verdict(_DEAD, _MAYBE, "CR_NET_PACKET_TOO_LARGE"),
     # The client refused to send since the previous answer has not been read.
     CR_COMMANDS_OUT_OF_SYNC: Verdict(_OUT_OF_STEP, _NO, "CR_COMMANDS_OUT_OF_SYNC"),
-    # There was nothing to send it on. Only a closed handle says 0, and before it sends.
-    CLOSED_BY_US: Verdict(_DEAD, _NO, "CLOSED_BY_US", _TRANSIENT),
+    # PyMySQL says so before it sends; but mysqlclient for every failure without a number.
+    CLOSED_BY_US: Verdict(_DEAD, _MAYBE, "CLOSED_BY_US", _TRANSIENT),
     # Connecting failed: no statement was sent. A server that restarts, a name server that does
     # not answer and a full server come back by themselves; a wrong password does not.
     CR_CONNECTION_ERROR: Verdict(_DEAD, _NO, "CR_CONNECTION_ERROR", _TRANSIENT),
@@ -144,8 +144,8 @@ _TABLE = {
     ER_ABORTING_CONNECTION: Verdict(_DEAD, _MAYBE, "ER_ABORTING_CONNECTION", _TRANSIENT),
     # The server could not read a whole statement, and no part of one is ever run.
     ER_NET_PACKET_TOO_LARGE: Verdict(_DEAD, _NO, "ER_NET_PACKET_TOO_LARGE"),
-    ER_NET_PACKETS_OUT_OF_ORDER: Verdict(_DEAD, _NO, "ER_NET_PACKETS_OUT_OF_ORDER", _TRANSIENT),
     # Which reading or writing failed is not said: LOAD DATA LOCAL reads in the middle.
+    ER_NET_PACKETS_OUT_OF_ORDER: Verdict(_DEAD, _MAYBE, "ER_NET_PACKETS_OUT_OF_ORDER", _TRANSIENT),
     ER_NET_READ_ERROR: Verdict(_DEAD, _MAYBE, "ER_NET_READ_ERROR", _TRANSIENT),
     ER_NET_READ_INTERRUPTED: Verdict(_DEAD, _MAYBE, "ER_NET_READ_INTERRUPTED", _TRANSIENT),
     ER_NET_ERROR_ON_WRITE: Verdict(_DEAD, _MAYBE, "ER_NET_ERROR_ON_WRITE", _TRANSIENT),

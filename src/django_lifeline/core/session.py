@@ -122,6 +122,7 @@ _RUN_COMMENTS = re.compile(
 )
 _SKIP_COMMENTS = re.compile(_NOT_CODE.format(comments=r"(?<=/) \* .*? \*/"), _FLAGS)
 
+_NAMED_PLACEHOLDER = re.compile(r"%\(\w+\)s")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SPACE = " \t\n\r\f\v"
 _BROKEN = "\\"
@@ -147,6 +148,8 @@ def _effect_of_text(text: str) -> Effect:
         # bulk_create's tens of thousands of placeholders. The comma proves that this "s" is not
         # the beginning of a longer name.
         text = text.replace("%s, ", ", ")
+    if "%(" in text:
+        text = _NAMED_PLACEHOLDER.sub("%s", text)
     effect = _effect_of_code(_code(_SKIP_COMMENTS, text))
     if _SERVER_COMMENT.search(text):
         other = _effect_of_code(_code(_RUN_COMMENTS, text))
