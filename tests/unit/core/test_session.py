@@ -201,6 +201,7 @@ TABLE = {
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET LOCAL TRANSACTION READ ONLY",
         "SET transaction_isolation = 'SERIALIZABLE'",
+        "SET @@session.transaction_isolation = 'SERIALIZABLE'",
         "SET NAMES utf8mb4",
         "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'",
         "SET CHARACTER SET latin1",
