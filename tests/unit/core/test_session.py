@@ -262,7 +262,7 @@ TABLE = {
         "SELECT $abs(1)",
         "SELECT 10 %sabs(1)",
         "SELECT 10 %(a)sabs(1)",
-        "SELECT fü(1)",
+        "SELECT absü(1)",
         "SELECT ſum(1)",
         "SELECT f/**/(1)",
         "SELECT HIGH_PRIORITY f(1)",
