@@ -217,8 +217,9 @@ class Connection:
         reset = fault.action == "rst"
         if reset:
             self._reset(self._client)
-        self._client.close()
+        # Before the client can notice it.
         fault.fired.set()
+        self._client.close()
         if fault.when == "after_send":
             # Hanging up at once could keep the server from reading the command.
             while self._server not in self._wait(self._server):

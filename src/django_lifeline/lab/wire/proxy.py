@@ -78,7 +78,7 @@ class WireProxy:
     ) -> Fault:
         """Break the connection at the ``nth`` command that matches, or at each from then on.
 
-        ``pattern`` is searched in the statement's text, or is a command's name ("COM_PING").
+        ``pattern`` is a command's name ("COM_PING"), else searched for in the statement's text.
         ``before``: the server never sees the command. ``after_send``: the client is cut off at
         once, the server carries the command out. ``mid_answer``: the server has carried it out,
         and the client gets only the first ``after_bytes`` bytes of its answer. The fault's

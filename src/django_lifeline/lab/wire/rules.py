@@ -69,5 +69,7 @@ class Rules:
 
 
 def matches(pattern: str, sent: Command) -> bool:
-    """Whether the pattern is found in the statement's text, or is the command's name."""
-    return pattern == sent.name or bool(re.search(pattern, sent.text, re.IGNORECASE))
+    """Whether the pattern, a command's name or a regular expression for its text, fits."""
+    if pattern.startswith("COM_"):
+        return pattern == sent.name
+    return bool(re.search(pattern, sent.text, re.IGNORECASE))
