@@ -177,11 +177,19 @@ class Connection(Guarded, StockConnection):
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         self._result = None
         result = _Result(self)
-        self._answered(result.init_unbuffered_query if unbuffered else result.read)
-        self._result = result
-        if result.server_status is not None:
-            self.server_status = result.server_status
-        return result.affected_rows
+
+        def read() -> Any:
+            if unbuffered:
+                result.init_unbuffered_query()
+            else:
+                result.read()
+            # Before the exchange counts as ended: this result may say that more is to come.
+            self._result = result
+            if result.server_status is not None:
+                self.server_status = result.server_status
+            return result.affected_rows
+
+        return self._answered(read)
 
     def next_result(self, unbuffered: bool = False) -> Any:
         """Read the next result of several."""
@@ -223,12 +231,14 @@ class Connection(Guarded, StockConnection):
 class _Result(MySQLResult):
     """A result whose rows, when streamed, keep the connection busy while one is being read."""
 
-    unbuffered_active: bool
+    unbuffered_active: bool = False
 
     def _read_rowdata_packet_unbuffered(self) -> Any:
         connection = self.connection
         if connection is None or not self.unbuffered_active:
             return None
+        if connection.closed:
+            raise connection.InterfaceError(0, "")
         if connection._under_way:
             raise connection._out_of_sync()
         connection._under_way = True
@@ -238,8 +248,8 @@ class _Result(MySQLResult):
         connection = self.connection
         if connection is None or not self.unbuffered_active:
             return
-        if connection._under_way:
-            # Torn in the middle of a row: what follows cannot be told apart.
+        if connection.closed or connection._under_way:
+            # Torn in the middle of a row, what follows cannot be told apart.
             self.unbuffered_active = False
             connection._force_close()
             return
