@@ -29,6 +29,9 @@ SCAN_PAUSE = 0.01
 """Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
 slot; in a busy pool each borrower that has to queue would pay for one."""
 
+LOST_AFTER = 0.05
+"""Seconds for which a slot must be in no hand before it counts as lost."""
+
 LOST_GENERATION = -1
 
 
@@ -133,11 +136,14 @@ class Ledger(Generic[C]):
         lease, waiter.lease = waiter.lease, None
         return lease
 
-    def claim_turn(self, waiter: Waiter[C], generation: int) -> Lease[C] | None:
+    def claim_turn(
+        self, waiter: Waiter[C], generation: int, orders: Orders[C]
+    ) -> Lease[C] | None:
         """The lease in the waiter's hand; or a slot to connect, if it is first and may open."""
         if waiter.lease is None and self.waiters[0] is waiter and self.may_open():
             self.waiters.popleft()
             waiter.lease = self.reserve(waiter.owner, generation)
+            self._serve(orders)  # there is a new head, and one less to open
         return waiter.lease
 
     def settle(self, now: float, *, scan: bool = False) -> Orders[C]:
@@ -146,14 +152,17 @@ class Ledger(Generic[C]):
         With ``scan``, look for abandoned slots first.
         """
         orders: Orders[C] = Orders()
-        self._serve_idle(orders)
-        if self.waiters and scan:
+        if scan and self.waiters and not self.idle:
             orders.end += self.abandoned(now)
+        self._serve(orders)
+        return orders
+
+    def _serve(self, orders: Orders[C]) -> None:
+        self._serve_idle(orders)
         if self.waiters and not self.may_open():
             self._recall(orders)
         if self.waiters and self.may_open():
             orders.wake.append(self.waiters[0])
-        return orders
 
     def _serve_idle(self, orders: Orders[C]) -> None:
         while self.waiters:
@@ -195,7 +204,7 @@ class Ledger(Generic[C]):
         """The slots that nobody can give back any more, each in a new hand that shall end it."""
         self._scanned_at = now
         found = [slot for slot in self.slots if self._is_abandoned(slot)]
-        found += self._in_no_hand()
+        found += self._in_no_hand(now)
         endings = []
         for slot in found:
             if slot.state is State.CONNECTING:
@@ -221,11 +230,11 @@ class Ledger(Generic[C]):
             return False
         return owner.ended() and not connection.busy and _end_lease(lease)
 
-    def _in_no_hand(self) -> list[Slot[C]]:
+    def _in_no_hand(self, now: float) -> list[Slot[C]]:
         """Slots that something broke out of a hand, between being popped and being lent.
 
-        A borrower may be between these two steps right now, therefore a slot must be missed
-        twice. Should that still be wrong, because its thread was not given the processor, then
+        A borrower may be between these two steps right now, therefore a slot must be missed for
+        a while. Should that still be wrong, because its thread was not given the processor, then
         the borrower finds the generation changed and does not use the connection.
         """
         lost = []
@@ -233,12 +242,12 @@ class Ledger(Generic[C]):
         for slot in self.slots:
             if slot.state is not State.IDLE or slot in in_hand:
                 continue
-            if slot.missed_at != slot.lends:
-                slot.missed_at = slot.lends
-                continue
-            slot.generation = LOST_GENERATION
-            if slot.state is State.IDLE:
-                lost.append(slot)
+            if slot.missed_at_lend != slot.lends:
+                slot.missed_at_lend, slot.missed_since = slot.lends, now
+            elif now - slot.missed_since >= LOST_AFTER:
+                slot.generation = LOST_GENERATION
+                if slot.state is State.IDLE:
+                    lost.append(slot)
         return lost
 
     def take_idle(self, owner: Owner) -> list[Lease[C]]:

@@ -37,7 +37,7 @@ JITTER = 0.1
 HEAD_PAUSE = 0.1
 """Seconds after which the first in the queue looks again for ended owners."""
 
-QUEUE_PAUSE = 1.0
+QUEUE_PAUSE = 0.5
 """The same for those behind it, who may have become first without being told."""
 
 TIDY_PAUSE = 1.0
@@ -274,7 +274,10 @@ class Pool(Generic[C]):
                 return lease
             now = self.now()
             if now >= deadline:
-                raise self._timed_out(now - started)
+                if scan:
+                    raise self._timed_out(now - started)
+                scan = True  # not without having looked for abandoned slots
+                continue
             pause = HEAD_PAUSE if self._is_first(waiter) else QUEUE_PAUSE
             scan = not waiter.wait(min(pause, deadline - now))
 
@@ -289,8 +292,8 @@ class Pool(Generic[C]):
             if joins:
                 ledger.join(waiter)
             orders = ledger.settle(now, scan=scan or ledger.scan_is_due(now))
+            lease = ledger.claim_turn(waiter, self.generation, orders)
             self._counters.recalls += orders.recalled
-            lease = ledger.claim_turn(waiter, self.generation)
             if lease is None:
                 refusal = self._refusal(waiter, orders, joins=joins)
             else:
@@ -300,6 +303,8 @@ class Pool(Generic[C]):
         if refusal is not None:
             tell(self._emit, PoolExhausted(self.name, len(self.waiters), self.options.max_size))
             raise refusal
+        if lease is None and orders.end:  # what was just ended made room
+            return self._take_turn(waiter, scan=False)
         return lease
 
     def _refusal(

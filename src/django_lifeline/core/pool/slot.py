@@ -65,7 +65,8 @@ class Slot(Generic[C]):
         "lend_until",
         "lends",
         "max_idle",
-        "missed_at",
+        "missed_at_lend",
+        "missed_since",
         "owner",
         "pinged_at",
         "rested_at",
@@ -83,8 +84,9 @@ class Slot(Generic[C]):
         self.claim: list[None] = []
         """Whoever pops its one element has the resting connection: its owner, or the pool."""
         self.lends = 0
-        self.missed_at = -1
-        """The number of lends at which a scan found it in no hand."""
+        self.missed_at_lend = -1
+        """The number of lends at which a scan first found it in no hand."""
+        self.missed_since = 0.0
         self.expires = self.max_idle = self.lend_until = 0.0
         self.returned_at = self.pinged_at = self.rested_at = float("-inf")
 
