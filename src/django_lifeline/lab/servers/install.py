@@ -83,8 +83,8 @@ def _unpack_mysql(progress: Progress) -> None:
         progress(f"downloading {PACKAGE} and its libraries (60 MB)")
         _run([*apt, "install", "-y", "--download-only", PACKAGE])
         packages = sorted((work / "cache/archives").glob("*.deb"))
-        for number, package in enumerate(packages, 1):
-            progress(f"unpacking {number} of {len(packages)}: {package.name.split('_')[0]}")
+        progress(f"unpacking {len(packages)} packages")
+        for package in packages:
             _run(["dpkg", "-x", str(package), str(work / "root")])
         (work / "root").rename(target)
 
