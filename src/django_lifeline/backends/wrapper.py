@@ -44,8 +44,9 @@ class LifelineMixin(Transactions):
             return None
         if hold.resting:
             if not hold.lease.resume():
+                # Recalled for another borrower, which is nothing that the owner should notice.
                 self._hold = None
-                return None
+                hold = self._take()
             hold.resting = False
         hold.exposed = True
         return hold.connection
