@@ -156,9 +156,7 @@ def measure(make: Callable[[int], tuple], threads: int, size: int, seconds: floa
         worker.join()
     lasted = time.perf_counter() - began
     waits.sort()
-    return Run(
-        sum(counts) / lasted / 1000, waits[int(len(waits) * 0.99)] * 1e6, waits[-1] * 1e3
-    )
+    return Run(sum(counts) / lasted / 1000, waits[int(len(waits) * 0.99)] * 1e6, waits[-1] * 1e3)
 
 
 def available() -> dict[str, Callable[[int], tuple]]:
@@ -186,7 +184,9 @@ def main() -> None:
             for name, make in pools.items():
                 run = measure(make, threads, size, options.seconds, options.hold / 1e6)
                 runs.setdefault((name, threads, size), []).append(run)
-    print(f"{'threads/size':>12} {'pool':>13} {'cycles/ms':>10} {'ratio':>6} {'p99 us':>9} worst ms")
+    print(
+        f"{'threads/size':>12} {'pool':>13} {'cycles/ms':>10} {'ratio':>6} {'p99 us':>9} worst ms"
+    )
     for threads, size in SHAPES:
         own = statistics.median(run.per_ms for run in runs["lifeline", threads, size])
         for name in pools:

@@ -136,9 +136,7 @@ class Ledger(Generic[C]):
         lease, waiter.lease = waiter.lease, None
         return lease
 
-    def claim_turn(
-        self, waiter: Waiter[C], generation: int, orders: Orders[C]
-    ) -> Lease[C] | None:
+    def claim_turn(self, waiter: Waiter[C], generation: int, orders: Orders[C]) -> Lease[C] | None:
         """The lease in the waiter's hand; or a slot to connect, if it is first and may open."""
         if waiter.lease is None and self.waiters[0] is waiter and self.may_open():
             self.waiters.popleft()

@@ -102,7 +102,7 @@ class Pool(Generic[C]):
         self._idle = self._ledger.idle
         self.waiters = self._ledger.waiters
         self._tidy_at = 0.0
-        self._upkeep: Upkeep[C] | None = None
+        self.upkeep: Upkeep[C] | None = None
 
     # -- borrowing -----------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class Pool(Generic[C]):
         """Do as `drain`, for good; whoever waits, and whoever asks from now on, gets an error."""
         with self._lock:
             self._closed = True
-            upkeep, self._upkeep = self._upkeep, None
+            upkeep, self.upkeep = self.upkeep, None
             waiters = list(self.waiters)
         if upkeep is not None:
             upkeep.stop()
@@ -480,10 +480,10 @@ class Pool(Generic[C]):
         if not self.options.min_size and self.options.keepalive is None:
             return
         with self._lock:
-            if self._closed or self._upkeep is not None:
+            if self._closed or self.upkeep is not None:
                 return
-            self._upkeep = Upkeep(self)
-        self._upkeep.start()
+            self.upkeep = Upkeep(self)
+        self.upkeep.start()
 
     def idle_slots(self) -> list[Slot[C]]:
         """The idle slots at this moment, the longest idle first."""

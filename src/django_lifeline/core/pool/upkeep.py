@@ -39,7 +39,7 @@ class Upkeep(Generic[C]):
     def _run(self) -> None:
         while True:
             pool = self._pool()
-            if pool is None:
+            if pool is None or pool.upkeep is not self:  # a forked child has begun anew
                 return
             try:
                 go_round(pool)

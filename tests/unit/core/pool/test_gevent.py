@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("gevent")
 
 PROGRAM = """
+from django.conf import settings; settings.configure()  # gevent looks at every object
 import django_lifeline.core.pool  # before patching, as an application may do
 from gevent import monkey; monkey.patch_all()
 import gc
@@ -49,8 +50,10 @@ held = [pool.lease(20) for _ in range(2)]
 waiting = gevent.spawn(pool.lease, 20)
 gevent.sleep(0)
 assert pool.stats().waiting == 1
-pool.give_back(held.pop())
-waiting.kill()
+waiting.kill(block=False)
+pool.give_back(held.pop())  # into the hand of one who is already to die
+assert pool.stats().idle == 0
+waiting.join()
 assert pool.stats().waiting == 0
 assert pool.stats().idle == 1, pool
 

@@ -109,9 +109,7 @@ class Borrowing(RuleBasedStateMachine):
     @precondition(lambda self: self.connecting)
     @rule(data=st.data(), succeeds=st.booleans())
     def end_connecting(self, data, succeeds):
-        lease, person = self.connecting.pop(
-            data.draw(st.integers(0, len(self.connecting) - 1))
-        )
+        lease, person = self.connecting.pop(data.draw(st.integers(0, len(self.connecting) - 1)))
         if succeeds:
             lease.connection = FakeConnection()
             lease.slot.opened(lease.connection, self.time, Lifetimes())

@@ -551,9 +551,7 @@ def test_two_borrowers_who_wait_for_each_other_are_told_both_places(
     other.result()
 
 
-def test_borrower_of_two_waits_when_somebody_else_can_return_one(
-    make_pool, in_thread, eventually
-):
+def test_borrower_of_two_waits_when_somebody_else_can_return_one(make_pool, in_thread, eventually):
     pool = make_pool(max_size=2)
     borrowed = []
 
