@@ -1,0 +1,118 @@
+"""``python -m django_lifeline.lab.suite``: Django's own tests, stock beside ours."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import django
+
+from django_lifeline.lab.arms import DRIVERS, LIFELINE_ENGINE, STOCK_ENGINE
+from django_lifeline.lab.servers import FLAVOURS, Server, ServerMissing, start
+from django_lifeline.lab.suite.arm import Arm, Tell, run_arm
+from django_lifeline.lab.suite.labels import present
+from django_lifeline.lab.suite.report import Comparison
+from django_lifeline.lab.suite.source import SourceMissing, requirements_folder, tests_folder
+
+ENGINES = {"stock": STOCK_ENGINE, "lifeline": LIFELINE_ENGINE}
+STEPS = 20
+"""Lines of progress per arm where the output is no terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; 1 where a test is lost, 2 where nothing could run."""
+    options = _parser().parse_args(arguments)
+    if options.django_version not in ("installed", django.get_version()):
+        print(f"Django {django.get_version()} is installed, not {options.django_version}.")
+        return 2
+    try:
+        comparisons = _compare(options)
+    except (ServerMissing, SourceMissing) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.json:
+        found = [comparison.as_json() for comparison in comparisons]
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0 if all(comparison.as_wanted for comparison in comparisons) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/django-suite", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--django-version", default="installed", help="refuse any other")
+    parser.add_argument("--engine", type=_some_of(ENGINES), default=tuple(ENGINES))
+    parser.add_argument("--server", type=_some_of(FLAVOURS), default=FLAVOURS)
+    parser.add_argument("--driver", type=_some_of(DRIVERS), default=DRIVERS[:1])
+    parser.add_argument(
+        "--labels", nargs="+", default=["full"], help="Django's own; or full, or short"
+    )
+    parser.add_argument("--short", action="store_true", help="the labels for CI: minutes")
+    parser.add_argument("--parallel", type=int, default=1, help="processes of each run")
+    parser.add_argument("--json", type=Path, help="write the result to this file")
+    return parser
+
+
+def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    def some(text: str) -> tuple[str, ...]:
+        wanted = tuple(text.split(","))
+        if wrong := set(wanted) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(wrong)}; there are {', '.join(known)}")
+        return wanted
+
+    return some
+
+
+def _compare(options: argparse.Namespace) -> list[Comparison]:
+    print(f"Fetching the tests of Django {django.get_version()} …", flush=True)
+    tests, packages = tests_folder(), requirements_folder()
+    labels = tuple(present(["short"] if options.short else options.labels, tests))
+    if not labels:
+        raise SourceMissing(f"Django {django.get_version()} has none of these labels.")
+    comparisons = []
+    for flavour in options.server:
+        with start(flavour) as server:
+            _prepare(server)
+            for driver in options.driver:
+                runs = {
+                    name: run_arm(
+                        Arm(ENGINES[name], driver, labels, tests, packages, options.parallel),
+                        server,
+                        _teller(f"{server.flavour} {driver} {name}"),
+                    )
+                    for name in options.engine
+                }
+                comparisons.append(Comparison(f"{flavour} {server.version}", driver, labels, runs))
+                comparisons[-1].show()
+    return comparisons
+
+
+def _prepare(server: Server) -> None:
+    server.provide_md5()
+    for name in ("suite", "suite_other"):
+        server.create_database(name)
+
+
+def _teller(title: str) -> Tell:
+    told = -1
+
+    def tell(done: int, planned: int, test: str) -> None:
+        nonlocal told
+        step = STEPS * done // max(planned, 1)
+        if sys.stdout.isatty():
+            bar = "█" * step + "░" * (STEPS - step)
+            end = "\n" if planned and done >= planned else ""
+            line = f"\r\x1b[K{title} {bar} {done}/{planned} {test}"
+            print(line[:140], end=end, flush=True)
+        elif step > told:
+            told = step
+            print(f"{title}: {done}/{planned}", flush=True)
+
+    return tell
+
+
+if __name__ == "__main__":
+    sys.exit(main())
