@@ -23,14 +23,21 @@ from django_lifeline.diagnosis.loss import LossFacts, diagnose
 from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
+_monotonic = clock.monotonic
+_PLAIN = statement_of("SELECT 1")
 
 
-class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
+class Borrowing(stock.DatabaseWrapper):
     """The part of a wrapper that holds a lease.
 
     ``_hold`` is what the wrapper has now, None when it has nothing. Only the thread that owns
     the wrapper touches it, as Django demands of wrappers anyway.
     """
+
+    # Django's own, without types there.
+    autocommit: bool
+    run_on_commit: list[Any]
+    run_commit_hooks_on_set_autocommit_on: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._hold: Hold | None = None
@@ -60,27 +67,40 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
             self.isolation_level = target.isolation_level
         return target
 
-    def _take(self, settings: list[str] | None = None) -> Hold:
+    def _take(self, settings: tuple[str, ...] = ()) -> Hold:
         """Borrow, and repeat *settings* of the session that is replaced."""
-        target = self._find_target()
-        lease = target.pool.lease()
-        hold = self._hold = Hold(lease, targets.pid, clock.monotonic())
-        connection = hold.connection
-        if self._announce or not connection.announced:
-            # Sent for each physical connection, and after an explicit close() as Django does.
-            # What receivers do to the session is part of how this connection begins.
-            connection.announced = True
-            self._announce = False
-            connection_created.send(sender=self.__class__, connection=self)
-            hold = self._hold
-            hold.clean, hold.exposed = True, False
-            hold.settings.clear()
-            hold.pinned_by = ""
+        pid = _getpid()
+        if pid != targets.pid:
+            targets.notice_fork()
+        lease = self._find_target().pool.lease()
+        hold = self._hold = Hold(lease, pid, _monotonic())
+        if self._announce or not hold.connection.announced:
+            hold = self._announce_connection(hold)
         if not self.autocommit and not self.in_atomic_block:
             self._switch_autocommit(hold, False)
-        for sql in settings or ():
-            connection.run(sql)
+        for sql in settings:
+            hold.connection.run(sql)
             hold.note(statement_of(sql), sql)
+        return hold
+
+    def _announce_connection(self, hold: Hold) -> Hold:
+        """Send ``connection_created``: for each physical connection, and after each close().
+
+        What receivers do to the session is part of how this connection begins, so it is neither
+        a trace nor repeated for the next borrower.
+        """
+        self._announce = False
+        try:
+            connection_created.send(sender=self.__class__, connection=self)
+        except BaseException:
+            # Half set up: nobody else shall get it.
+            self._announce = True
+            if self._hold is not None:
+                self._drop(self._hold, Reason.DIRTY)
+            raise
+        hold = self.ready(_PLAIN) if self._hold is None else self._hold
+        hold.connection.announced = True
+        hold.starts_anew()
         return hold
 
     def _give_back(self, hold: Hold) -> None:
@@ -89,10 +109,18 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
             return
         pool = self._target.pool if self._target is not None else None
         assert pool is not None
-        if hold.in_transaction or not hold.clean:
-            pool.discard(hold.lease, Reason.DIRTY)
-        else:
+        if hold.clean and not hold.in_transaction or self._cleaned(hold):
             pool.give_back(hold.lease)
+        else:
+            pool.discard(hold.lease, Reason.DIRTY)
+
+    def _cleaned(self, hold: Hold) -> bool:
+        """Reset a session that only has settings of its own; cheaper than a new connection."""
+        connection = hold.connection
+        if hold.in_transaction or hold.pinned_by or not self._lives(hold):
+            return False
+        connection.announced = False
+        return bool(connection.reset_session())
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -139,31 +167,42 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
             hold.resting = False
         connection = hold.connection
         if connection.busy:
-            if not hold.streaming:
+            if connection.broken or not hold.is_being_read:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
-                hold = self._replace(hold, statement, Reason.INTERRUPTED)
+                return self._replace(hold, statement, Reason.INTERRUPTED)
         elif not connection.alive():
             hold = self._replace(hold, statement, Reason.DEAD)
-        elif hold.lease.due and hold.clean and not hold.in_transaction and not hold.exposed:
-            self._give_back(hold)
-            hold = self._take()
+        elif hold.used_at >= hold.lease.slot.expires and not statement.uses_previous:
+            hold = self._renew(hold)
         if hold.began and statement.may_commit:
             hold = self._use_stock_transaction(hold, statement)
         return hold
 
-    def settle(self, hold: Hold, statement: Statement, sql: str | bytes) -> bool:
+    def _renew(self, hold: Hold) -> Hold:
+        """At the end of its lifetime, exchange a connection on which nothing depends."""
+        if hold.in_transaction or hold.exposed or not hold.clean:
+            return hold
+        self._give_back(hold)
+        return self._take()
+
+    def settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
         """Record what a statement left behind; return whether all of its answer has arrived."""
-        busy = hold.streaming = hold.connection.busy
-        hold.used_at = clock.monotonic()
-        hold.note(statement, sql)
-        if busy:
+        hold.used_at = _monotonic()
+        if hold.in_transaction or not statement.plain:
+            hold.note(statement, sql)
+        if hold.connection.busy:
+            hold.reads_on(cursor)
             return False
         self._rest(hold)
         return True
 
     def _rest(self, hold: Hold) -> None:
         """Let the pool recall the connection for a borrower in need, where that loses nothing."""
-        if hold.may_rest and not hold.resting:
+        if (
+            hold.clean
+            and not (hold.in_transaction or hold.resting or hold.exposed)
+            and not hold.connection.busy
+        ):
             # In this order: a token given away while the owner believes to hold it would be
             # two holders, the reverse only costs the owner a new lease.
             hold.resting = True
@@ -183,12 +222,13 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
         connection was lost and repeating is not safe.
         """
         if not self._is_loss(hold, error):
-            if hold.connection.busy and not hold.streaming:
+            if hold.connection.busy and not hold.is_being_read:
                 self._break_off(hold, error)
             else:
                 self._rest(hold)
             return None
-        sent = not self._never_left(hold, error)
+        # Of a batch, earlier parts may have run whatever became of the last.
+        sent = statement.batch or not self._never_left(hold, error)
         decision = self._decide(hold, statement, sent=sent)
         facts = self._facts(hold, statement, decision, "in flight", error)
         if not (decision.repeat and may_repeat):
@@ -244,11 +284,16 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
         self._drop(hold, reason)
-        new = self._take(hold.settings)
-        if hold.began:
-            self._begin(new)
-        elif not hold.server_autocommit and new.server_autocommit:
-            self._switch_autocommit(new, False)
+        try:
+            new = self._take(hold.settings)
+            if hold.began:
+                self._begin(new)
+            elif not hold.server_autocommit and new.server_autocommit:
+                self._switch_autocommit(new, False)
+        except BaseException as error:
+            if hold.in_transaction:
+                self._mark_transaction_lost(error)
+            raise
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return new
 
@@ -277,7 +322,7 @@ class Borrowing(stock.DatabaseWrapper):  # type: ignore[misc]
         phase: str,
         error: BaseException | None,
     ) -> LossFacts:
-        now = clock.monotonic()
+        now = _monotonic()
         facts = self._find_target().facts
         code = error.args[0] if error is not None and error.args else None
         if error is None:

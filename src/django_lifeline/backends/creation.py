@@ -9,7 +9,7 @@ from django.db.backends.mysql import creation as stock
 from django_lifeline.backends.assembly import targets
 
 
-class DatabaseCreation(stock.DatabaseCreation):  # type: ignore[misc]
+class DatabaseCreation(stock.DatabaseCreation):
     """Django's, and the pool of a test database is drained before the database is dropped."""
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> Any:

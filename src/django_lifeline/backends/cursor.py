@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PROCEDURE_CALL = "CALL a_procedure()"
 
 
-class CursorWrapper(stock.CursorWrapper):  # type: ignore[misc]
+class CursorWrapper(stock.CursorWrapper):
     """Django's MySQL cursor over a driver cursor that moves along when the connection changes.
 
     Once a statement's whole answer has arrived, the driver's cursor is cut from its connection:
@@ -67,7 +67,7 @@ class CursorWrapper(stock.CursorWrapper):  # type: ignore[misc]
             except BaseException as second:
                 db.recover(hold, statement, second, may_repeat=False)
                 raise
-        if db.settle(hold, statement, query):
+        if db.settle(hold, statement, query, self.cursor):
             self.cursor.connection = None
         return result
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.pool import Lease
 from django_lifeline.core.statement import Statement
@@ -18,14 +21,15 @@ class Hold:
         "clean",
         "connection",
         "exposed",
+        "in_transaction",
         "lease",
         "manual",
         "pid",
         "pinned_by",
+        "reader",
         "resting",
         "server_autocommit",
         "settings",
-        "streaming",
         "used_at",
         "work",
         "wrote",
@@ -37,30 +41,28 @@ class Hold:
         self.pid = pid
         self.used_at = now
         self.resting = False
+        """The pool may recall the connection: ask the lease before touching it."""
         self.clean = True
         """No trace in the session, so that the pool may lend it on as it is."""
         self.exposed = False
         """The driver's object was given out, so that the pool must not recall it."""
-        self.streaming = False
-        """A result is being read row by row; the connection is busy with it, not broken."""
-        self.settings: list[str] = []
+        self.reader: weakref.ref[Any] | None = None
+        """The driver's cursor that reads a result row by row, while the connection is busy."""
+        self.settings: tuple[str, ...] = ()
         """Literal SET statements that ran, to be repeated on a replacement."""
         self.pinned_by = ""
         """The statement that left state no other connection has; empty when there is none."""
-        self.manual = False
-        """The application began a transaction in SQL, behind Django's back."""
         self.server_autocommit = True
         self.began = False
         """START TRANSACTION was sent and neither COMMIT nor ROLLBACK since."""
+        self.manual = False
+        """The application began a transaction in SQL, behind Django's back."""
+        self.in_transaction = False
+        """Any of the three: the server has a transaction open, or may have."""
         self.work = 0
         """Statements that ran in the open transaction."""
         self.wrote = False
         """Whether one of them may have changed data."""
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether the server has a transaction open for this session, or may have."""
-        return self.began or self.manual or not self.server_autocommit
 
     def note(self, statement: Statement, sql: str | bytes) -> None:
         """Record what a statement that ran has left behind."""
@@ -73,26 +75,49 @@ class Hold:
     def _note_trace(self, statement: Statement, sql: str | bytes) -> None:
         self.clean = False
         if statement.sets:
-            self.settings.append(sql if isinstance(sql, str) else sql.decode("utf-8", "replace"))
+            text = sql if isinstance(sql, str) else sql.decode("utf-8", "replace")
+            self.settings += (text,)
         elif statement.pins:
             self.pinned_by = statement.keyword
-        elif statement.ends_transaction:
-            self.manual = False
         else:
-            self.manual = True
+            self._set_transaction(manual=not statement.ends_transaction)
+
+    def begun(self) -> None:
+        """Record that START TRANSACTION was acknowledged."""
+        self._set_transaction(began=True)
+
+    def autocommit_is(self, enabled: bool) -> None:
+        """Record the session's autocommit mode; enabling it ends what was open."""
+        self.server_autocommit = enabled
+        if enabled:
+            self.transaction_over()
+        else:
+            self._set_transaction(began=False)
 
     def transaction_over(self) -> None:
         """Record that COMMIT or ROLLBACK was acknowledged."""
-        self.began = False
-        self.manual = False
         self.work = 0
         self.wrote = False
+        self._set_transaction(began=False, manual=False)
+
+    def starts_anew(self) -> None:
+        """Take the session's present state for the one every borrower expects."""
+        self.clean, self.exposed = True, False
+        self.settings, self.pinned_by = (), ""
+
+    def reads_on(self, cursor: Any) -> None:
+        """Record that *cursor* goes on reading a result, or has read it all (None)."""
+        self.reader = None if cursor is None else weakref.ref(cursor)
 
     @property
-    def may_rest(self) -> bool:
-        """Whether another borrower could use the connection now and both would never know."""
-        return (
-            self.clean
-            and self.server_autocommit
-            and not (self.began or self.exposed or self.connection.busy)
-        )
+    def is_being_read(self) -> bool:
+        """Whether somebody still can read the rest of the answer that keeps it busy."""
+        cursor = self.reader() if self.reader is not None else None
+        return cursor is not None and cursor.connection is not None
+
+    def _set_transaction(self, *, began: bool | None = None, manual: bool | None = None) -> None:
+        if began is not None:
+            self.began = began
+        if manual is not None:
+            self.manual = manual
+        self.in_transaction = self.began or self.manual or not self.server_autocommit

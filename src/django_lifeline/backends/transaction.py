@@ -98,13 +98,11 @@ class Transactions(Borrowing):
 
     def _begin(self, hold: Hold) -> None:
         hold.connection.run("START TRANSACTION")
-        hold.began = True
+        hold.begun()
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
         hold.connection.autocommit(enabled)
-        hold.server_autocommit = enabled
-        if enabled:
-            hold.transaction_over()
+        hold.autocommit_is(enabled)
 
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
@@ -135,9 +133,9 @@ class Transactions(Borrowing):
             facts = self._facts(hold, statement, decision, "before", error)
             if not decision.repeat:
                 raise self._lose(hold, facts, Reason.LOST) from error
-            hold.server_autocommit, hold.began = False, False
+            hold.autocommit_is(False)
             return self._swap(hold, facts, Reason.LOST)
-        hold.server_autocommit, hold.began = False, False
+        hold.autocommit_is(False)
         return hold
 
     def _commit(self) -> None:

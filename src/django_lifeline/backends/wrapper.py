@@ -40,6 +40,9 @@ class LifelineMixin(Transactions):
         recall it until it is given back.
         """
         hold = self._hold
+        if hold is not None and hold.pid != os.getpid():
+            # It is the parent's; to this process it is as if closed.
+            self._hold = hold = None
         if hold is None:
             return None
         if hold.resting:
@@ -97,13 +100,14 @@ class LifelineMixin(Transactions):
         if self.alias not in RAN_DB_VERSION_CHECK:
             self.check_database_version_supported()
             RAN_DB_VERSION_CHECK.add(self.alias)
-        self.run_on_commit: list[Any] = []
+        self.run_on_commit = []
 
     @async_unsafe
     def ensure_connection(self) -> None:
         """Borrow a connection unless one is held."""
         if self._hold is None:
-            if self.in_atomic_block and self.closed_in_transaction:
+            if self.in_atomic_block:
+                # Django holds a connection throughout a block: this one's is gone.
                 raise ProgrammingError("Cannot open a new connection in an atomic block.")
             with self.wrap_database_errors:
                 self.connect()

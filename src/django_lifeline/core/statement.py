@@ -40,10 +40,13 @@ class Statement:
     chooses_transaction: bool
     """SET TRANSACTION, which must come before the transaction it describes."""
 
+    batch: bool = False
+    """Run for many rows, in several commands: some may have run when one is lost."""
+
     @property
     def as_batch(self) -> Statement:
-        """The same statement run for many rows: part of it may have run, so never repeated."""
-        return replace(self, repeatable=False)
+        """The same statement run for many rows."""
+        return replace(self, batch=True, repeatable=False)
 
 
 def statement_of(sql: str | bytes) -> Statement:

@@ -5,5 +5,5 @@ from django.contrib.gis.db.backends.mysql import base as stock
 from django_lifeline.backends.wrapper import LifelineMixin
 
 
-class DatabaseWrapper(LifelineMixin, stock.DatabaseWrapper):  # type: ignore[misc]
+class DatabaseWrapper(LifelineMixin, stock.DatabaseWrapper):
     """Django's spatial MySQL wrapper with the connections of this package."""

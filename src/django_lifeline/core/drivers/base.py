@@ -29,8 +29,14 @@ class DriverConnection(Protocol):
 
     An exchange that anything broke into leaves it True for ever: discard the connection.
     """
+    broken: Any
+    """True once something broke into an exchange; it stays so, and the connection with it."""
     closed: Any
     """True once the driver has closed it."""
+    opened_at: float
+    """Monotonic seconds; set by whoever opened it."""
+    announced: bool
+    """Whether ``connection_created`` was sent for it; set by the engine."""
     channel: Channel
     """The socket below."""
     fd: int
@@ -72,6 +78,15 @@ class DriverConnection(Protocol):
     def cursor(self, *args: Any) -> Any:
         """Return a cursor of the driver."""
 
+    def autocommit(self, on: bool) -> None:
+        """Set autocommit, unless the session is in that mode already."""
+
+    def commit(self) -> None:
+        """Commit."""
+
+    def rollback(self) -> None:
+        """Roll back."""
+
 
 class Connect(Protocol):
     """What each driver's module offers as ``connect``."""
@@ -111,6 +126,11 @@ class Guarded:
     def busy(self) -> bool:
         """Whether an answer is still to be read, wholly or in part."""
         raise NotImplementedError
+
+    @property
+    def broken(self) -> bool:
+        """Whether something broke into an exchange: the connection can only be discarded."""
+        return self._under_way
 
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""
