@@ -93,6 +93,10 @@ class Admin:
                         raise
         raise AssertionError("unreachable")
 
+    def another(self) -> Admin:
+        """Return an administrator of the same database with a session of its own."""
+        return Admin(self.login, self.database, self.prefix)
+
     def version(self) -> str:
         """Return the server's own version string."""
         return str(self.run("SELECT VERSION()")[0][0])
@@ -108,21 +112,21 @@ class Admin:
     def create_tables(self) -> None:
         """Make the lab's tables and put in what the programs expect to find."""
         for name, columns in TABLES.items():
-            self.run(f"CREATE TABLE {self._table(name)} ({columns}) ENGINE=InnoDB")
+            self.run(f"CREATE TABLE {self.table(name)} ({columns}) ENGINE=InnoDB")
         tasks = ", ".join(f"('{task}', 'new')" for task in TASKS)
-        self.run(f"INSERT INTO {self._table('task')} (name, state) VALUES {tasks}")
+        self.run(f"INSERT INTO {self.table('task')} (name, state) VALUES {tasks}")
         golds = ", ".join(f"('{day}', {price})" for day, price in GOLDS)
-        self.run(f"INSERT INTO {self._table('gold')} (day, price) VALUES {golds}")
+        self.run(f"INSERT INTO {self.table('gold')} (day, price) VALUES {golds}")
 
     def drop_tables(self) -> None:
         """Remove the lab's tables, and nothing else."""
         for name in TABLES:
-            self.run(f"DROP TABLE IF EXISTS {self._table(name)}")
+            self.run(f"DROP TABLE IF EXISTS {self.table(name)}")
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return what is stored in the lab's tables, in the order of insertion."""
         return {
-            name: self.run(f"SELECT {columns} FROM {self._table(name)} ORDER BY id")
+            name: self.run(f"SELECT {columns} FROM {self.table(name)} ORDER BY id")
             for name, columns in WHAT_IS_READ.items()
         }
 
@@ -163,7 +167,8 @@ class Admin:
             else:
                 self.drop_tables()
 
-    def _table(self, name: str) -> str:
+    def table(self, name: str) -> str:
+        """Return a table's full name, quoted."""
         return f"`{self.database}`.`{self.prefix}{name}`"
 
     def _opened(self) -> Any:

@@ -105,6 +105,29 @@ def kill_while_running(marker: str) -> Fault:
     return arm
 
 
+def kill_while_locked_out(table: str) -> Fault:
+    """Lock a table, KILL the session that waits to read it, and let the table go."""
+
+    def arm(scene: Scene) -> None:
+        locker = scene.admin.another()
+        name = locker.table(table)
+        locker.run(f"LOCK TABLES {name} WRITE")
+        scene.note("armed", f"LOCK TABLES {table}")
+
+        def watch() -> None:
+            with contextlib.closing(locker):
+                while not scene.over.wait(0.02):
+                    for session in scene.sessions():
+                        if session.command == "Query" and session.info.startswith("SELECT"):
+                            scene.admin.kill(session.id)
+                            scene.note("fault", "KILL in the middle of the SELECT")
+                            return
+
+        scene.meanwhile(watch)
+
+    return arm
+
+
 def count_sessions(at: str) -> Fault:
     """Count the program's sessions on the server."""
 

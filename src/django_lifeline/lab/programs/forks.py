@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 
 import django
@@ -11,6 +13,7 @@ import django
 from django_lifeline.lab.stage import attempt, done, ready
 
 CHILDREN = 3
+SOON = 0.3
 
 
 def main(act: str) -> None:
@@ -25,6 +28,10 @@ def main(act: str) -> None:
         with attempt("child saves"):
             Timeline.objects.create(task="child", note=who)
 
+    def long_query(who: str) -> None:
+        with attempt("child is busy"), connections["default"].cursor() as cursor:
+            cursor.execute("SELECT %s, SLEEP(0.6)", [who])
+
     def close(who: str) -> None:
         connections.close_all()
 
@@ -32,7 +39,7 @@ def main(act: str) -> None:
         "ends": lambda who: None,
         "closes": close,
         "queries": query,
-        "queries-exits": query,
+        "killed": long_query,
     }
     with attempt("parent reads before", wanted=3) as answer:
         answer.value = Gold.objects.count()
@@ -40,9 +47,10 @@ def main(act: str) -> None:
         child = os.fork()
         if child == 0:
             acts[act](f"child {number}")
-            if act == "queries-exits":
-                os._exit(0)
             sys.exit(0)
+        if act == "killed":
+            time.sleep(SOON)
+            os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with attempt("parent reads", wanted=3) as answer:
             answer.value = Gold.objects.count()

@@ -11,7 +11,7 @@ import gevent  # noqa: E402
 
 from django_lifeline.lab.stage import attempt, done, ready, record  # noqa: E402
 
-ROUNDS = 10
+ROUNDS = 6
 
 
 def main() -> None:
@@ -23,11 +23,15 @@ def main() -> None:
             cursor.execute("SELECT %s, SLEEP(%s)", [tag, seconds])
             return str(cursor.fetchone()[0])
 
+    def slow_work(number: int) -> None:
+        with attempt("work that is killed"):
+            ask(f"killed {number}", 0.2)
+
     for number in range(ROUNDS):
-        victim = gevent.spawn(ask, f"killed {number}", 0.2)
+        victim = gevent.spawn(slow_work, number)
         gevent.sleep(0.05)
         victim.kill()
-        with gevent.Timeout(0.05, False):
+        with gevent.Timeout(0.05, False), attempt("slow work"):
             ask(f"slow {number}", 0.3)
         record("struck", f"slow {number}")
         with attempt("ask after the limit", wanted=f"quick {number}") as answer:

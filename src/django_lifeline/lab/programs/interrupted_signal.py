@@ -38,7 +38,8 @@ def main() -> None:
     for number in range(ROUNDS):
         signal.setitimer(signal.ITIMER_REAL, LIMIT)
         try:
-            ask(f"slow {number}", 0.3)
+            with attempt("slow work"):
+                ask(f"slow {number}", 0.3)
         except TimeLimit:
             record("struck", f"slow {number}")
         finally:

@@ -1,4 +1,4 @@
-"""A site under gunicorn's gevent worker, with 50 visitors at a time and a load balancer's pings."""
+"""A site under a web server, with 50 visitors at a time and a load balancer's pings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PING_EVERY = 0.1
 
 def read_report(address: str, number: int) -> None:
     """Ask for a report that takes the database 50 ms."""
-    tag = f"visitor {number}"
+    tag = f"visitor-{number}"
     with attempt("visitor reads a report", wanted=tag) as answer:
-        answer.value = fetch_json(f"{address}/reports/?tag=visitor%20{number}")["tag"]
+        answer.value = fetch_json(f"{address}?tag={tag}")["tag"]
 
 
 def ping_until(over: threading.Event, address: str) -> None:
@@ -29,20 +29,20 @@ def ping_until(over: threading.Event, address: str) -> None:
         time.sleep(PING_EVERY)
 
 
-def main(visitors: int) -> None:
+def main(kind: str, page: str, visitors: int) -> None:
     """Let the crowd in."""
-    with site("gevent") as address:
+    with site(kind) as address:
         ready()
         over = threading.Event()
         balancer = threading.Thread(target=ping_until, args=(over, address), name="balancer")
         balancer.start()
         with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="visitor") as crowd:
             for number in range(visitors):
-                crowd.submit(read_report, address, number)
+                crowd.submit(read_report, f"{address}{page}", number)
         over.set()
         balancer.join()
     done()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -7,6 +7,7 @@ import sys
 from django_lifeline.lab.programs.servers_of_pages import fetch_json, site
 from django_lifeline.lab.stage import attempt, done, pause, ready
 
+VISITORS_BY_DAY = 12
 PRICES = [410, 412, 409]
 
 
@@ -20,14 +21,13 @@ def main(kind: str) -> None:
     """Serve visitors before and after a long silence."""
     with site(kind) as address:
         page = f"{address}/markets/golds/"
-        if kind == "asgi":
-            page += "async/?visitor=v"
         ready()
         for _ in range(3):
             visit(page, "visitor at night")
         pause("night")
         visit(page, "first visitor of the morning")
-        visit(page, "second visitor")
+        for _ in range(VISITORS_BY_DAY):
+            visit(page, "visitor by day")
     done()
 
 

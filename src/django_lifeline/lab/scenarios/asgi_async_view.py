@@ -1,25 +1,29 @@
-"""An async view under a real ASGI server."""
+"""Async views under a real ASGI server."""
 
 from __future__ import annotations
 
-from django_lifeline.lab import faults
-from django_lifeline.lab.arms import PERSISTENT
-from django_lifeline.lab.judges import every, nothing_failed, stored, worked
+from django_lifeline.lab.judges import answers_right, every, nothing_failed, stored, worked
 from django_lifeline.lab.scenario import Scenario
+
+VISITORS = 100
 
 SCENARIO = Scenario(
     name="asgi-async-view",
-    title="Async view, uvicorn",
-    story="An async view that uses the async ORM fails for the first visitor after a quiet night.",
+    title="Async views under uvicorn, 50 visitors at a time",
+    story=(
+        "Under ASGI every request works in a thread, and so in a connection, of its own: a crowd "
+        "of visitors fills the server."
+    ),
     place="async view",
-    cause="idle timeout",
-    program=("web_visitors.py", "asgi"),
-    faults={"night": faults.idle_out},
+    cause="too many connections",
+    program=("web_crowd.py", "asgi", "/reports/async/", str(VISITORS)),
     judge=every(
         nothing_failed(),
-        worked("first visitor of the morning"),
-        stored("timeline", [("visit", "v")] * 5),
+        answers_right,
+        worked("visitor reads a report", VISITORS),
+        stored("timeline", [("visit", f"visitor-{number}") for number in range(VISITORS)]),
     ),
-    must_break=(PERSISTENT.name,),
-    variables={"wait_timeout": 1},
+    variables={"max_connections": 30},
+    own_server=True,
+    patience=60,
 )

@@ -10,8 +10,7 @@ SCENARIO = Scenario(
     name="full-server",
     title="Server full for a moment",
     story=(
-        "Another service takes every connection for a second; a worker that starts just then "
-        "dies."
+        "Another service takes every connection for a second; a worker that starts just then dies."
     ),
     place="worker loop",
     cause="too many connections",

@@ -14,7 +14,7 @@ SCENARIO = Scenario(
     ),
     place="web request, gevent",
     cause="blocking driver",
-    program=("web_crowd.py", "60"),
+    program=("web_crowd.py", "gevent", "/reports/", "60"),
     judge=every(worked("visitor reads a report", 60), within(1.0, "ping")),
     drivers=("mysqlclient",),
     settings={"CONN_MAX_AGE": 60},

@@ -15,7 +15,7 @@ SCENARIO = Scenario(
     ),
     place="web request, gevent",
     cause="too many connections",
-    program=("web_crowd.py", "120"),
+    program=("web_crowd.py", "gevent", "/reports/", "120"),
     judge=every(nothing_failed(), answers_right, worked("visitor reads a report", 120)),
     must_break=(PERSISTENT.name, HEALTH.name),
     variables={"max_connections": 40},

@@ -9,8 +9,7 @@ SCENARIO = Scenario(
     name="interrupted-signal",
     title="Time limit strikes in the middle of a query",
     story=(
-        "A soft time limit breaks into a query; the next one gets an error, or the old one's "
-        "rows."
+        "A soft time limit breaks into a query; the next one gets an error, or the old one's rows."
     ),
     place="bare script",
     cause="interruption in the middle of a query",

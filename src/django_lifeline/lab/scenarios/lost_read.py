@@ -9,11 +9,11 @@ from django_lifeline.lab.scenario import Scenario
 SCENARIO = Scenario(
     name="lost-read",
     title="KILL in the middle of a SELECT",
-    story="A report is running when its session is killed.",
+    story="A report waits for a table that is being altered, and its session is killed.",
     place="bare script",
     cause="KILL in the middle of a read",
     program=("mid_statement.py", "read"),
-    faults={"before the hit": faults.kill_while_running("SLEEP(0.4)")},
+    faults={"before the hit": faults.kill_while_locked_out("gold")},
     judge=every(
         nothing_failed(),
         worked("slow read"),

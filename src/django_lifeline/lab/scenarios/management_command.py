@@ -10,8 +10,7 @@ SCENARIO = Scenario(
     name="management-command",
     title="Management command loop",
     story=(
-        "manage.py work runs for weeks; after a day without tasks it fails until it is "
-        "restarted."
+        "manage.py work runs for weeks; after a day without tasks it fails until it is restarted."
     ),
     place="management command",
     cause="idle timeout",

@@ -10,8 +10,7 @@ SCENARIO = Scenario(
     name="server-crash",
     title="Server is killed and comes back",
     story=(
-        "The out-of-memory killer takes the database; it is back in seconds, the workers are "
-        "not."
+        "The out-of-memory killer takes the database; it is back in seconds, the workers are not."
     ),
     place="worker loop",
     cause="kill -9",

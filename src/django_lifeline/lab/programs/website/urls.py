@@ -8,7 +8,7 @@ from django_lifeline.lab.programs.website import views
 
 urlpatterns = [
     path("markets/golds/", views.golds),
-    path("markets/golds/async/", views.golds_async),
     path("reports/", views.report),
+    path("reports/async/", views.report_async),
     path("ping/", views.ping),
 ]

@@ -1,4 +1,4 @@
-"""Forked child queries and leaves by os._exit."""
+"""Forked child killed in the middle of a query."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from django_lifeline.lab.judges import answers_right, every, nothing_failed, sto
 from django_lifeline.lab.scenario import Scenario
 
 SCENARIO = Scenario(
-    name="fork-child-queries-exits",
-    title="Forked child queries and leaves by os._exit",
-    story="Children of a job runner query and leave without any clean-up.",
+    name="fork-child-killed",
+    title="Forked child killed in the middle of a query",
+    story=(
+        "A job runner kills a child that takes too long; its parent reads the answer meant for it."
+    ),
     place="forked child",
     cause="fork",
-    program=("forks.py", "queries-exits"),
+    program=("forks.py", "killed"),
     judge=every(
         nothing_failed(),
         answers_right,
         stored(
             "timeline",
             [
-                *(("child", f"child {n}") for n in range(3)),
                 *(("parent", f"after child {n}") for n in range(3)),
             ],
         ),

@@ -1,0 +1,247 @@
+"""The report: one HTML file that needs nothing else, and the same as JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from html import escape
+from importlib import metadata
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from django_lifeline.lab.arms import ARMS, LIFELINE
+from django_lifeline.lab.cell import Result
+from django_lifeline.lab.drawing import draw
+from django_lifeline.lab.history import Event
+from django_lifeline.lab.judges import Kind
+from django_lifeline.lab.runner import Group, groups, succeeded
+from django_lifeline.lab.scenario import Scenario
+from django_lifeline.lab.terminal import sentences
+
+TEMPLATE = Path(__file__).parent / "report.html"
+PACKAGES = ("Django", "django-lifeline", "mysqlclient", "PyMySQL", "gevent", "gunicorn", "uvicorn")
+NAMES = {
+    "mariadb": "MariaDB",
+    "mysql": "MySQL",
+    "mysqlclient": "mysqlclient",
+    "pymysql": "PyMySQL",
+    "yours": "your server",
+}
+MEANINGS = {
+    "2006": "the statement could not be sent: MySQL server has gone away",
+    "2013": "the connection was lost before the whole answer came",
+    "4031": "MySQL closed the session because it was idle for too long",
+    "1040": "the server has no connection to spare",
+    "2014": "commands out of sync: an earlier answer is still under way",
+    "InterfaceError": "PyMySQL's word for a connection that is closed: (0, '')",
+    "500": "the visitor got an error page",
+}
+CLASSES = {
+    Kind.SURVIVED: "good",
+    Kind.BROKEN: "bad",
+    Kind.PROGRAM_BROKEN: "odd",
+    Kind.LAB_ERROR: "odd",
+    Kind.SKIPPED: "none",
+}
+MOST_LINES = 40
+
+
+def versions(results: Iterable[Result]) -> dict[str, str]:
+    """Return the versions of all that took part."""
+    found = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    for result in results:
+        if result.server_version:
+            found[NAMES.get(result.cell.server, result.cell.server)] = result.server_version
+    return found
+
+
+def as_json(results: Iterable[Result], used: Mapping[str, str]) -> dict[str, Any]:
+    """Return everything as plain values."""
+    listed = list(results)
+    return {
+        "succeeded": succeeded(listed),
+        "versions": dict(used),
+        "cells": [_cell_as_json(result) for result in listed],
+    }
+
+
+def _cell_as_json(result: Result) -> dict[str, Any]:
+    cell = result.cell
+    return {
+        "scenario": cell.scenario.name,
+        "server": cell.server,
+        "driver": cell.driver,
+        "arm": cell.arm,
+        "must_break": cell.must_break,
+        "verdict": result.verdict.kind.value,
+        "label": result.verdict.label,
+        "why": result.verdict.why,
+        "as_wanted": result.as_wanted,
+        "seconds": round(result.seconds, 3),
+        "history": [asdict(event) for event in result.history],
+    }
+
+
+def write_html(path: Path, results: Iterable[Result], used: Mapping[str, str]) -> None:
+    """Write the report, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_html(results, used), encoding="utf-8")
+
+
+def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:
+    """Return the whole page."""
+    listed = list(results)
+    found = groups(listed)
+    scenarios = _scenarios(found)
+    arms = [arm for arm in ARMS if any(result.cell.arm == arm for result in listed)]
+    by_name = {name: [g for g in found if g.scenario.name == name] for name in scenarios}
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        state="good" if succeeded(listed) else "bad",
+        summary=" ".join(escape(line) for line in sentences(listed)),
+        versions="".join(
+            f"<li><span>{escape(name)}</span> {escape(value)}</li>" for name, value in used.items()
+        ),
+        heads="".join(f"<th scope=col>{escape(_arm_title(arm))}</th>" for arm in arms),
+        rows="".join(_row(scenario, by_name[name], arms) for name, scenario in scenarios.items()),
+        meanings=_meanings(listed),
+        timelines="".join(
+            _section(scenario, by_name[name]) for name, scenario in scenarios.items()
+        ),
+    )
+
+
+def _scenarios(found: Iterable[Group]) -> dict[str, Scenario]:
+    known = {group.scenario.name: group.scenario for group in found}
+    return dict(sorted(known.items(), key=lambda item: (item[1].place, item[0])))
+
+
+def _arm_title(arm: str) -> str:
+    return {
+        "stock": "Django",
+        "stock-persistent": "Django, persistent",
+        "stock-health": "Django, health checks",
+        "lifeline": "django-lifeline",
+    }[arm]
+
+
+def _row(scenario: Scenario, found: list[Group], arms: list[str]) -> str:
+    cells = "".join(_cell(arm, found) for arm in arms)
+    return (
+        f'<tr id="row-{scenario.name}"><th scope=row><a href="#{scenario.name}">'
+        f"{escape(scenario.title)}</a><small>{escape(scenario.place)} · {escape(scenario.cause)}"
+        f"</small></th>{cells}</tr>"
+    )
+
+
+def _cell(arm: str, found: list[Group]) -> str:
+    """Gather what one arm did in all places: what is alike is said once."""
+    alike: dict[tuple[Kind, str], list[Result]] = {}
+    for group in found:
+        for result in group.results:
+            if result.cell.arm == arm:
+                verdict = result.verdict
+                alike.setdefault((verdict.kind, verdict.label), []).append(result)
+    total = sum(len(some) for some in alike.values())
+    parts = [_mark(kind, label, some, total) for (kind, label), some in alike.items()]
+    return f'<td data-arm="{escape(_arm_title(arm))}">{"".join(parts) or "–"}</td>'
+
+
+def _mark(kind: Kind, label: str, results: list[Result], total: int) -> str:
+    unproven = any(r.cell.must_break and r.verdict.kind is Kind.SURVIVED for r in results)
+    places = "" if len(results) == total else f"<small>{escape(_places(results))}</small>"
+    sign = {Kind.SURVIVED: "✓ ", Kind.BROKEN: "✗ "}.get(kind, "! ")
+    note = "<small>proves nothing</small>" if unproven else ""
+    why = "\n".join(dict.fromkeys(result.verdict.why for result in results))
+    css = "odd" if unproven else CLASSES[kind]
+    return (
+        f'<span class="mark {css}" title="{escape(why)}">{sign}{escape(label)}</span>{places}{note}'
+    )
+
+
+def _places(results: list[Result]) -> str:
+    by_driver: dict[str, list[str]] = {}
+    for result in results:
+        server = NAMES.get(result.cell.server, result.cell.server)
+        by_driver.setdefault(NAMES[result.cell.driver], []).append(server)
+    return "; ".join(f"{driver} on {', '.join(where)}" for driver, where in by_driver.items())
+
+
+def _meanings(results: list[Result]) -> str:
+    labels = " ".join(result.verdict.label for result in results)
+    return "".join(
+        f"<dt>{code}</dt><dd>{escape(meaning)}</dd>"
+        for code, meaning in MEANINGS.items()
+        if code in labels
+    )
+
+
+def _section(scenario: Scenario, found: list[Group]) -> str:
+    shown = _shown(found)
+    where = f"{NAMES.get(shown.server, shown.server)}, {NAMES[shown.driver]}"
+    figures = "".join(_figure(result) for result in _pair(shown))
+    return (
+        f'<section id="{scenario.name}"><h3>{escape(scenario.title)}</h3>'
+        f"<p>{escape(scenario.story)}</p><p class=tags><span>{escape(scenario.place)}</span>"
+        f"<span>{escape(scenario.cause)}</span><span>shown: {escape(where)}</span>"
+        f"<span>{escape(' '.join(scenario.program))}</span></p>"
+        f"<div class=pair>{figures}</div></section>"
+    )
+
+
+def _shown(found: list[Group]) -> Group:
+    """Choose the place to draw: one where stock breaks, if there is any."""
+    broken = [
+        group
+        for group in found
+        if any(r.cell.must_break and r.verdict.kind is Kind.BROKEN for r in group.results)
+    ]
+    return min(broken or found, key=lambda group: (group.server, group.driver))
+
+
+def _pair(group: Group) -> list[Result]:
+    """Choose the arms to draw: the plainest stock arm that breaks, and ours."""
+    order = list(ARMS)
+    stock = [result for result in group.results if result.cell.arm != LIFELINE.name]
+    stock.sort(key=lambda result: (not result.cell.must_break, order.index(result.cell.arm)))
+    mine = [result for result in group.results if result.cell.arm == LIFELINE.name]
+    return stock[:1] + mine
+
+
+def _figure(result: Result) -> str:
+    title = _arm_title(result.cell.arm)
+    verdict = result.verdict
+    drawing = draw(result.history, f"{title}: {verdict.why}") if result.history else ""
+    return (
+        f"<figure><figcaption><strong>{escape(title)}</strong> "
+        f'<span class="mark {CLASSES[verdict.kind]}">{escape(verdict.label)}</span>'
+        f"<small>{escape(verdict.why)}</small></figcaption>{drawing}"
+        f"<details><summary>As text</summary><ol>{_lines(result.history)}</ol></details></figure>"
+    )
+
+
+def _lines(history: tuple[Event, ...]) -> str:
+    told = [event for event in history if event.event not in ("start", "session", "cue")]
+    zero = told[0].t if told else 0.0
+    lines = [f"<li>{escape(_line(event, event.t - zero))}</li>" for event in told[:MOST_LINES]]
+    if len(told) > MOST_LINES:
+        lines.append(f"<li>… and {len(told) - MOST_LINES} more</li>")
+    return "".join(lines)
+
+
+def _line(event: Event, since: float) -> str:
+    facts = event.facts
+    words = f"{since:.3f} s  {event.event}"
+    if event.op:
+        words += f": {event.op}"
+    if "session" in facts:
+        words += f" {facts['session']}"
+    if "text" in facts:
+        words += f" – {facts.get('error', '')} {facts['text']}"
+    return words
