@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.db import Error, connections, models
@@ -23,6 +24,7 @@ STOCK = "django.db.backends.mysql"
 LIFELINE = "django_lifeline.backends.mysql"
 ENGINES = {"stock": STOCK, "lifeline": LIFELINE}
 PATIENCE = 20.0
+ESTABLISHED = "01"
 
 
 class Row(models.Model):
@@ -149,6 +151,27 @@ def wait_running(fragment: str) -> int:
 
     wait_until(look, f"for {fragment!r} to run")
     return found[0]
+
+
+def unread(port: int) -> int:
+    """How many bytes have arrived at this local port that nobody has read yet."""
+    return sum(_queues(local=port)[1])
+
+
+def unsent(port: int) -> int:
+    """How many bytes for this local port have not left their sender, and cannot for now."""
+    return sum(_queues(remote=port)[0])
+
+
+def _queues(local: int = 0, remote: int = 0) -> tuple[list[int], list[int]]:
+    sending, receiving = [0], [0]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, here, there, state, queues = line.split()[:5]
+        ports = int(here.split(":")[1], 16), int(there.split(":")[1], 16)
+        if state == ESTABLISHED and (ports[0] == local or ports[1] == remote):
+            sending.append(int(queues.split(":")[0], 16))
+            receiving.append(int(queues.split(":")[1], 16))
+    return sending, receiving
 
 
 def cut_descriptor(alias: str) -> None:
