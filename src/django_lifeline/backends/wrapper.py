@@ -30,6 +30,9 @@ class LifelineMixin(Transactions):
 
     creation_class = DatabaseCreation
 
+    _ensuring = False
+    """Django's ``ensure_connection`` is running, or what a test tool put in its place."""
+
     # What Django and applications see
 
     @property
@@ -45,6 +48,9 @@ class LifelineMixin(Transactions):
             self._hold = hold = None
         if hold is None:
             return None
+        if self._ensuring:
+            # To ask whether there is one is not to take it.
+            return hold.connection
         if hold.resting:
             if not hold.lease.resume():
                 # Recalled for another borrower, which is nothing that the owner should notice.
@@ -102,15 +108,25 @@ class LifelineMixin(Transactions):
             RAN_DB_VERSION_CHECK.add(self.alias)
         self.run_on_commit = []
 
-    @async_unsafe
     def ensure_connection(self) -> None:
-        """Borrow a connection unless one is held."""
-        if self._hold is None:
-            if self.in_atomic_block:
-                # Django holds a connection throughout a block: this one's is gone.
-                raise ProgrammingError("Cannot open a new connection in an atomic block.")
-            with self.wrap_database_errors:
-                self.connect()
+        """Borrow a connection unless one is held.
+
+        Always by way of Django's own method: test tools that forbid the database replace it.
+        """
+        if self._ensuring:
+            # What took the place of Django's method calls this one back.
+            if self._hold is None:
+                with self.wrap_database_errors:
+                    self.connect()
+            return
+        if self._hold is None and self.in_atomic_block:
+            # Django holds a connection throughout a block: this one's is gone.
+            raise ProgrammingError("Cannot open a new connection in an atomic block.")
+        self._ensuring = True
+        try:
+            super().ensure_connection()
+        finally:
+            self._ensuring = False
 
     @contextmanager
     def temporary_connection(self) -> Iterator[Any]:
