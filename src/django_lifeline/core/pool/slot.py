@@ -72,6 +72,7 @@ class Slot(Generic[C]):
         "rested_at",
         "returned_at",
         "state",
+        "waited",
     )
 
     def __init__(self, generation: int) -> None:
@@ -84,6 +85,8 @@ class Slot(Generic[C]):
         self.claim: list[None] = []
         """Whoever pops its one element has the resting connection: its owner, or the pool."""
         self.lends = 0
+        self.waited = 0.0
+        """Seconds that borrowers have waited for it."""
         self.missed_at_lend = -1
         """The number of lends at which a scan first found it in no hand."""
         self.missed_since = 0.0
@@ -95,7 +98,6 @@ class Slot(Generic[C]):
         self.connection = connection
         self.expires = now + kept.max_lifetime
         self.max_idle = kept.max_idle
-        self.returned_at = now
         self.lend_until = min(now + self.max_idle, self.expires)
 
     def move(self, to: State) -> None:

@@ -16,6 +16,7 @@ from django_lifeline.core.events import (
 )
 from django_lifeline.core.pool import Lifetimes, Pool
 from django_lifeline.exceptions import PoolDeadlock, PoolQueueFull, PoolTimeout
+from django_lifeline.testing import FakeClock
 
 
 class Refused(Exception):
@@ -315,10 +316,18 @@ def test_newcomer_does_not_overtake_a_waiter(make_pool, in_thread, eventually):
     eventually(lambda: order == ["waiter", "newcomer"])
 
 
+class SlowClock(FakeClock):
+    """A clock by which everything takes long."""
+
+    def monotonic(self):
+        self.advance(0.02)
+        return super().monotonic()
+
+
 def test_dead_connection_handed_over_is_replaced_without_losing_the_place(
     make_pool, in_thread, eventually, connector
 ):
-    pool = make_pool(max_size=1)
+    pool = make_pool(max_size=1, arguments={"clock": SlowClock()})
     held = pool.lease()
     waiting = in_thread(pool.lease)
     eventually(lambda: pool.stats().waiting == 1)
@@ -326,6 +335,42 @@ def test_dead_connection_handed_over_is_replaced_without_losing_the_place(
     pool.give_back(held)
     assert waiting.result().connection is connector.opened[1]
     assert connector.opened[0].discarded
+
+
+def test_connection_handed_over_while_warm_is_not_probed(make_pool, in_thread, eventually):
+    pool = make_pool(max_size=1)
+    held = pool.lease()
+    waiting = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    held.connection.alive = None
+    pool.give_back(held)
+    assert waiting.result().connection is held.connection
+    del held.connection.alive
+
+
+def test_connection_retired_during_the_hand_over_is_replaced(
+    make_pool, in_thread, eventually, connector
+):
+    given_back = threading.Event()
+
+    class Retiring(FakeClock):
+        """Retires the generation when the waiter, awake again, asks for the time."""
+
+        def monotonic(self):
+            if given_back.is_set() and threading.current_thread() is not threading.main_thread():
+                given_back.clear()
+                pool.retire_generation()
+            return super().monotonic()
+
+    pool = make_pool(max_size=1, arguments={"clock": Retiring()})
+    held = pool.lease()
+    waiting = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    with pool._lock:  # lets the waiter not look by itself meanwhile
+        given_back.set()
+        pool.give_back(held)
+    assert waiting.result().connection is connector.opened[1]
+    assert held.connection.closed
 
 
 def test_failed_connect_lets_the_next_waiter_connect(make_pool, in_thread, eventually, connector):
