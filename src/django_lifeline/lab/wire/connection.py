@@ -152,8 +152,7 @@ class Connection:
     def _send(self, end: socket.socket | None, data: bytes) -> None:
         view = memoryview(data)
         while view and end is not None and not self._silent:
-            ready = self._wait() if self._rules.held else self._wait(end, writing=True)
-            if end in ready:
+            if self._wait(end, writing=True):
                 view = view[end.send(view, socket.MSG_DONTWAIT) :]
 
     def _upwards(self, data: bytes) -> None:
