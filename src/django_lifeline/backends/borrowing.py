@@ -72,7 +72,12 @@ class Borrowing(stock.DatabaseWrapper):
         pid = _getpid()
         if pid != targets.pid:
             targets.notice_fork()
-        lease = self._find_target().pool.lease()
+        try:
+            lease = self._find_target().pool.lease()
+        except BaseException:
+            # Before the next attempt somebody may put the settings right, as with a new password.
+            self._target = None
+            raise
         hold = self._hold = Hold(lease, pid, _monotonic())
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
