@@ -26,6 +26,7 @@ class CursorWrapper(stock.CursorWrapper):
     def __init__(self, db: LifelineMixin, cursor: Any) -> None:
         super().__init__(cursor)
         self._db = db
+        self._closed = False
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement.
@@ -47,10 +48,17 @@ class CursorWrapper(stock.CursorWrapper):
         """Move to the next result, as the driver does; None when there is none."""
         return None if self.cursor.connection is None else self.cursor.nextset()
 
+    def close(self) -> None:
+        """Close the cursor; from then on it runs no statement."""
+        self._closed = True
+        self.cursor.close()
+
     def _run(
         self, statement: Statement, method: Callable[..., Any], query: Any, args: Any
     ) -> Any:
         db = self._db
+        if self._closed:
+            raise db.Database.ProgrammingError("The cursor is closed.")
         hold = db.ready(statement)
         if self.cursor.connection is not hold.connection:
             self._move(hold)
