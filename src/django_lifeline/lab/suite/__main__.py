@@ -16,6 +16,7 @@ from django_lifeline.lab.suite.arm import Arm, Tell, run_arm
 from django_lifeline.lab.suite.labels import present
 from django_lifeline.lab.suite.report import Comparison
 from django_lifeline.lab.suite.source import SourceMissing, requirements_folder, tests_folder
+from django_lifeline.lab.suite.timezones import load_time_zones
 
 ENGINES = {"stock": STOCK_ENGINE, "lifeline": LIFELINE_ENGINE}
 STEPS = 20
@@ -75,7 +76,7 @@ def _compare(options: argparse.Namespace) -> list[Comparison]:
     comparisons = []
     for flavour in options.server:
         with start(flavour) as server:
-            _prepare(server)
+            _prepare(server, packages)
             for driver in options.driver:
                 runs = {
                     name: run_arm(
@@ -90,8 +91,9 @@ def _compare(options: argparse.Namespace) -> list[Comparison]:
     return comparisons
 
 
-def _prepare(server: Server) -> None:
+def _prepare(server: Server, packages: Path) -> None:
     server.provide_md5()
+    load_time_zones(server, packages / "tzdata")
     for name in ("suite", "suite_other"):
         server.create_database(name)
 

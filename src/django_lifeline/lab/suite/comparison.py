@@ -24,6 +24,16 @@ class Outcome:
         return self.outcome not in GOOD | NEUTRAL
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One test that does not do with ours what it does with stock."""
+
+    test: str
+    stock: str
+    lifeline: str
+    detail: str
+
+
 @dataclass(slots=True)
 class Run:
     """One arm's run over all labels."""
@@ -37,19 +47,17 @@ class Run:
         """Return how many tests had each outcome."""
         return dict(sorted(Counter(found.outcome for found in self.outcomes.values()).items()))
 
+    def not_passed(self) -> list[Difference]:
+        """Return the tests that fail this run."""
+        return [
+            Difference(test, "", found.outcome, found.detail)
+            for test, found in sorted(self.outcomes.items())
+            if found.bad
+        ]
+
     def of(self, test: str) -> Outcome:
         """Return a test's outcome; one that never ran is missing."""
         return self.outcomes.get(test, Outcome(MISSING))
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One test that does not do with ours what it does with stock."""
-
-    test: str
-    stock: str
-    lifeline: str
-    detail: str
 
 
 def lost(stock: Run, lifeline: Run) -> list[Difference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
@@ -67,18 +67,23 @@ class Comparison:
             for crash in run.crashes:
                 print(f"  {name:8} a process {crash}", file=out)
         if not self._both:
+            for run in self.runs.values():
+                _show("not passed", run.not_passed(), out)
             return
-        for title, found in (
-            ("well with stock and not with lifeline", self.lost),
-            ("better with lifeline", self.gained),
-        ):
-            print(f"  {title}: {len(found) or 'none'}", file=out)
-            for difference in found:
-                print(
-                    f"    {difference.test}: {difference.stock} → {difference.lifeline}", file=out
-                )
-                for line in difference.detail[-SHOWN:].splitlines():
-                    print(f"        {line}", file=out)
+        _show("well with stock and not with lifeline", self.lost, out)
+        _show("better with lifeline", self.gained, out)
+
+
+def _show(title: str, found: Sequence[Difference], out: TextIO) -> None:
+    print(f"  {title}: {len(found) or 'none'}", file=out)
+    for difference in found:
+        print(f"    {difference.test}: {_change(difference)}", file=out)
+        for line in difference.detail[-SHOWN:].splitlines():
+            print(f"        {line}", file=out)
+
+
+def _change(difference: Difference) -> str:
+    return " → ".join(filter(None, (difference.stock, difference.lifeline)))
 
 
 def _run_as_json(run: Run) -> dict[str, Any]:
