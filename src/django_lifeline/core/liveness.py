@@ -173,15 +173,14 @@ class Channel:
 
         For a forked child: neither COM_QUIT nor a TLS farewell reaches the parent's session.
         """
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            if self._sock.fileno() >= 0:
-                if self._still_the_drivers():
-                    os.dup2(null, self.driver_fd, inheritable=False)
-                os.dup2(null, self.fd, inheritable=False)
-        finally:
-            os.close(null)
+        if self._poll is _closed_poll:
+            return
         self._poll = _closed_poll
+        numbers = [self.fd, self.driver_fd] if self._still_the_drivers() else [self.fd]
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for number in numbers:
+            os.dup2(null, number, inheritable=False)
+        os.close(null)
 
     def _still_the_drivers(self) -> bool:
         # The library may have closed its descriptor, and the number may be another file's now.

@@ -310,6 +310,22 @@ def test_parked_child_writes_into_the_void(pair: Pair) -> None:
     assert pair[1].recv(100) == b"parent"
 
 
+def test_parking_again_leaves_a_number_alone_that_was_given_back(pair: Pair) -> None:
+    channel = Channel(os.dup(pair[0].fileno()))
+
+    def child() -> None:
+        channel.park()
+        os.close(channel.driver_fd)
+        with open(os.devnull, "rb") as foreign:
+            assert foreign.fileno() == channel.driver_fd
+            channel.park()
+            assert not os.get_inheritable(foreign.fileno())
+            foreign.read()
+
+    in_child(child)
+    os.close(channel.driver_fd)
+
+
 def test_channel_under_gevent_uses_the_original_poll() -> None:
     program = """
         from gevent import monkey; monkey.patch_all()

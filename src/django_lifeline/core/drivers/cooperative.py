@@ -51,6 +51,10 @@ class CooperativeConnection(mysqlclient.Connection):
         """Begin to wait cooperatively: connecting happens in a native thread."""
         self._cooperative = True
 
+    def alive(self) -> bool:
+        """Return whether a statement may be sent; a busy connection is not looked at."""
+        return not self._doomed and super().alive()
+
     def commit(self) -> None:
         """Commit."""
         self.query(b"COMMIT")
@@ -115,7 +119,14 @@ class CooperativeConnection(mysqlclient.Connection):
         except BaseException:
             self._working = False
             raise
-        answer: T = _unwrap(job.get())
+        try:
+            outcome = job.get()
+        except BaseException:
+            # The exchange is torn. End the thread's wait too: it holds the library's lock, and
+            # dropping a result would stall the hub until the server answers.
+            self.channel.abort()
+            raise
+        answer: T = _unwrap(outcome)
         return answer
 
     def _await_answer(self) -> None:
