@@ -43,10 +43,12 @@ class Borrowing(stock.DatabaseWrapper):
         self._hold: Hold | None = None
         self._target: Target | None = None
         self._target_name: object = None
+        self._returned = False
+        """The connection went back in good order, so that borrowing again is all there is to do."""
         self._announce = True
         """Whether the next connection is announced with ``connection_created`` in any case."""
         self._work_lost = False
-        """A transaction begun with ``set_autocommit(False)`` was lost and not yet rolled back."""
+        """A transaction was lost with its connection and not yet rolled back by its author."""
         self.scopes_entered = 0
         """How many `connection_scope` blocks the wrapper's thread is in."""
         super().__init__(*args, **kwargs)
@@ -79,6 +81,7 @@ class Borrowing(stock.DatabaseWrapper):
             self._target = None
             raise
         hold = self._hold = Hold(lease, pid, _monotonic())
+        self._returned = False
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
         if not self.autocommit and not self.in_atomic_block:
@@ -141,15 +144,32 @@ class Borrowing(stock.DatabaseWrapper):
             self._target.pool.discard(hold.lease, reason)
 
     def _mark_transaction_lost(self, error: BaseException | None) -> None:
-        """Leave Django's state as after a close() inside the transaction."""
+        """Refuse statements and COMMIT until the transaction's author rolls back.
+
+        Django's ``closed_in_transaction`` would end the block in silence where the error was
+        swallowed inside it, as if everything had been stored.
+        """
         self.run_on_commit = []
         self.rollback_exc = error
-        if self.in_atomic_block:
-            self.closed_in_transaction = True
-            self.needs_rollback = True
-        elif not self.autocommit:
-            self._work_lost = True
-            self.needs_rollback = True
+        self._work_lost = self.in_atomic_block or not self.autocommit
+
+    def _refuse_lost_work(self) -> None:
+        """Raise ``ConnectionLost`` once more in a transaction that is lost already."""
+        if not self._work_lost:
+            return
+        cause = self.rollback_exc
+        diagnosis = getattr(cause, "diagnosis", None) or diagnose(
+            LossFacts(
+                label=Label.ROLLED_BACK, phase="in flight", interrupted_by=type(cause).__name__
+            )
+        )
+        error = ConnectionLost(
+            CR_SERVER_LOST,
+            f"The transaction was lost with its connection before this point: {diagnosis} "
+            "Leave the atomic block, or call rollback(), before going on.",
+        )
+        error.diagnosis = diagnosis
+        raise error from cause
 
     # Before, during and after a statement
 
@@ -266,6 +286,7 @@ class Borrowing(stock.DatabaseWrapper):
             in_transaction=hold.in_transaction,
             first_in_transaction=hold.work == 0 and not hold.manual,
             state_lost=bool(hold.pinned_by),
+            partly_stored=hold.partly_stored,
         )
         return decide(statement, loss, retry_reads=self._find_target().lifeline.retry_reads)
 

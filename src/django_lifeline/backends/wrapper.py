@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from django.db import ProgrammingError
-from django.db.backends.base.base import RAN_DB_VERSION_CHECK
+from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
@@ -23,6 +24,9 @@ from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import CursorWrapper
 from django_lifeline.backends.transaction import Transactions
+
+_DJANGOS_ENSURE = BaseDatabaseWrapper.ensure_connection
+"""Test tools that forbid the database put something else in its place."""
 
 
 class LifelineMixin(Transactions):
@@ -78,9 +82,9 @@ class LifelineMixin(Transactions):
         return target.facts.as_django_wants()
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return the driver's parameters, with ``autocommit`` on unless the user chose."""
+        """Return the driver's parameters; autocommit is on, as Django would set it next."""
         params: dict[str, Any] = super().get_connection_params()
-        params.setdefault("autocommit", True)
+        params["autocommit"] = True
         params.setdefault("connect_timeout", 10)
         return params
 
@@ -97,9 +101,9 @@ class LifelineMixin(Transactions):
         self.in_atomic_block = False
         self.savepoint_ids: list[str] = []
         self.atomic_blocks: list[Any] = []
-        if not self._work_lost:
-            # A lost transaction that nobody rolled back keeps its mark and its autocommit mode,
-            # so that its second half cannot be stored without its first.
+        if self._announce:
+            # Only for the first time and after a close(). Where a connection was lost, its
+            # autocommit mode outlives it: who switched it off still counts on transactions.
             self.needs_rollback = False
             self.autocommit = self.settings_dict["AUTOCOMMIT"]
         self._take()
@@ -119,6 +123,8 @@ class LifelineMixin(Transactions):
                 with self.wrap_database_errors:
                     self.connect()
             return
+        if self._hold is None:
+            self._refuse_lost_work()
         if self._hold is None and self.in_atomic_block:
             # Django holds a connection throughout a block: this one's is gone.
             raise ProgrammingError("Cannot open a new connection in an atomic block.")
@@ -138,6 +144,24 @@ class LifelineMixin(Transactions):
         finally:
             if not held:
                 self.close()
+
+    def _cursor(self, name: str | None = None) -> Any:
+        """Return a cursor: Django's steps, without a call for each that has nothing to do."""
+        if self.health_check_enabled:
+            self.close_if_health_check_failed()
+        if BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE:
+            self.ensure_connection()
+        elif self._hold is None:
+            if self._returned:
+                # Nothing of what connect() resets can have changed since.
+                with self.wrap_database_errors:
+                    self._take()
+            else:
+                self.ensure_connection()
+        if self._thread_ident != get_ident():
+            self.validate_thread_sharing()
+        cursor = self.create_cursor(name)
+        return self.make_debug_cursor(cursor) if self.queries_logged else self.make_cursor(cursor)
 
     @async_unsafe
     def create_cursor(self, name: str | None = None) -> CursorWrapper:
@@ -173,6 +197,7 @@ class LifelineMixin(Transactions):
             self.close()
         elif self._target is not None and self._target.pooled:
             self._give_back(hold)
+            self._returned = True
         elif self._is_worn_out():
             self.close()
         else:
@@ -189,6 +214,7 @@ class LifelineMixin(Transactions):
         self.validate_thread_sharing()
         self.run_on_commit = []
         self._announce = True
+        self._returned = False
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = None
