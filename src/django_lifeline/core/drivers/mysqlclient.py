@@ -53,7 +53,9 @@ class Connection(Guarded, StockConnection):
     def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
         self._opening_sets = opening_sets
         self._params = params
-        self._doors = [super().close]
+        # Not the bound method, which would make a cycle: a connection whose opener was broken off
+        # must go with its last reference.
+        self._doors = [None]
         super().__init__(**params)
         self._collation = params.get("collation") or None
         self._open_channel(
@@ -143,7 +145,8 @@ class Connection(Guarded, StockConnection):
     def _shut(self) -> None:
         # After an abort the library's COM_QUIT fails at once. Whoever takes the door closes.
         if self._doors:
-            quietly(self._doors.pop())
+            self._doors.pop()
+            quietly(super().close)
         if self._opened:
             self.channel.close()
 
