@@ -17,6 +17,7 @@ from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran,
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
+from django_lifeline.core.pool.slot import Slot
 from django_lifeline.core.retry import Decision, Label, Loss, decide
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.loss import LossFacts, diagnose
@@ -45,6 +46,8 @@ class Borrowing(stock.DatabaseWrapper):
         self._target_name: object = None
         self._returned = False
         """The connection went back in good order, so that borrowing again is all there is to do."""
+        self._last_slot: Slot[DriverConnection] | None = None
+        """Where the connection given back last was, when stock Django would have kept it."""
         self._announce = True
         """Whether the next connection is announced with ``connection_created`` in any case."""
         self._work_lost = False
@@ -81,6 +84,7 @@ class Borrowing(stock.DatabaseWrapper):
             self._target = None
             raise
         hold = self._hold = Hold(lease, pid, _monotonic())
+        self._last_slot = None
         self._returned = False
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
@@ -90,6 +94,22 @@ class Borrowing(stock.DatabaseWrapper):
             hold.connection.run(sql)
             hold.note(statement_of(sql), sql)
         return hold
+
+    def _take_back(self) -> Hold | None:
+        """Borrow the connection given back last once more, if nobody else has it.
+
+        With ``CONN_MAX_AGE`` stock Django shows its connection between two requests too. To look
+        at it must not open one, nor wait for one.
+        """
+        slot, self._last_slot = self._last_slot, None
+        pool = self._target.pool if self._target is not None else None
+        if slot is None or not isinstance(pool, Pool) or targets.pid != _getpid():
+            return None
+        lease = pool.take_out(slot)
+        if lease is None:
+            return None
+        self._hold = Hold(lease, targets.pid, _monotonic())
+        return self._hold
 
     def _announce_connection(self, hold: Hold) -> Hold:
         """Send ``connection_created``: for each physical connection, and after each close().

@@ -24,6 +24,7 @@ from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import CursorWrapper
 from django_lifeline.backends.transaction import Transactions
+from django_lifeline.core.events import Reason
 
 _DJANGOS_ENSURE = BaseDatabaseWrapper.ensure_connection
 """Test tools that forbid the database put something else in its place."""
@@ -50,11 +51,13 @@ class LifelineMixin(Transactions):
         if hold is not None and hold.pid != os.getpid():
             # It is the parent's; to this process it is as if closed.
             self._hold = hold = None
-        if hold is None:
-            return None
         if self._ensuring:
             # To ask whether there is one is not to take it.
-            return hold.connection
+            return None if hold is None else hold.connection
+        if hold is None:
+            hold = self._take_back()
+            if hold is None:
+                return None
         if hold.resting:
             if not hold.lease.resume():
                 # Recalled for another borrower, which is nothing that the owner should notice.
@@ -68,6 +71,7 @@ class LifelineMixin(Transactions):
     def connection(self, value: Any) -> None:
         if value is not None:
             raise AttributeError("A connection comes from the pool; it can only be set to None.")
+        self._announce = True
         if self._hold is not None:
             self._let_go(self._hold)
 
@@ -173,14 +177,21 @@ class LifelineMixin(Transactions):
     def is_usable(self) -> bool:
         """Whether the held connection lives, as far as the kernel knows: no round trip."""
         hold = self._hold
-        return hold is not None and hold.pid == os.getpid() and bool(hold.connection.alive())
+        if hold is None or hold.pid != os.getpid():
+            return False
+        if hold.resting:
+            if not hold.lease.resume():
+                self._hold = None
+                return False
+            hold.resting = False
+        return bool(hold.connection.alive())
 
     def close_if_health_check_failed(self) -> None:
         """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
         if self._hold is None or not self.health_check_enabled or self.health_check_done:
             return
         if not self.is_usable():
-            self.close()
+            self._end_unusable()
         self.health_check_done = True
 
     def close_if_unusable_or_obsolete(self) -> None:
@@ -190,22 +201,38 @@ class LifelineMixin(Transactions):
         """
         hold = self._hold
         if hold is None:
+            # A lost transaction, or its autocommit mode, is not the next piece of work's.
+            if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
+                self.close()
             return
         self.health_check_done = False
         if self.autocommit != self.settings_dict["AUTOCOMMIT"]:
             # The application did not restore autocommit: don't take chances with its session.
             self.close()
+        elif self.errors_occurred and not self._recovers_from_errors():
+            self._end_unusable()
         elif self._target is not None and self._target.pooled:
             self._give_back(hold)
             self._returned = True
-        elif self._is_worn_out():
+            self._last_slot = None if self._is_obsolete() else hold.lease.slot
+        elif self._is_obsolete():
             self.close()
-        else:
-            self.errors_occurred = False
 
-    def _is_worn_out(self) -> bool:
-        if self.errors_occurred and not self.is_usable():
-            return True
+    def _recovers_from_errors(self) -> bool:
+        """After database errors, whether the connection lives on all the same."""
+        if not self.is_usable():
+            return False
+        self.errors_occurred = False
+        self.health_check_done = True
+        return True
+
+    def _end_unusable(self) -> None:
+        """Close a connection that failed its check, so that the pool does not lend it on."""
+        if self._hold is not None and not self.in_atomic_block:
+            self._drop(self._hold, Reason.DEAD)
+        self.close()
+
+    def _is_obsolete(self) -> bool:
         return self.close_at is not None and clock.monotonic() >= self.close_at
 
     @async_unsafe
@@ -214,6 +241,9 @@ class LifelineMixin(Transactions):
         self.validate_thread_sharing()
         self.run_on_commit = []
         self._announce = True
+        if not self.in_atomic_block:
+            self._work_lost = False
+        self._last_slot = None
         self._returned = False
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
