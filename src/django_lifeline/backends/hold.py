@@ -24,6 +24,7 @@ class Hold:
         "in_transaction",
         "lease",
         "manual",
+        "partly_stored",
         "pid",
         "pinned_by",
         "reader",
@@ -63,9 +64,13 @@ class Hold:
         """Statements that ran in the open transaction."""
         self.wrote = False
         """Whether one of them may have changed data."""
+        self.partly_stored = False
+        """Whether one of them may have committed, as DDL does, what came before it."""
 
     def note(self, statement: Statement, sql: str | bytes) -> None:
         """Record what a statement that ran has left behind."""
+        if self.in_transaction and statement.may_commit and not statement.chooses_transaction:
+            self.partly_stored = True
         if not statement.plain:
             self._note_trace(statement, sql)
         if self.in_transaction:
@@ -97,7 +102,7 @@ class Hold:
     def transaction_over(self) -> None:
         """Record that COMMIT or ROLLBACK was acknowledged."""
         self.work = 0
-        self.wrote = False
+        self.wrote = self.partly_stored = False
         self._set_transaction(began=False, manual=False)
 
     def starts_anew(self) -> None:
@@ -121,3 +126,6 @@ class Hold:
         if manual is not None:
             self.manual = manual
         self.in_transaction = self.began or self.manual or not self.server_autocommit
+        if not self.in_transaction:
+            self.work = 0
+            self.wrote = self.partly_stored = False

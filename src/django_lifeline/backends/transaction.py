@@ -11,11 +11,10 @@ from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
-from django_lifeline.core.classification import CR_SERVER_LOST
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
 from django_lifeline.core.statement import Statement, statement_of
-from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost
+from django_lifeline.exceptions import CommitOutcomeUnknown
 
 _BEGIN = statement_of("START TRANSACTION")
 _COMMIT = statement_of("COMMIT")
@@ -36,6 +35,7 @@ class Transactions(Borrowing):
             super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
             return
         self.validate_no_atomic_block()
+        self._refuse_lost_work()
         self.autocommit = True
         if self.run_commit_hooks_on_set_autocommit_on:
             self.run_and_clear_commit_hooks()
@@ -139,14 +139,9 @@ class Transactions(Borrowing):
         return hold
 
     def _commit(self) -> None:
+        self._refuse_lost_work()
         hold = self._hold
         if hold is None:
-            if self._work_lost:
-                raise ConnectionLost(
-                    CR_SERVER_LOST,
-                    "The transaction was lost with its connection; nothing of it is stored. "
-                    "Call rollback(), then do the work again.",
-                )
             return
         with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
             self._send_commit(hold)
@@ -169,7 +164,7 @@ class Transactions(Borrowing):
         if not self._is_loss(hold, error):
             if hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
-                self._break_off(hold, error)
+                self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             raise error
         if self._never_left(hold, error) or not hold.wrote:
@@ -184,7 +179,8 @@ class Transactions(Borrowing):
         if not hold.wrote:
             self._drop(hold, Reason.DEAD)
             return
-        decision = Decision(Label.ROLLED_BACK, repeat=False)
+        label = Label.UNKNOWN_EFFECT if hold.partly_stored else Label.ROLLED_BACK
+        decision = Decision(label, repeat=False)
         facts = self._facts(hold, _COMMIT, decision, "before", error)
         raise self._lose(hold, facts, Reason.DEAD) from error
 

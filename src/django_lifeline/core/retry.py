@@ -39,6 +39,8 @@ class Loss:
     """Whether the transaction had done nothing before this statement."""
     state_lost: bool
     """Whether the session held state that another connection does not have."""
+    partly_stored: bool = False
+    """Whether part of the transaction may have been committed, as DDL does implicitly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def decide(statement: Statement, loss: Loss, *, retry_reads: bool) -> Decision:
     if loss.in_transaction and not loss.first_in_transaction:
         # Earlier work of the transaction is gone with its connection, and only the block's
         # author can run all of it again.
-        committed = loss.sent and statement.may_commit
+        committed = loss.partly_stored or (loss.sent and statement.may_commit)
         return Decision(Label.UNKNOWN_EFFECT if committed else Label.ROLLED_BACK, False)
     if loss.state_lost or statement.uses_previous:
         # On another connection the statement would mean something else.
