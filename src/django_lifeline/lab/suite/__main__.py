@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -117,4 +118,6 @@ def _teller(title: str) -> Tell:
 
 
 if __name__ == "__main__":
+    # So that a run that is ended from outside ends its processes too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main())

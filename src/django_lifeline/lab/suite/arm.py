@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ PATIENCE = 300.0
 LOOK_EVERY = 0.5
 MAX_PROCESSES = 10
 """How often the rest of the tests is taken up again after a crash or hang."""
+ABORT_TIMEOUT = 10
 LAST_WORDS = 6000
 
 Tell = Callable[[int, int, str], None]
@@ -86,8 +88,7 @@ class _Process:
         try:
             hung = not self._follow()
         except BaseException:
-            os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+            self._kill()
             raise
         left = [test for test in self._planned if test not in self._run.outcomes]
         if not hung and self._child.returncode in (0, 1) and self._planned:
@@ -143,13 +144,15 @@ class _Process:
     def _end_with_traceback(self) -> None:
         # The fault handler writes on SIGABRT where each thread is.
         self._child.send_signal(signal.SIGABRT)
-        try:
-            self._child.wait(10)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(ABORT_TIMEOUT)
+        self._kill()
+
+    def _kill(self) -> None:
+        """End the process and the children it left."""
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+        self._child.wait()
 
 
 def _command(arm: Arm, server: Server, folder: Path) -> tuple[list[str], dict[str, str]]:

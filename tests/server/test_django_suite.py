@@ -1,0 +1,137 @@
+"""Django's own tests: what passes with stock passes with this engine (G10), and how it is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.fixtures.servers import missing
+
+from django_lifeline.lab.suite import arm as suite_arm
+from django_lifeline.lab.suite.arm import Arm, run_arm
+from django_lifeline.lab.suite.comparison import Outcome, Run, gained, lost
+from django_lifeline.lab.suite.labels import present
+
+COULD_NOT_RUN = 2
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.timeout(1200)
+def test_djangos_short_suite_passes_as_with_stock(
+    flavour: str, driver: str, tmp_path: Path
+) -> None:
+    result = tmp_path / "result.json"
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "django_lifeline.lab.suite", "--short"),
+            *("--server", flavour, "--driver", driver, "--json", str(result)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1100,
+    )
+    if ended.returncode == COULD_NOT_RUN:
+        missing(ended.stderr)
+    assert ended.returncode == 0, ended.stdout
+    [comparison] = json.loads(result.read_text())
+    assert comparison["lost"] == []
+    for counts in (comparison["arms"][name]["counts"] for name in ("stock", "lifeline")):
+        assert counts["passed"] > 600
+
+
+def run_of(**outcomes: str) -> Run:
+    return Run({test: Outcome(outcome) for test, outcome in outcomes.items()})
+
+
+@pytest.mark.parametrize(
+    ("stock", "ours", "is_lost", "is_gained"),
+    [
+        ("passed", "passed", False, False),
+        ("passed", "failed", True, False),
+        ("passed", "error", True, False),
+        ("passed", "hung", True, False),
+        ("passed", "skipped", True, False),
+        ("expected failure", "unexpected success", True, False),
+        ("skipped", "failed", True, False),
+        ("skipped", "passed", False, True),
+        ("failed", "error", False, False),
+        ("failed", "passed", False, True),
+    ],
+)
+def test_difference_between_arms_is_lost_or_gained(
+    stock: str, ours: str, is_lost: bool, is_gained: bool
+) -> None:
+    arms = run_of(test=stock), run_of(test=ours)
+    assert [found.test for found in lost(*arms)] == ["test"] * is_lost
+    assert [found.test for found in gained(*arms)] == ["test"] * is_gained
+
+
+def test_test_that_never_ran_with_ours_is_lost() -> None:
+    [found] = lost(run_of(one="passed", two="passed"), run_of(one="passed"))
+    assert (found.test, found.lifeline) == ("two", "missing")
+
+
+def test_class_that_cannot_be_set_up_with_ours_is_lost() -> None:
+    [found] = lost(run_of(one="passed"), run_of(one="passed", setUpClass="error"))
+    assert (found.test, found.stock) == ("setUpClass", "missing")
+
+
+# A stand-in for runtests.py: four tests, of which the second ends the process or waits for ever.
+STAND_IN = """
+import json, os, sys, threading
+given = json.loads(os.environ["DJANGO_SUITE"])
+done = json.load(open(given["done"]))
+tests = [test for test in ("first", "second", "third", "fourth") if test not in done]
+record = open(given["record"], "a", buffering=1)
+def write(**event):
+    record.write(json.dumps(event) + "\\n")
+write(planned=tests)
+for test in tests:
+    write(start=test)
+    if test == "second":
+        {end}
+    write(test=test, outcome="passed", detail="")
+"""
+
+
+def run_program(folder: Path, program: str) -> Run:
+    (folder / "runtests.py").write_text(program)
+    server = SimpleNamespace(host="", port=0, user="", password="")
+    arm = Arm("engine", "mysqlclient", ("label",), tests=folder, packages=folder)
+    return run_arm(arm, server, lambda done, planned, test: None)
+
+
+def test_crash_costs_only_the_test_it_was_in(tmp_path: Path) -> None:
+    run = run_program(tmp_path, STAND_IN.format(end="print('last words', flush=True); os._exit(7)"))
+    assert run.counts() == {"crashed": 1, "passed": 3}
+    assert "last words" in run.outcomes["second"].detail
+    [crash] = run.crashes
+    assert crash.startswith("ended with 7 in second")
+
+
+def test_hang_costs_only_the_test_it_was_in_and_shows_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite_arm, "PATIENCE", 1.0)
+    run = run_program(tmp_path, STAND_IN.format(end="threading.Event().wait()"))
+    assert run.counts() == {"hung": 1, "passed": 3}
+    assert "threading.py" in run.outcomes["second"].detail
+
+
+def test_process_that_cannot_start_is_told_and_not_repeated(tmp_path: Path) -> None:
+    run = run_program(tmp_path, "raise SystemExit('no settings')")
+    assert run.outcomes == {}
+    [crash] = run.crashes
+    assert "no settings" in crash
+
+
+def test_labels_that_this_django_does_not_have_are_left_out(tmp_path: Path) -> None:
+    for name in ("backends", "servers"):
+        (tmp_path / name).mkdir()
+    assert present(["short"], tmp_path) == ["backends", "servers"]
+    assert present(["servers.tests", "servers.tests", "gone"], tmp_path) == ["servers.tests"]
