@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from django_lifeline.lab.history import Call, Event, pair
+from django_lifeline.lab.history import Call, Event, code_of, pair
 
 WIDTH = 560
-LEFT, RIGHT = 70, 14
-TOP, LANE, GAP = 40, 30, 14
+LEFT, RIGHT = 70, 22
+LANE, GAP = 30, 14
+WITH_FAULTS, WITHOUT = 40, 8
 MOST_LANES = 5
 MOST_SESSIONS = 4
 SESSION = 15
@@ -65,21 +66,38 @@ def draw(history: tuple[Event, ...], title: str) -> str:
     bars = sessions(history, end)
     axis = Axis(_moments(history, calls), LEFT, WIDTH - RIGHT)
     lanes = _lanes(calls, history)
-    server_top = TOP + len(lanes) * LANE + GAP
+    names = lane_names(history, lanes)
+    top = WITH_FAULTS if any(event.event == "fault" for event in history) else WITHOUT
+    server_top = top + len(lanes) * LANE + GAP
     rows = _stack(bars)
     height = server_top + _server_height(rows) + 34
     parts = [
-        _axis_line(axis, history, height - 22),
-        *(_idle(axis, history, lanes)),
-        *(_lane(axis, name, calls, number) for number, name in enumerate(lanes)),
+        _axis_line(axis, height - 22),
+        *_idle(axis, history, top, len(lanes) * LANE),
+        *(
+            _lane(axis, names[lane], [c for c in calls if c.lane == lane], top + number * LANE)
+            for number, lane in enumerate(lanes)
+        ),
         _server(axis, bars, rows, server_top, end),
-        *(_faults(axis, history, height - 22)),
-        *(_connects(axis, history, lanes, server_top)),
+        *_faults(axis, history, height - 22),
+        *_connects(axis, history, lanes, top, server_top),
     ]
     return (
         f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(title)}" '
         f'class="timeline">{"".join(parts)}</svg>'
     )
+
+
+def lane_names(history: tuple[Event, ...], lanes: list[str]) -> dict[str, str]:
+    """Name each lane: the program, its children by number, its threads by their names."""
+    first = next((event.lane.split(" ")[0] for event in history if event.event == "ready"), "")
+    children = list(dict.fromkeys(pid for lane in lanes if (pid := lane.split(" ")[0]) != first))
+    names = {}
+    for lane in lanes:
+        pid, _, thread = lane.partition(" ")
+        process = "program" if pid in (first, "") else f"child {children.index(pid) + 1}"
+        names[lane] = process if thread in ("MainThread", "") else thread
+    return names
 
 
 def sessions(history: tuple[Event, ...], last: float) -> list[SessionBar]:
@@ -147,16 +165,13 @@ def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "start")
     )
 
 
-def _lane(axis: Axis, name: str, calls: list[Call], number: int) -> str:
-    y = TOP + number * LANE
-    label = name.split(" ", 1)[-1] if name else "program"
-    label = "program" if label == "MainThread" else label
+def _lane(axis: Axis, name: str, calls: list[Call], y: float) -> str:
     parts = [
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y + 20}" y2="{y + 20}" class="rail"/>',
-        _text(LEFT - 8, y + 24, _short(label, 11), "who", "end"),
+        _text(LEFT - 8, y + 24, _short(name, 11), "who", "end"),
     ]
     free = 0.0
-    for call in (call for call in calls if call.lane == name):
+    for call in calls:
         begin = axis.x(call.begin.t)
         width = max(axis.x(call.end.t) - begin, 3) if call.end else WIDTH - RIGHT - begin
         kind, word = _end_of(call)
@@ -182,7 +197,7 @@ def _end_of(call: Call) -> tuple[str, str]:
         return "good", "ok"
     if call.end.event == "interrupted":
         return "cut", "interrupted"
-    return "bad", str(call.end.facts.get("code") or call.end.facts.get("error"))
+    return "bad", code_of(call.end)
 
 
 def _short(words: str, most: int) -> str:
@@ -244,7 +259,7 @@ def _cross(x: float, y: float) -> str:
     return f'<path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8" class="cross"/>'
 
 
-def _idle(axis: Axis, history: tuple[Event, ...], lanes: list[str]) -> list[str]:
+def _idle(axis: Axis, history: tuple[Event, ...], top: float, height: float) -> list[str]:
     parts = []
     begin: Event | None = None
     for event in history:
@@ -252,14 +267,13 @@ def _idle(axis: Axis, history: tuple[Event, ...], lanes: list[str]) -> list[str]
             begin = event
         elif event.event == "resume" and begin is not None:
             x, end = axis.x(begin.t), axis.x(event.t)
-            height = len(lanes) * LANE
             parts.append(
-                f'<rect x="{x:.1f}" y="{TOP}" width="{end - x:.1f}" height="{height}" '
+                f'<rect x="{x:.1f}" y="{top}" width="{end - x:.1f}" height="{height}" '
                 'class="idle"/>'
             )
             seconds = f"{event.t - begin.t:.1f} s"
             words = _short(f"{begin.op}, {seconds}", max(int((end - x) / LETTER), 4))
-            parts.append(_text((x + end) / 2, TOP + height - 14, words, "idle-word", "middle"))
+            parts.append(_text((x + end) / 2, top + 11, words, "idle-word", "middle"))
             begin = None
     return parts
 
@@ -282,7 +296,7 @@ def _faults(axis: Axis, history: tuple[Event, ...], bottom: float) -> list[str]:
 
 
 def _connects(
-    axis: Axis, history: tuple[Event, ...], lanes: list[str], server_top: float
+    axis: Axis, history: tuple[Event, ...], lanes: list[str], top: float, server_top: float
 ) -> list[str]:
     parts = []
     seen: set[object] = set()
@@ -292,7 +306,7 @@ def _connects(
             continue
         seen.add(number)
         lane = lanes.index(event.lane) if event.lane in lanes else len(lanes) - 1
-        x, y = axis.x(event.t), TOP + lane * LANE + 20
+        x, y = axis.x(event.t), top + lane * LANE + 20
         parts.append(
             f'<path d="M{x:.1f} {y}V{server_top}" class="connect"/>'
             f'<circle cx="{x:.1f}" cy="{y}" r="3.5" class="connect-dot">'
@@ -301,7 +315,7 @@ def _connects(
     return parts if len(parts) <= 12 else parts[:12]
 
 
-def _axis_line(axis: Axis, history: tuple[Event, ...], y: float) -> str:
+def _axis_line(axis: Axis, y: float) -> str:
     parts = [f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" class="axis"/>']
     zero = axis.times[0]
     free = 0.0

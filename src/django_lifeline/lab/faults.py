@@ -13,15 +13,19 @@ from django_lifeline.lab.scenario import Fault
 from django_lifeline.lab.scene import LabError, Scene
 
 TOO_MANY_CONNECTIONS = 1040
+IDLE = 1.1
+"""Seconds of silence: the scenarios' ``wait_timeout`` is 1."""
 SETTLE = 0.1
 """Seconds for a packet that was sent to arrive, on loopback."""
 
 
 def idle_out(scene: Scene) -> None:
     """Leave the program alone until the server has closed all its idle sessions."""
-    scene.note("idle", "wait_timeout passes")
-    time.sleep(1.2)  # an arm without sessions is left alone as long as the others
-    scene.wait_until(lambda: not scene.sessions(), "the end of the idle sessions")
+    begin = time.monotonic()
+    if scene.sessions():
+        scene.wait_until(lambda: not scene.sessions(), "the end of the idle sessions")
+    # An arm without sessions is left alone as long as the others.
+    time.sleep(max(0.0, IDLE - (time.monotonic() - begin)))
     scene.note("fault", "wait_timeout passed")
     time.sleep(SETTLE)
 

@@ -88,13 +88,20 @@ def pair(history: Iterable[Event]) -> list[Call]:
     return sorted(calls, key=lambda call: call.begin.t)
 
 
+def code_of(event: Event) -> str:
+    """Return an error's number, PyMySQL's ``(0, '')``, or a class where no number is given."""
+    code = event.facts.get("code")
+    if code == 0:
+        return "(0, '')"
+    return str(code) if code else str(event.facts.get("error", "error"))
+
+
 def codes(history: Iterable[Event]) -> list[str]:
-    """Return the distinct error numbers the caller met, in order; a class where none is given."""
+    """Return the distinct error numbers the caller met, in order."""
     found: list[str] = []
     for event in history:
         if event.event in FAILURES:
-            code = event.facts.get("code")
-            name = str(code) if code else str(event.facts.get("error", "error"))
+            name = code_of(event)
             if name not in found:
                 found.append(name)
     return found

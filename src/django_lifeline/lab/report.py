@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from html import escape
 from importlib import metadata
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from django_lifeline.lab.arms import ARMS, LIFELINE
+from django_lifeline.lab.arms import ARMS, DRIVERS, LIFELINE
 from django_lifeline.lab.cell import Result
 from django_lifeline.lab.drawing import draw
 from django_lifeline.lab.history import Event
 from django_lifeline.lab.judges import Kind
 from django_lifeline.lab.runner import Group, groups, succeeded
 from django_lifeline.lab.scenario import Scenario
+from django_lifeline.lab.scenarios import all_scenarios
 from django_lifeline.lab.terminal import sentences
 
 TEMPLATE = Path(__file__).parent / "report.html"
@@ -35,7 +36,7 @@ MEANINGS = {
     "4031": "MySQL closed the session because it was idle for too long",
     "1040": "the server has no connection to spare",
     "2014": "commands out of sync: an earlier answer is still under way",
-    "InterfaceError": "PyMySQL's word for a connection that is closed: (0, '')",
+    "(0, '')": "PyMySQL's InterfaceError for a connection that is closed",
     "500": "the visitor got an error page",
 }
 CLASSES = {
@@ -46,6 +47,7 @@ CLASSES = {
     Kind.SKIPPED: "none",
 }
 MOST_LINES = 40
+LONG = 14
 
 
 def versions(results: Iterable[Result]) -> dict[str, str]:
@@ -100,7 +102,10 @@ def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:
     listed = list(results)
     found = groups(listed)
     scenarios = _scenarios(found)
-    arms = [arm for arm in ARMS if any(result.cell.arm == arm for result in listed)]
+    shape = _Shape(
+        tuple(arm for arm in ARMS if any(result.cell.arm == arm for result in listed)),
+        tuple(sorted({result.cell.server for result in listed})),
+    )
     by_name = {name: [g for g in found if g.scenario.name == name] for name in scenarios}
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         state="good" if succeeded(listed) else "bad",
@@ -108,8 +113,8 @@ def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:
         versions="".join(
             f"<li><span>{escape(name)}</span> {escape(value)}</li>" for name, value in used.items()
         ),
-        heads="".join(f"<th scope=col>{escape(_arm_title(arm))}</th>" for arm in arms),
-        rows="".join(_row(scenario, by_name[name], arms) for name, scenario in scenarios.items()),
+        heads=_heads(shape),
+        bodies=_tables(by_name, shape),
         meanings=_meanings(listed),
         timelines="".join(
             _section(scenario, by_name[name]) for name, scenario in scenarios.items()
@@ -117,9 +122,31 @@ def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The matrix's columns: each arm on each server."""
+
+    arms: tuple[str, ...]
+    servers: tuple[str, ...]
+
+
+def _heads(shape: _Shape) -> str:
+    span = f'colspan="{len(shape.servers)}"'
+    arms = "".join(
+        f"<th scope=colgroup {span}>{escape(_arm_title(arm))}</th>" for arm in shape.arms
+    )
+    servers = "".join(f"<th scope=col>{escape(NAMES[server])}</th>" for server in shape.servers)
+    return (
+        f"<tr><th scope=col rowspan=2>Situation</th><th scope=col rowspan=2>Driver</th>{arms}</tr>"
+        f"<tr>{servers * len(shape.arms)}</tr>"
+    )
+
+
 def _scenarios(found: Iterable[Group]) -> dict[str, Scenario]:
     known = {group.scenario.name: group.scenario for group in found}
-    return dict(sorted(known.items(), key=lambda item: (item[1].place, item[0])))
+    order = list(all_scenarios())
+    places = {name: order.index(name) if name in order else len(order) for name in known}
+    return {name: known[name] for name in sorted(known, key=lambda name: places[name])}
 
 
 def _arm_title(arm: str) -> str:
@@ -131,52 +158,63 @@ def _arm_title(arm: str) -> str:
     }[arm]
 
 
-def _row(scenario: Scenario, found: list[Group], arms: list[str]) -> str:
-    cells = "".join(_cell(arm, found) for arm in arms)
-    return (
-        f'<tr id="row-{scenario.name}"><th scope=row><a href="#{scenario.name}">'
-        f"{escape(scenario.title)}</a><small>{escape(scenario.place)} · {escape(scenario.cause)}"
-        f"</small></th>{cells}</tr>"
+def _tables(by_name: dict[str, list[Group]], shape: _Shape) -> str:
+    """Return one table body for each cause."""
+    causes: dict[str, list[list[Group]]] = {}
+    for found in by_name.values():
+        causes.setdefault(found[0].scenario.cause, []).append(found)
+    width = 2 + len(shape.arms) * len(shape.servers)
+    return "".join(
+        f'<tbody><tr class=cause><th scope=colgroup colspan="{width}">{escape(cause)}</th></tr>'
+        f"{''.join(_rows(found, shape) for found in every)}</tbody>"
+        for cause, every in causes.items()
     )
 
 
-def _cell(arm: str, found: list[Group]) -> str:
-    """Gather what one arm did in all places: what is alike is said once."""
-    alike: dict[tuple[Kind, str], list[Result]] = {}
-    for group in found:
-        for result in group.results:
-            if result.cell.arm == arm:
-                verdict = result.verdict
-                alike.setdefault((verdict.kind, verdict.label), []).append(result)
-    total = sum(len(some) for some in alike.values())
-    parts = [_mark(kind, label, some, total) for (kind, label), some in alike.items()]
-    return f'<td data-arm="{escape(_arm_title(arm))}">{"".join(parts) or "–"}</td>'
+def _rows(found: list[Group], shape: _Shape) -> str:
+    """Return a scenario's rows, one for each driver."""
+    scenario = found[0].scenario
+    drivers = [name for name in DRIVERS if any(group.driver == name for group in found)]
+    head = (
+        f'<th scope=rowgroup rowspan="{len(drivers)}"><a href="#{scenario.name}">'
+        f"{escape(scenario.title)}</a><small>{escape(scenario.place)}</small></th>"
+    )
+    rows = []
+    for driver in drivers:
+        results = {
+            (result.cell.arm, result.cell.server): result
+            for group in found
+            if group.driver == driver
+            for result in group.results
+        }
+        cells = "".join(
+            _cell(results.get((arm, server)), arm) for arm in shape.arms for server in shape.servers
+        )
+        rows.append(f"<tr>{head}<th scope=row class=driver>{NAMES[driver]}</th>{cells}</tr>")
+        head = ""
+    return "".join(rows)
 
 
-def _mark(kind: Kind, label: str, results: list[Result], total: int) -> str:
-    unproven = any(r.cell.must_break and r.verdict.kind is Kind.SURVIVED for r in results)
-    places = "" if len(results) == total else f"<small>{escape(_places(results))}</small>"
-    sign = {Kind.SURVIVED: "✓ ", Kind.BROKEN: "✗ "}.get(kind, "! ")
+def _cell(result: Result | None, arm: str) -> str:
+    column = ' class="ours"' if arm == LIFELINE.name else ""
+    if result is None:
+        return f"<td{column}>–</td>"
+    verdict = result.verdict
+    sign = {Kind.SURVIVED: "✓", Kind.BROKEN: "✗"}.get(verdict.kind, "!")
+    unproven = result.cell.must_break and verdict.kind is Kind.SURVIVED
+    css = "odd" if unproven else CLASSES[verdict.kind]
+    css += " long" if len(verdict.label) > LONG else ""
     note = "<small>proves nothing</small>" if unproven else ""
-    why = "\n".join(dict.fromkeys(result.verdict.why for result in results))
-    css = "odd" if unproven else CLASSES[kind]
     return (
-        f'<span class="mark {css}" title="{escape(why)}">{sign}{escape(label)}</span>{places}{note}'
+        f'<td{column}><span class="mark {css}" title="{escape(verdict.why)}">{sign} '
+        f"{escape(verdict.label)}</span>{note}</td>"
     )
-
-
-def _places(results: list[Result]) -> str:
-    by_driver: dict[str, list[str]] = {}
-    for result in results:
-        server = NAMES.get(result.cell.server, result.cell.server)
-        by_driver.setdefault(NAMES[result.cell.driver], []).append(server)
-    return "; ".join(f"{driver} on {', '.join(where)}" for driver, where in by_driver.items())
 
 
 def _meanings(results: list[Result]) -> str:
     labels = " ".join(result.verdict.label for result in results)
     return "".join(
-        f"<dt>{code}</dt><dd>{escape(meaning)}</dd>"
+        f"<dt>{escape(code)}</dt><dd>{escape(meaning)}</dd>"
         for code, meaning in MEANINGS.items()
         if code in labels
     )

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 
 Fault = Callable[["Scene"], None]
 
+CAUSES = (
+    "idle timeout",
+    "KILL between statements",
+    "server restart",
+    "network",
+    "closed behind Django's back",
+    "oversized packet",
+    "fork",
+    "too many connections",
+    "blocking driver",
+    "loss in the middle of a statement",
+    "interruption in the middle of a query",
+    "no loss at all",
+)
+"""In the order of the report."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
@@ -25,6 +41,7 @@ class Scenario:
     """What happened to somebody, in one sentence."""
     place: str
     cause: str
+    """One of `CAUSES`."""
     program: tuple[str, ...]
     """A file of ``programs/`` and its arguments."""
     judge: Check

@@ -14,7 +14,7 @@ SCENARIO = Scenario(
         "mail is never sent, and the row is stored."
     ),
     place="inside atomic",
-    cause="lost after COMMIT",
+    cause="loss in the middle of a statement",
     program=("mid_statement.py", "commit"),
     # Whatever the engine sends next: stock goes back to autocommit, others have nothing to say.
     faults={

@@ -14,7 +14,7 @@ SCENARIO = Scenario(
         "read_timeout every later statement fails."
     ),
     place="worker loop",
-    cause="half-open network",
+    cause="network",
     program=("worker_loop.py",),
     faults={"between tasks": faults.blackhole},
     judge=every(

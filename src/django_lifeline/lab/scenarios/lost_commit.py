@@ -14,7 +14,7 @@ SCENARIO = Scenario(
         "and the order is there twice."
     ),
     place="inside atomic",
-    cause="KILL in the middle of COMMIT",
+    cause="loss in the middle of a statement",
     program=("mid_statement.py", "commit-again"),
     faults={
         "before the hit": faults.on_the_wire("^COMMIT", "after_send", says="answer to COMMIT lost")

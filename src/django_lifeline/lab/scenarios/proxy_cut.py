@@ -14,7 +14,7 @@ SCENARIO = Scenario(
         " while."
     ),
     place="worker loop",
-    cause="proxy or NAT cut",
+    cause="network",
     program=("worker_loop.py",),
     faults={"between tasks": faults.cut},
     judge=every(

@@ -13,7 +13,7 @@ SCENARIO = Scenario(
         "The out-of-memory killer takes the database; it is back in seconds, the workers are not."
     ),
     place="worker loop",
-    cause="kill -9",
+    cause="server restart",
     program=("worker_loop.py",),
     faults={"between tasks": faults.crash},
     judge=every(
