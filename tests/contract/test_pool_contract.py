@@ -116,6 +116,17 @@ def test_error_on_connecting_reaches_the_borrower(make, connector):
     assert pool.lease().connection.open
 
 
+def test_connection_whose_lifetimes_cannot_be_told_is_discarded(make, connector):
+    def unknown(connection):
+        raise RuntimeError(2013)
+
+    pool = make(lifetimes=unknown)
+    with pytest.raises(RuntimeError):
+        pool.lease()
+    assert connector.opened[0].discarded
+    assert pool.stats().size == 0
+
+
 def test_observer_hears_of_the_beginning_and_the_end(make):
     heard = []
     pool = make(emit=heard.append)

@@ -63,22 +63,23 @@ class DirectPool(Generic[C]):
         slot: Slot[C] = Slot(self.generation)
         started = self.now()
         try:
-            connection = self._connect()
+            slot.connection = connection = self._connect()
+            slot.opened(connection, self.now(), self._lifetimes(connection))
         except BaseException as error:
+            if slot.connection is not None:
+                slot.connection.discard()
             with self._lock:
                 self._counters.connect_errors += 1
                 self._counters.last_connect_error = name_error(error)
             tell(self._emit, ConnectFailed(self.name, name_error(error)))
             raise
-        now = self.now()
-        slot.opened(connection, now, self._lifetimes(connection))
         slot.move(State.LENT)
         lease = Lease(self, slot, connection)
         lease.fresh = True
         with self._lock:
             self._leases.add(lease)
             self._counters.opened += 1
-        tell(self._emit, ConnectionOpened(self.name, now - started))
+        tell(self._emit, ConnectionOpened(self.name, self.now() - started))
         return lease
 
     def give_back(self, lease: Lease[C]) -> None:

@@ -54,7 +54,11 @@ class Lease(Generic[C]):
         return slot.generation != lender.generation or lender.now() >= slot.expires
 
     def rest(self) -> None:
-        """Leave the connection unused for now: it stays yours until somebody waits for one."""
+        """Leave the connection unused for now: it stays yours until somebody waits for one.
+
+        Do not touch it again before `resume` has returned True. The session must be in a state
+        that the next borrower may see.
+        """
         if self._claim is not None or not self.hold:
             return
         slot = self.slot

@@ -494,8 +494,11 @@ class Pool(Generic[C]):
         with self._lock:
             if self._closed or self.upkeep is not None:
                 return
-            self.upkeep = Upkeep(self)
-        self.upkeep.start()
+            self.upkeep = upkeep = Upkeep(self)
+        try:
+            upkeep.start()
+        except RuntimeError:  # no more threads, or the interpreter is ending: go without
+            self.upkeep = None
 
     def idle_slots(self) -> list[Slot[C]]:
         """The idle slots at this moment, the longest idle first."""

@@ -36,7 +36,7 @@ class PoolStats:
     """Open connections, idle or used."""
     idle: int
     used: int
-    """Connections with a borrower, resting ones included."""
+    """Connections with a borrower, resting ones and those being closed included."""
     resting: int
     waiting: int
     connecting: int

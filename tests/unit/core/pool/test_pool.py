@@ -203,6 +203,7 @@ def test_interrupt_while_connecting_frees_the_slot(make_pool, connector):
     connector.failures.append(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         pool.lease()
+    assert balance(pool) == (0, 0, 0, 0, 0)
     assert pool.lease().connection.open
 
 
@@ -295,25 +296,42 @@ def test_waiters_are_served_in_order_of_arrival(make_pool, in_thread, eventually
     assert served == [0, 1, 2, 3, 4]
 
 
+def test_returned_connection_is_in_the_waiters_hand_at_once(make_pool, in_thread, eventually):
+    pool = make_pool(max_size=1)
+    held = pool.lease()
+    waiting = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    pool.give_back(held)
+    stats = pool.stats()
+    assert (stats.waiting, stats.idle, stats.used) == (0, 0, 1)
+    assert waiting.result().connection is held.connection
+
+
 def test_newcomer_does_not_overtake_a_waiter(make_pool, in_thread, eventually):
     pool = make_pool(max_size=1)
     held = pool.lease()
-    order = []
-    release = threading.Event()
-
-    def borrow(name):
-        lease = pool.lease()
-        order.append(name)
-        release.wait(20)
-        pool.give_back(lease)
-
-    in_thread(borrow, "waiter")
+    waiting = in_thread(pool.lease)
     eventually(lambda: pool.stats().waiting == 1)
-    pool.give_back(held)
-    in_thread(borrow, "newcomer")
-    eventually(lambda: order == ["waiter"] and pool.stats().waiting == 1)
-    release.set()
-    eventually(lambda: order == ["waiter", "newcomer"])
+    with pool._lock:  # whoever returns now is held up before it can look for waiters
+        returning = in_thread(pool.give_back, held)
+        eventually(lambda: pool.stats().idle == 1)
+        with pytest.raises(PoolTimeout):
+            pool.lease(0)
+    returning.result()
+    assert waiting.result().connection is held.connection
+
+
+def test_connection_handed_to_one_who_gives_up_goes_to_the_next(make_pool, in_thread):
+    def return_it(event):
+        if isinstance(event, PoolExhausted):  # the waiter is about to leave, still queued
+            pool.give_back(held)
+
+    pool = make_pool(max_size=1, arguments={"emit": return_it})
+    held = pool.lease()
+    with pytest.raises(PoolTimeout):
+        in_thread(pool.lease, 0).result()
+    assert pool.stats().idle == 1
+    assert pool.lease(0).connection is held.connection
 
 
 class SlowClock(FakeClock):
@@ -644,14 +662,24 @@ def test_close_while_connecting_ends_the_new_connection(make_pool, in_thread, co
     assert pool.stats().size == 0
 
 
-def test_forked_child_starts_over_without_touching_old_connections(make_pool, connector):
+def test_forked_child_starts_over_without_touching_old_connections_or_lock(
+    make_pool, connector, in_thread
+):
     pool = make_pool(max_size=3)
     lent, resting, idle = pool.lease(), pool.lease(), pool.lease()
     resting.rest()
     pool.give_back(idle)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold_the_lock():  # as a thread of the parent does at the moment of the fork
+        with pool._lock:
+            held.set()
+            go_on.wait(20)
+
+    holder = in_thread(hold_the_lock)
+    assert held.wait(20)
     assert set(pool.connections()) == set(connector.opened)
-    with pool._lock:  # as held by a thread that the child does not have
-        pool.start_over_after_fork()
+    pool.start_over_after_fork()
     assert not lent.resume()
     assert not resting.resume()
     pool.give_back(lent)
@@ -659,6 +687,8 @@ def test_forked_child_starts_over_without_touching_old_connections(make_pool, co
     assert balance(pool) == (0, 0, 0, 0, 0)
     assert all(connection.open for connection in connector.opened)
     assert pool.lease().connection is connector.opened[3]
+    go_on.set()
+    holder.result()
 
 
 def test_waiter_from_before_a_fork_queues_up_again(make_pool, in_thread, eventually, connector):

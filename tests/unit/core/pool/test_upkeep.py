@@ -6,6 +6,8 @@ import weakref
 
 import pytest
 
+from django_lifeline.core.options import PoolOptions
+from django_lifeline.core.pool import Pool
 from django_lifeline.core.pool.upkeep import go_round
 
 
@@ -148,10 +150,18 @@ def test_failing_round_is_logged_and_the_next_one_comes(make_pool, connector, ca
     pool.give_back(lease)
 
 
-def test_forgotten_pool_ends_its_thread(clock, connector, eventually):
-    from django_lifeline.core.options import PoolOptions
-    from django_lifeline.core.pool import Pool
+def test_pool_lends_without_upkeep_where_no_thread_can_start(make_pool, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
 
+    pool = make_pool(min_size=2)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    lease = pool.lease()
+    assert lease.connection.open
+    assert pool.upkeep is None
+
+
+def test_forgotten_pool_ends_its_thread(clock, connector, eventually):
     pool = Pool("default", PoolOptions(min_size=1, keepalive=0.01), connector, clock=clock)
     pool.give_back(pool.lease())
     forgotten = weakref.ref(pool)
