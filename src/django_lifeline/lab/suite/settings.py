@@ -1,11 +1,16 @@
-"""The settings module for Django's tests; which database, the environment says."""
+"""The settings module for Django's tests: those it brings along for SQLite, on our servers."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 
 _given = json.loads(os.environ["DJANGO_SUITE"])
+
+for _name, _value in vars(importlib.import_module("test_sqlite")).items():
+    if _name.isupper():
+        globals()[_name] = _value
 
 
 def _database(name: str) -> dict[str, object]:
@@ -14,9 +19,3 @@ def _database(name: str) -> dict[str, object]:
 
 DATABASES = {"default": _database("suite"), "other": _database("suite_other")}
 TEST_RUNNER = "django_lifeline.lab.suite.recorder.RecordingRunner"
-
-# From here on as in the settings that Django's tests bring along for SQLite.
-SECRET_KEY = "django_tests_secret_key"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-USE_TZ = False
