@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import Any
 
@@ -111,6 +111,18 @@ def test_discarded_connection_is_dead_and_its_session_ends(connection: Any, serv
     session_ends(server, connection.server_thread_id)
 
 
+def test_dropped_connection_ends_without_the_garbage_collector(server: Server, driver: str) -> None:
+    gc.disable()
+    try:
+        connection = module(driver).connect(params(server, driver, "unix"))
+        connection.run("SELECT 1")
+        number = connection.server_thread_id
+        del connection
+        session_ends(server, number)
+    finally:
+        gc.enable()
+
+
 def test_fake_connection_ends_as_a_real_one_does() -> None:
     for end in ("close", "discard"):
         fake = FakeConnection()
@@ -179,7 +191,7 @@ def test_error_while_the_rows_are_made_ends_the_exchange(connection: Any, errors
 
 
 def test_arguments_that_do_not_fit_send_nothing(connection: Any, errors: Any) -> None:
-    with pytest.raises(errors.ProgrammingError):
+    with pytest.raises((errors.ProgrammingError, TypeError)):
         connection.cursor().execute("SELECT %s, %s", (1,))
     with pytest.raises(UnicodeEncodeError):
         connection.cursor().execute("SELECT %s", ("\ud800",))
@@ -332,6 +344,8 @@ def test_interruption_at_any_line_never_lets_an_answer_be_taken_for_another(
         if not interrupted_at(lines, exchange):
             break
         lines += 1
+        with suppress(Exception):
+            cursor.close()  # as a ``with`` block does on the way out
         if connection.busy or connection.closed:
             broken += 1
             connection.discard()

@@ -252,6 +252,18 @@ def test_reset_connection_with_everything_sent_has_nothing_unsent(tcp_pair: Pair
     assert channel.unsent_bytes() == 0
 
 
+def test_aborted_connection_does_not_send_what_was_queued(tcp_pair: Pair) -> None:
+    client, server = tcp_pair
+    channel = Channel(client.fileno())
+    clog(client)
+    channel.abort()
+    client.close()
+    channel.close()
+    with pytest.raises(ConnectionResetError):
+        while server.recv(65536):
+            pass
+
+
 def test_unix_socket_has_no_tcp_facts(unix_pair: Pair) -> None:
     channel = Channel(unix_pair[0].fileno())
     channel.set_tcp(TcpOptions(keepalive=10, user_timeout=5))
