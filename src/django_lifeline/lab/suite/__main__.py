@@ -20,6 +20,10 @@ from django_lifeline.lab.suite.source import SourceMissing, requirements_folder,
 from django_lifeline.lab.suite.timezones import load_time_zones
 
 ENGINES = {"stock": STOCK_ENGINE, "lifeline": LIFELINE_ENGINE}
+GIS_ENGINES = {
+    "stock": "django.contrib.gis.db.backends.mysql",
+    "lifeline": "django_lifeline.backends.mysql_gis",
+}
 STEPS = 20
 """Lines of progress per arm where the output is no terminal."""
 
@@ -49,13 +53,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", type=_some_of(ENGINES), default=tuple(ENGINES))
     parser.add_argument("--server", type=_some_of(FLAVOURS), default=FLAVOURS)
     parser.add_argument("--driver", type=_some_of(DRIVERS), default=DRIVERS[:1])
-    parser.add_argument(
-        "--labels", nargs="+", default=["full"], help="Django's own; or full, or short"
-    )
+    parser.add_argument("--labels", nargs="+", help="Django's own; or full (the default), or short")
     parser.add_argument("--short", action="store_true", help="the labels for CI: minutes")
+    parser.add_argument(
+        "--gis", action="store_true", help="the engines for maps, and gis_tests; needs GDAL"
+    )
     parser.add_argument("--parallel", type=int, default=1, help="processes of each run")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     return parser
+
+
+def _labels(options: argparse.Namespace) -> list[str]:
+    if options.labels:
+        return list(options.labels)
+    return ["short"] if options.short else ["gis_tests"] if options.gis else ["full"]
 
 
 def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
@@ -71,7 +82,8 @@ def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
 def _compare(options: argparse.Namespace) -> list[Comparison]:
     print(f"Fetching the tests of Django {django.get_version()} …", flush=True)
     tests, packages = tests_folder(), requirements_folder()
-    labels = tuple(present(["short"] if options.short else options.labels, tests))
+    labels = tuple(present(_labels(options), tests))
+    engines = GIS_ENGINES if options.gis else ENGINES
     if not labels:
         raise SourceMissing(f"Django {django.get_version()} has none of these labels.")
     comparisons = []
@@ -81,7 +93,7 @@ def _compare(options: argparse.Namespace) -> list[Comparison]:
             for driver in options.driver:
                 runs = {
                     name: run_arm(
-                        Arm(ENGINES[name], driver, labels, tests, packages, options.parallel),
+                        Arm(engines[name], driver, labels, tests, packages, options.parallel),
                         server,
                         _teller(f"{server.flavour} {driver} {name}"),
                     )

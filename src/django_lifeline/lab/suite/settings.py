@@ -19,3 +19,8 @@ def _database(name: str) -> dict[str, object]:
 
 DATABASES = {"default": _database("suite"), "other": _database("suite_other")}
 TEST_RUNNER = "django_lifeline.lab.suite.recorder.RecordingRunner"
+
+# Where GDAL and GEOS are not installed but unpacked somewhere, as Django's settings have it.
+for _name in ("GDAL_LIBRARY_PATH", "GEOS_LIBRARY_PATH"):
+    if _name in os.environ:
+        globals()[_name] = os.environ[_name]
