@@ -1,0 +1,102 @@
+"""The report in a real browser: what a reader sees, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures.servers import missing
+
+from django_lifeline.lab.report import versions, write_html
+from django_lifeline.lab.runner import Selection, Servers, lab_server, run
+from django_lifeline.lab.scenarios import all_scenarios
+from django_lifeline.lab.servers import ServerMissing, find
+
+pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
+INSTALL = "apt-get install chromium chromium-driver; pip install selenium"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+DESK, PHONE = (1400, 900), (390, 844)
+WIDER_THAN_ITS_WINDOW = "return document.documentElement.scrollWidth > innerWidth"
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver or importlib.util.find_spec("selenium") is None:
+        missing(f"No browser to look at the report with: {INSTALL}")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield opened
+    finally:
+        opened.quit()
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """A report of two scenarios, run for real."""
+    names = ("rpc-loop", "kill-between")
+    scenarios = tuple(all_scenarios()[name] for name in names)
+    selection = Selection(scenarios, ("mariadb",), ("pymysql",), ("stock", "lifeline"))
+    try:
+        find("mariadb")
+    except ServerMissing as error:
+        missing(str(error))
+    results = run(selection, Servers(lab_server), jobs=4, tell=lambda result: None)
+    path = tmp_path / "index.html"
+    write_html(path, results, versions(results))
+    return path
+
+
+def test_reader_sees_matrix_and_timelines_on_a_desk_and_on_a_phone(
+    browser: Any, report: Path, tmp_path: Path
+) -> None:
+    browser.set_window_size(*DESK)
+    browser.get(report.as_uri())
+
+    matrix = browser.find_element("css selector", "table").text
+    assert "KILL between two statements" in matrix
+    assert "✗ 2013" in matrix
+    assert matrix.count("✓ survived") == 2
+    assert "survived 2 of 2" in browser.find_element("css selector", ".lead.good").text
+
+    drawings = browser.find_elements("css selector", "#kill-between svg")
+    assert len(drawings) == 2
+    stock, ours = (drawing.text for drawing in drawings)
+    assert "2013" in stock and "KILL (1 session)" in stock
+    assert "2013" not in ours and "session" in ours
+    assert all(drawing.size["height"] > 80 for drawing in drawings)
+
+    browser.find_element("css selector", 'a[href="#kill-between"]').click()
+    browser.find_element("css selector", "#kill-between summary").click()
+    assert "Lost connection" in browser.find_element("css selector", "#kill-between ol").text
+
+    assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
+    metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
+
+    picture = tmp_path / "report.png"
+    assert browser.save_screenshot(str(picture))
+    assert picture.read_bytes().startswith(PNG)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
