@@ -216,3 +216,17 @@ def test_commit_that_ended_its_own_session_is_not_called_rolled_back(
     # The drivers read the first result only, and find out with the next statement.
     expected = {"said": "ok", "stored": 1, "next": UNKNOWN}
     assert ours["raw_commit_that_ends_its_own_session"] == expected
+
+
+# Without any loss
+
+
+def test_transactions_of_every_odd_form_store_what_they_store_with_stock(report: Report) -> None:
+    stories = report("semantics", timeout=100)
+    stock, ours = stories["stock"], stories["lifeline"]
+    assert {name: ours[name] for name in stock if ours[name] != stock[name]} == {}
+
+
+def test_ddl_inside_a_block_stores_the_first_half_and_only_that(report: Report) -> None:
+    story = report("semantics", timeout=100)["lifeline"]["ddl_in_the_middle"]
+    assert story[:4] == ["ok, stored []", "ok, stored [1]", "ok, stored [1]", "ok, stored [1]"]
