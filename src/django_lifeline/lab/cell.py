@@ -111,7 +111,8 @@ def _since(begin: float) -> float:
 
 def _perform(cell: Cell, place: Place, number: int) -> tuple[Outcome, str]:
     database = place.database or f"lifeline_lab_{number}"
-    prefix = PREFIX if place.is_ours else f"{PREFIX}{number}_"
+    # In a user's database, nobody else's tables may have these names, not even another lab's.
+    prefix = PREFIX if place.is_ours else f"{PREFIX}{os.getpid()}_{number}_"
     admin = Admin(place.admin, database, prefix)
     with (
         contextlib.closing(admin),
@@ -156,7 +157,7 @@ class _Run:
         """Write what the program's settings read; the password travels in the environment."""
         scenario = self.cell.scenario
         options: dict[str, object] = {**place.options, **scenario.options}
-        if not place.is_ours:
+        if not place.is_ours and "wait_timeout" in scenario.variables:
             options["init_command"] = "SET SESSION wait_timeout = 1"
         entry = {
             **ARMS[self.cell.arm].database(dict(scenario.settings)),

@@ -24,7 +24,7 @@ SCENARIO = Scenario(
         ),
     ),
     # Without TLS, and one after the other, both get their own answers over the one socket.
-    must_break_with={"mariadb/pymysql": ()},
+    must_break_with={"mariadb/pymysql": (), "yours/pymysql": ()},
     gentle=True,
     patience=12,
 )
