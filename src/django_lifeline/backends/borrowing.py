@@ -57,6 +57,11 @@ class Borrowing(stock.DatabaseWrapper):
         super().__init__(*args, **kwargs)
 
     @property
+    def target(self) -> Target:
+        """The database that the settings name; raises ``ImproperlyConfigured`` for a wrong one."""
+        return self._find_target()
+
+    @property
     def pool(self) -> Pool[DriverConnection] | DirectPool[DriverConnection]:
         """The pool that this wrapper borrows from."""
         return self._find_target().pool

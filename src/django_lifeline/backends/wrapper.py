@@ -24,6 +24,7 @@ from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import CursorWrapper
 from django_lifeline.backends.transaction import Transactions
+from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.events import Reason
 
 _DJANGOS_ENSURE = BaseDatabaseWrapper.ensure_connection
@@ -34,6 +35,7 @@ class LifelineMixin(Transactions):
     """Mix in front of a MySQL ``DatabaseWrapper`` to make it an engine of this package."""
 
     creation_class = DatabaseCreation
+    validation_class = DatabaseValidation
 
     _ensuring = False
     """Django's ``ensure_connection`` is running, or what a test tool put in its place."""
