@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.fixtures.programs import Runner
 from tests.fixtures.servers import missing
 
+from django_lifeline.lab.servers import Server
 from django_lifeline.lab.suite import arm as suite_arm
 from django_lifeline.lab.suite.arm import Arm, run_arm
 from django_lifeline.lab.suite.comparison import Outcome, Run, gained, lost
@@ -42,6 +44,46 @@ def test_djangos_short_suite_passes_as_with_stock(
     assert comparison["lost"] == []
     for counts in (comparison["arms"][name]["counts"] for name in ("stock", "lifeline")):
         assert counts["passed"] > 600
+
+
+FORBID = """
+    from unittest import mock
+    import json
+    from django.db import connection
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    def query():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def refused():
+        forbidden = RuntimeError("no database in this test")
+        with mock.patch.object(BaseDatabaseWrapper, "ensure_connection", side_effect=forbidden):
+            try:
+                query()
+            except RuntimeError as error:
+                return error is forbidden
+        return False
+
+    found = {"never connected": refused()}
+    query()
+    found["holds a connection"] = refused()
+    connection.close_if_unusable_or_obsolete()
+    found["gave it back"] = refused()
+    query()
+    print(json.dumps(found))
+"""
+
+
+def test_tool_that_forbids_the_database_is_obeyed_in_every_state(
+    run_program: Runner, server: Server, driver: str
+) -> None:
+    # Test tools (pytest-django is one) put a method of theirs in the place of Django's.
+    assert run_program(FORBID, server, driver).json == {
+        "never connected": True,
+        "holds a connection": True,
+        "gave it back": True,
+    }
 
 
 def run_of(**outcomes: str) -> Run:
@@ -96,6 +138,7 @@ for test in tests:
     if test == "second":
         {end}
     write(test=test, outcome="passed", detail="")
+write(ended=True)
 """
 
 
@@ -128,6 +171,14 @@ def test_process_that_cannot_start_is_told_and_not_repeated(tmp_path: Path) -> N
     assert run.outcomes == {}
     [crash] = run.crashes
     assert "no settings" in crash
+
+
+def test_process_that_fails_before_the_first_test_is_told(tmp_path: Path) -> None:
+    program = STAND_IN.split("for test in tests")[0] + "raise SystemExit('no database')"
+    run = run_program(tmp_path, program)
+    assert run.outcomes == {}
+    [crash] = run.crashes
+    assert "no database" in crash
 
 
 def test_labels_that_this_django_does_not_have_are_left_out(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ class _Process:
         self._planned: list[str] = []
         self._before = len(run.outcomes)
         self._current = ""
+        self._ended = False
         (folder / "done").write_text(json.dumps(list(run.outcomes)))
         words, environment = _command(arm, server, folder)
         with self._output.open("wb") as output:
@@ -91,7 +92,7 @@ class _Process:
             self._kill()
             raise
         left = [test for test in self._planned if test not in self._run.outcomes]
-        if not hung and self._child.returncode in (0, 1) and self._planned:
+        if self._ended:
             # Tests whose class could not be set up have no outcome of their own.
             return True
         how = "hung" if hung else f"ended with {self._child.returncode}"
@@ -133,6 +134,8 @@ class _Process:
             self._planned += event["planned"]
         elif "start" in event:
             self._current = event["start"]
+        elif "ended" in event:
+            self._ended = True
         else:
             test, found = event["test"], Outcome(event["outcome"], event["detail"])
             # A test may succeed and its clean-up fail: the worse of both counts.

@@ -92,3 +92,9 @@ class RecordingRunner(DiscoverRunner):
         tests = [test for test in found if test.id() not in done]
         write(planned=[test.id() for test in tests])
         return self.test_suite(tests)
+
+    def run_suite(self, suite: Any, **kwargs: Any) -> Any:
+        """Run the tests, and record that all have been run."""
+        result = super().run_suite(suite, **kwargs)
+        write(ended=True)
+        return result

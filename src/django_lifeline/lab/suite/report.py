@@ -12,7 +12,8 @@ import django
 
 from django_lifeline.lab.suite.comparison import Difference, Run, gained, lost
 
-SHOWN = 800
+SHOWN_TESTS = 50
+SHOWN_DETAIL = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ class Comparison:
 
 def _show(title: str, found: Sequence[Difference], out: TextIO) -> None:
     print(f"  {title}: {len(found) or 'none'}", file=out)
-    for difference in found:
+    for difference in found[:SHOWN_TESTS]:
         print(f"    {difference.test}: {_change(difference)}", file=out)
-        for line in difference.detail[-SHOWN:].splitlines():
+        for line in difference.detail[-SHOWN_DETAIL:].splitlines():
             print(f"        {line}", file=out)
 
 
