@@ -27,12 +27,12 @@ def test_start_is_joined_with_the_end_in_its_own_lane() -> None:
         [
             line(1, "start", "save", "1 a"),
             line(2, "start", "save", "1 b"),
-            line(3, "ok", "save", "1 b"),
-            line(5, "fail", "save", "1 a"),
+            line(3, "ok", "save", "1 a"),
+            line(5, "fail", "save", "1 b"),
         ]
     )
 
-    assert [(call.lane, call.seconds) for call in pair(events)] == [("1 a", 4), ("1 b", 1)]
+    assert [(call.lane, call.seconds) for call in pair(events)] == [("1 a", 2), ("1 b", 3)]
 
 
 def test_call_that_never_ended_has_no_duration() -> None:

@@ -14,6 +14,8 @@ from django_lifeline.lab.runner import Selection, Servers, groups, run, succeede
 from django_lifeline.lab.scenario import Scenario
 
 ARMS = ("stock", "lifeline")
+MEETING = 0.1
+"""Seconds in which cells that run at the same time are sure to meet."""
 
 
 def selection(*scenarios: Scenario) -> Selection:
@@ -83,18 +85,21 @@ def test_scenarios_with_the_same_needs_share_a_server() -> None:
 
 
 def test_cells_on_a_server_of_their_own_run_one_after_the_other() -> None:
-    busy = threading.Lock()
-    met: list[bool] = []
+    inside: list[Cell] = []
+    met = threading.Event()
 
     def alone(cell: Cell, place: Place, number: int) -> Result:
-        met.append(not busy.acquire(blocking=False))
-        busy.release()
+        inside.append(cell)
+        if len(inside) > 1:
+            met.set()
+        met.wait(MEETING)
+        inside.remove(cell)
         return survive(cell, place, number)
 
     chosen = selection(scenario(own_server=True))
     run(chosen, Servers(fake_server), jobs=4, tell=lambda result: None, run_one=alone)
 
-    assert met == [False] * 4
+    assert not met.is_set()
 
 
 def test_servers_are_stopped_when_all_is_done() -> None:
