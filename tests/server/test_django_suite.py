@@ -17,6 +17,7 @@ from django_lifeline.lab.suite import arm as suite_arm
 from django_lifeline.lab.suite.arm import Arm, run_arm
 from django_lifeline.lab.suite.comparison import Outcome, Run, gained, lost
 from django_lifeline.lab.suite.labels import present
+from django_lifeline.lab.suite.report import Comparison, table
 
 COULD_NOT_RUN = 2
 
@@ -179,6 +180,14 @@ def test_process_that_fails_before_the_first_test_is_told(tmp_path: Path) -> Non
     assert run.outcomes == {}
     [crash] = run.crashes
     assert "no database" in crash
+
+
+def test_table_shows_both_arms_and_what_is_lost() -> None:
+    runs = {"stock": run_of(a="passed", b="skipped"), "lifeline": run_of(a="error", b="skipped")}
+    found = Comparison("mariadb 11", "mysqlclient", ("basic",), runs).as_json()
+    *_, stock, ours = (line.split(" | ")[5:] for line in table([found]).splitlines())
+    assert stock == ["stock", "1", "0", "1", "0", "0", " |"]
+    assert ours == ["lifeline", "0", "0", "1", "1", "0", "1 |"]
 
 
 def test_labels_that_this_django_does_not_have_are_left_out(tmp_path: Path) -> None:

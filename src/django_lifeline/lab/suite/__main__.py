@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import django
@@ -15,7 +15,7 @@ from django_lifeline.lab.arms import DRIVERS, LIFELINE_ENGINE, STOCK_ENGINE
 from django_lifeline.lab.servers import FLAVOURS, Server, ServerMissing, start
 from django_lifeline.lab.suite.arm import Arm, Tell, run_arm
 from django_lifeline.lab.suite.labels import present
-from django_lifeline.lab.suite.report import Comparison
+from django_lifeline.lab.suite.report import Comparison, table
 from django_lifeline.lab.suite.source import SourceMissing, requirements_folder, tests_folder
 from django_lifeline.lab.suite.timezones import load_time_zones
 
@@ -31,17 +31,25 @@ STEPS = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 1 where a test is lost, 2 where nothing could run."""
     options = _parser().parse_args(arguments)
+    if options.table:
+        results = [found for file in options.table for found in json.loads(file.read_text())]
+        print(table(results))
+        return 0
     if options.django_version not in ("installed", django.get_version()):
         print(f"Django {django.get_version()} is installed, not {options.django_version}.")
         return 2
+    comparisons: list[Comparison] = []
     try:
-        comparisons = _compare(options)
+        for comparison in _compare(options):
+            comparison.show()
+            comparisons.append(comparison)
+            if options.json:
+                # After each, so that what was measured outlives an interruption.
+                found = [comparison.as_json() for comparison in comparisons]
+                options.json.write_text(json.dumps(found, indent=1) + "\n")
     except (ServerMissing, SourceMissing) as error:
         print(error, file=sys.stderr)
         return 2
-    if options.json:
-        found = [comparison.as_json() for comparison in comparisons]
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0 if all(comparison.as_wanted for comparison in comparisons) else 1
 
 
@@ -60,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--parallel", type=int, default=1, help="processes of each run")
     parser.add_argument("--json", type=Path, help="write the result to this file")
+    parser.add_argument(
+        "--table", type=Path, nargs="+", help="only print results of --json as Markdown"
+    )
     return parser
 
 
@@ -79,14 +90,13 @@ def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     return some
 
 
-def _compare(options: argparse.Namespace) -> list[Comparison]:
+def _compare(options: argparse.Namespace) -> Iterator[Comparison]:
     print(f"Fetching the tests of Django {django.get_version()} …", flush=True)
     tests, packages = tests_folder(), requirements_folder()
     labels = tuple(present(_labels(options), tests))
     engines = GIS_ENGINES if options.gis else ENGINES
     if not labels:
         raise SourceMissing(f"Django {django.get_version()} has none of these labels.")
-    comparisons = []
     for flavour in options.server:
         with start(flavour) as server:
             _prepare(server, packages)
@@ -99,9 +109,7 @@ def _compare(options: argparse.Namespace) -> list[Comparison]:
                     )
                     for name in options.engine
                 }
-                comparisons.append(Comparison(f"{flavour} {server.version}", driver, labels, runs))
-                comparisons[-1].show()
-    return comparisons
+                yield Comparison(f"{flavour} {server.version}", driver, labels, runs)
 
 
 def _prepare(server: Server, packages: Path) -> None:

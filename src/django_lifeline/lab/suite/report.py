@@ -96,3 +96,24 @@ def _run_as_json(run: Run) -> dict[str, Any]:
         },
         "crashes": run.crashes,
     }
+
+
+def table(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """Return a Markdown table of comparisons as `Comparison.as_json` gives them."""
+    lines = [
+        "| Django | Python | server | driver | labels | arm | passed | expected failure | skipped "
+        "| failed, error | seconds | lost |",
+        "|---" * 12 + "|",
+    ]
+    for found in comparisons:
+        for arm, run in found["arms"].items():
+            counts = dict(run["counts"])
+            good = [counts.pop(name, 0) for name in ("passed", "expected failure", "skipped")]
+            fewer = len(found["lost"]) if arm == "lifeline" else ""
+            cells = [
+                *(found[name] for name in ("django", "python", "server", "driver")),
+                *(len(found["labels"]), arm, *good, sum(counts.values())),
+                *(f"{run['seconds']:.0f}", fewer),
+            ]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
