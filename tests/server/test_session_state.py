@@ -1,0 +1,80 @@
+"""G9: no session state reaches the next borrower, and none that matters is lost in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.server.conftest import Report
+
+STATES = [
+    "current_database",
+    "sql_mode",
+    "user_variable",
+    "user_variable_by_select",
+    "user_variable_by_into",
+    "user_variable_by_batch",
+    "temporary_table",
+    "named_lock",
+    "time_zone",
+    "read_only_session",
+    "read_only_next",
+    "isolation_level",
+    "foreign_key_checks",
+    "autocommit",
+    "open_transaction",
+    "locked_tables",
+    "prepared_statement",
+    "character_set",
+    "changed_by_a_procedure",
+    "lock_wait_timeout",
+]
+
+
+@pytest.fixture
+def state(report: Report) -> Any:
+    return report("session_state")
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_state_does_not_reach_the_next_borrower(state: Any, name: str) -> None:
+    ways = state["leaks"][name]
+    clean, left = ways["stock_requests"]
+    assert left != clean, "the probe must show what the state is"
+    for way in ("given_back", "abandoned", "requests"):
+        before, after = ways[way]
+        assert after == before, way
+
+
+def test_autocommit_switched_off_through_django_does_not_reach_the_next_borrower(
+    state: Any,
+) -> None:
+    ways = state["leaks"]["autocommit_by_django"]
+    assert {tuple(answers) for answers in ways.values()} == {("ok 1", "ok 1")}
+
+
+@pytest.mark.parametrize("name", ["user_variable", "open_transaction", "named_lock", "time_zone"])
+def test_session_that_its_owner_counts_on_is_not_lent_to_others(state: Any, name: str) -> None:
+    assert state["not_recalled"][name] == "PoolTimeout, mine: True"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["user_variable", "temporary_table", "named_lock", "locked_tables", "prepared_statement"],
+)
+def test_loss_of_state_that_no_other_session_has_raises_once(state: Any, name: str) -> None:
+    assert state["pinned"][name] == ["ConnectionLost 2013 not_executed", "ok 7"]
+
+
+def test_literal_settings_are_made_again_where_a_connection_was_replaced(state: Any) -> None:
+    # The last one is the next borrower's look: for that one they are gone.
+    assert state["repeated"] == {"said": ["+06:00", 0, True, "+06:00", False], "other": True}
+
+
+def test_what_connection_created_does_belongs_to_each_physical_connection(state: Any) -> None:
+    assert state["receivers"] == {
+        "said": ["+03:00"] * 6 + [1],
+        # It was not taken for a dirty one, or it would not have been lent again.
+        "same_connection": True,
+        "created": [1, 2],
+    }
