@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", type=_some_of(ENGINES), default=tuple(ENGINES))
     parser.add_argument("--server", type=_some_of(FLAVOURS), default=FLAVOURS)
     parser.add_argument("--driver", type=_some_of(DRIVERS), default=DRIVERS[:1])
-    parser.add_argument("--labels", nargs="+", help="Django's own; or full (the default), or short")
+    parser.add_argument(
+        "--labels", nargs="+", help="Django's own; or full (the default), short, all"
+    )
     parser.add_argument("--short", action="store_true", help="the labels for CI: minutes")
     parser.add_argument(
         "--gis", action="store_true", help="the engines for maps, and gis_tests; needs GDAL"

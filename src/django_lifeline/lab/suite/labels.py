@@ -29,11 +29,16 @@ FULL = [
 ]
 
 
+# Not labels of their own.
+NO_TESTS = {"gis_tests", "import_error_package", "test_runner_apps"}
+
+
 def present(labels: list[str], tests: Path) -> list[str]:
-    """Return the labels that this Django has; ``full`` and ``short`` stand for the sets above."""
-    wanted = [
-        label
-        for given in labels
-        for label in ({"full": FULL, "short": SHORT}.get(given) or [given])
-    ]
-    return [label for label in dict.fromkeys(wanted) if (tests / label.split(".")[0]).is_dir()]
+    """Return the labels that this Django has.
+
+    ``short`` and ``full`` stand for the sets above, ``all`` for everything but the maps.
+    """
+    folders = {path.parent.name for path in tests.glob("*/__init__.py")}
+    sets = {"short": SHORT, "full": FULL, "all": sorted(folders - NO_TESTS)}
+    wanted = [label for given in labels for label in sets.get(given, [given])]
+    return [label for label in dict.fromkeys(wanted) if label.split(".")[0] in folders]
