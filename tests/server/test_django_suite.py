@@ -191,7 +191,10 @@ def test_table_shows_both_arms_and_what_is_lost() -> None:
 
 
 def test_labels_that_this_django_does_not_have_are_left_out(tmp_path: Path) -> None:
-    for name in ("backends", "servers"):
+    for name in ("backends", "servers", "gis_tests", "forms"):
         (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "templates").mkdir()
     assert present(["short"], tmp_path) == ["backends", "servers"]
+    assert present(["all"], tmp_path) == ["backends", "forms", "servers"]
     assert present(["servers.tests", "servers.tests", "gone"], tmp_path) == ["servers.tests"]
