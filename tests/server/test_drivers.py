@@ -146,6 +146,9 @@ def test_statement_counts_as_sent(server: Server, driver: str, stack: ExitStack)
 class Readable:
     """A channel on which a TLS record waits, as a late session ticket would."""
 
+    def poll(self, timeout: int) -> list[tuple[int, int]]:
+        return [(0, 1)]
+
     def silent(self) -> bool:
         return False
 

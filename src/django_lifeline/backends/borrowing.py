@@ -77,13 +77,16 @@ class Borrowing(stock.DatabaseWrapper):
             self.isolation_level = target.isolation_level
         return target
 
-    def _take(self, settings: tuple[str, ...] = ()) -> Hold:
-        """Borrow, and repeat *settings* of the session that is replaced."""
+    def _take(self, settings: tuple[str, ...] = (), *, probe: bool = True) -> Hold:
+        """Borrow, and repeat *settings* of the session that is replaced.
+
+        Without *probe*, for those who go through `ready` before anything is sent.
+        """
         pid = _getpid()
         if pid != targets.pid:
             targets.notice_fork()
         try:
-            lease = self._find_target().pool.lease()
+            lease = self._find_target().pool.lease(probe=probe)
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
             self._target = None
@@ -238,12 +241,16 @@ class Borrowing(stock.DatabaseWrapper):
     def settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
         """Record what a statement left behind; return whether all of its answer has arrived."""
         hold.used_at = _monotonic()
-        if hold.in_transaction or not statement.plain:
-            hold.note(statement, sql)
         if hold.connection.busy:
+            hold.note(statement, sql)
             hold.reads_on(cursor)
             return False
-        self._rest(hold)
+        if hold.in_transaction or not statement.plain:
+            hold.note(statement, sql)
+        elif hold.clean and not hold.exposed:
+            # `_rest`, in place for the sake of the common case.
+            hold.resting = True
+            hold.lease.rest()
         return True
 
     def _rest(self, hold: Hold) -> None:

@@ -161,7 +161,7 @@ class LifelineMixin(Transactions):
             if self._returned:
                 # Nothing of what connect() resets can have changed since.
                 with self.wrap_database_errors:
-                    self._take()
+                    self._take(probe=False)
             else:
                 self.ensure_connection()
         if self._thread_ident != get_ident():

@@ -78,25 +78,26 @@ class Sight:
 class Channel:
     """The socket below one driver connection. Not for several threads, `shutdown` aside."""
 
-    __slots__ = ("_pid", "_poll", "_sock", "_tls", "driver_fd", "fd")
+    __slots__ = ("_pid", "_sock", "_tls", "driver_fd", "fd", "poll")
 
     def __init__(self, driver_fd: int, *, tls: bool = True) -> None:
         """Duplicate ``driver_fd``; ``tls`` says whether it may be encrypted."""
         os.set_inheritable(driver_fd, False)
         self.driver_fd = driver_fd
-        self.fd = os.dup(driver_fd)
-        self._sock = _quiet_socket(self.fd)
-        self._poll = _poll(self.fd)
+        self._sock = _duplicate(driver_fd)
+        self.fd = self._sock.fileno()
+        self.poll = _poll(self.fd)
+        """``poll(0)`` returns something when something waits to be read."""
         self._tls = tls
         self._pid = os.getpid()
 
     def silent(self) -> bool:
         """Return whether nothing waits to be read: the connection is alive. One system call."""
-        return not self._poll(0)
+        return not self.poll(0)
 
     def look(self) -> Sight:
         """Say what waits to be read; nothing is consumed."""
-        events = self._poll(0)
+        events = self.poll(0)
         if not events:
             return Sight(SightKind.SILENT)
         bits = events[0][1]
@@ -165,7 +166,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the duplicate. The channel is never silent again."""
-        self._poll = _closed_poll
+        self.poll = _closed_poll
         self._sock.close()
 
     def park(self) -> None:
@@ -173,9 +174,9 @@ class Channel:
 
         For a forked child: neither COM_QUIT nor a TLS farewell reaches the parent's session.
         """
-        if self._poll is _closed_poll:
+        if self.poll is _closed_poll:
             return
-        self._poll = _closed_poll
+        self.poll = _closed_poll
         numbers = [self.fd, self.driver_fd] if self._still_the_drivers() else [self.fd]
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         for number in numbers:
@@ -234,11 +235,14 @@ class _Duplicate(_socket.socket):
         self.close()
 
 
-def _quiet_socket(fd: int) -> _Duplicate:
+def _duplicate(fd: int) -> _Duplicate:
     # The blocking flag is shared with the driver's descriptor, and making a socket object may
     # change it (socket.setdefaulttimeout).
     blocking = os.get_blocking(fd)
-    sock = _Duplicate(fileno=fd)
+    unknown = (-1,)
+    # In one go in C: an exception from nowhere that came between the duplicate and its socket
+    # object would leave a descriptor, and with it the server's session, that nobody closes.
+    [sock] = map(_Duplicate, unknown, unknown, unknown, map(os.dup, (fd,)))
     sock.settimeout(None)
     os.set_blocking(fd, blocking)
     return sock

@@ -347,7 +347,7 @@ def test_channel_under_gevent_uses_the_original_poll() -> None:
         channel = Channel(ours.fileno())
         assert channel.silent()
         assert original("select", "poll") is not select.poll
-        assert type(channel._poll.__self__).__module__ == "select"
+        assert type(channel.poll.__self__).__module__ == "select"
         """
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(program)], check=True)
 

@@ -184,3 +184,15 @@ def test_exit_status_follows_our_arm(
     assert command.main(["--html", str(report), "--json", str(tmp_path / "r.json")]) == status
     assert report.exists()
     assert (tmp_path / "r.json").exists()
+
+
+def test_interruption_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run", interrupted)
+
+    assert command.main([]) == 130
+    assert "interrupted" in capsys.readouterr().err

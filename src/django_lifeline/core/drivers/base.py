@@ -136,7 +136,7 @@ class Guarded:
         """Return whether a statement may be sent; a busy connection is not looked at."""
         if self.closed:
             return False
-        return self.busy or self.channel.silent() or self._survives_a_look()
+        return self.busy or not self.channel.poll(0) or self._survives_a_look()
 
     def fileno(self) -> int:
         """Return the descriptor, also while another thread uses the connection."""

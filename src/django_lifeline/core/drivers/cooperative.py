@@ -90,13 +90,16 @@ class CooperativeConnection(mysqlclient.Connection):
 
     def _ask(self, data: bytes) -> None:
         if not self._cooperative:
-            super()._ask(data)
+            _wire.query(self, data)
             return
         self._arrived = len(data) <= _ONE_PIECE
         self._blocking(_wire.send_query, self, data)
         self._await_answer()
         self._arrived = self._answer_is_here()
         self._blocking(_wire.read_query_result, self)
+
+    def _store(self) -> Any:
+        return self._blocking(_wire.store_result, self)
 
     def _command(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         self._arrived = False

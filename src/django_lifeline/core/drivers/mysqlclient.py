@@ -19,6 +19,7 @@ from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 T = TypeVar("T")
 
 _wire = _mysql.connection
+_TELLS_MORE = hasattr(_wire, "more_results")
 
 
 def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:
@@ -45,8 +46,8 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
 class Connection(Guarded, StockConnection):
     """A mysqlclient connection that knows whether it is alive and busy."""
 
-    _unread: bool = False
-    """Rows of a result, or further results, wait to be read."""
+    busy: bool = False
+    """Whether an answer is still to be read, wholly or in part."""
     _many: bool = False
     """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
 
@@ -72,11 +73,6 @@ class Connection(Guarded, StockConnection):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.server_thread_id} at {id(self):#x}>"
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is still to be read, wholly or in part."""
-        return self._under_way or self._unread
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own, several statements too; the rows of the last that has rows."""
@@ -154,16 +150,35 @@ class Connection(Guarded, StockConnection):
 
     def query(self, query: str | bytes | bytearray) -> None:
         """Send a statement and read the head of its answer."""
+        # As `_step`, in place: this and `store_result` run for every statement of Django's.
+        data = self._starts(query)
+        try:
+            self._ask(data)
+            unread = self.field_count() > 0 or self._more()
+        except self.Error as error:
+            self._ended_by(error)
+            raise
+        self._under_way = False
+        self.busy = unread
+
+    def _begin(self, size: int) -> None:
+        super()._begin(size)
+        self.busy = True
+
+    def _starts(self, query: str | bytes | bytearray) -> bytes:
         data = query.encode() if isinstance(query, str) else bytes(query)
-        self._begin(len(data) + 1)
-        self._many = b";" in data or data[:4].upper() == b"CALL"
-        self._step(self._has_rows, self._ask, data)
+        size = len(data) + 1
+        if self.busy or 0 < self.max_packet < size:
+            self._begin(size)  # raises
+        self.last_size = size
+        self.busy = self._under_way = True
+        if not _TELLS_MORE:
+            self._many = b";" in data or data[:4].upper() == b"CALL"
+        return data
 
     def send_query(self, query: str | bytes | bytearray) -> None:
         """Send a statement; `read_query_result` reads the head of its answer."""
-        data = query.encode() if isinstance(query, str) else bytes(query)
-        self._begin(len(data) + 1)
-        self._many = b";" in data or data[:4].upper() == b"CALL"
+        data = self._starts(query)
         self._blocking(_wire.send_query, self, data)
 
     def read_query_result(self) -> None:
@@ -172,7 +187,20 @@ class Connection(Guarded, StockConnection):
 
     def store_result(self) -> Any:
         """Read the rows and return the result, None where there are none."""
-        return self._resume(self._has_more, _wire.store_result, self)
+        if not self.busy:
+            return None
+        if self._under_way:
+            raise self._out_of_sync()
+        self._under_way = True
+        try:
+            result = self._store()
+            unread = self._more()
+        except self.Error as error:
+            self._ended_by(error)
+            raise
+        self._under_way = False
+        self.busy = unread
+        return result
 
     def discard_result(self) -> None:
         """Read the rows and drop them."""
@@ -258,9 +286,10 @@ class Connection(Guarded, StockConnection):
         if autocommit is not None:
             self.autocommit(autocommit)
 
-    def _ask(self, data: bytes) -> None:
-        """Send a statement and read the head of its answer."""
-        _wire.query(self, data)
+    _ask = _wire.query
+    """Send a statement and read the head of its answer; the library's own, no frame between."""
+    _store = _wire.store_result
+    """Read the rows of a result."""
 
     def _blocking(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Make a call of the library that may wait for the server."""
@@ -275,7 +304,7 @@ class Connection(Guarded, StockConnection):
         """Read on in an answer, unless something broke into the reading before."""
         if self._under_way:
             raise self._out_of_sync()
-        self._under_way = True
+        self.busy = self._under_way = True
         return self._step(rest, self._blocking, call, *args)
 
     def _step(
@@ -287,25 +316,29 @@ class Connection(Guarded, StockConnection):
         """
         try:
             answer = call(*args, **kwargs)
-            self._unread = rest(answer)
+            unread = rest(answer)
         except self.Error as error:
-            if ends_exchange(error):
-                self._unread = self._under_way = False
+            self._ended_by(error)
             raise
         self._under_way = False
+        self.busy = unread
         return answer
+
+    def _ended_by(self, error: Exception) -> None:
+        if ends_exchange(error):
+            self._under_way = self.busy = False
 
     def _has_rows(self, answer: object = None) -> bool:
         return self.field_count() > 0 or self._has_more()
 
-    if hasattr(_wire, "more_results"):
+    def _has_more(self, answer: object = None) -> bool:
+        return bool(self._more())
 
-        def _has_more(self, answer: object = None) -> bool:
-            return bool(self.more_results())
-
+    if _TELLS_MORE:
+        _more = _wire.more_results
     else:
 
-        def _has_more(self, answer: object = None) -> bool:
+        def _more(self) -> bool:
             return self._many
 
 

@@ -56,7 +56,7 @@ class DirectPool(Generic[C]):
         self._counters = Counters()
         self._leases: weakref.WeakSet[Lease[C]] = weakref.WeakSet()
 
-    def lease(self, timeout: float | None = None) -> Lease[C]:
+    def lease(self, timeout: float | None = None, *, probe: bool = True) -> Lease[C]:
         """Open a connection; raises what connecting raised. ``timeout`` has no effect."""
         if self._closed:
             raise refusals.closed(self.name)

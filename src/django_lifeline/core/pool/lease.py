@@ -61,12 +61,15 @@ class Lease(Generic[C]):
         """
         if self._claim is not None or not self.hold:
             return
-        slot = self.slot
-        slot.rested_at = self._lender.now()
+        slot, lender = self.slot, self._lender
+        slot.rested_at = lender.now()
         self._claim = slot.claim = [None]
-        slot.move(State.RESTING)
-        if self._lender.waiters:
-            self._lender.settle()
+        if slot.state is State.LENT:
+            slot.state = State.RESTING
+        else:
+            slot.move(State.RESTING)
+        if lender.waiters:
+            lender.settle()
 
     def resume(self) -> bool:
         """Use the connection again; False: it was recalled, lease anew."""
@@ -80,7 +83,7 @@ class Lease(Generic[C]):
         if not self.hold:
             return False
         if self.slot.state is State.RESTING:  # not so when something broke into rest()
-            self.slot.move(State.LENT)
+            self.slot.state = State.LENT
         self._claim = None
         return True
 

@@ -52,6 +52,10 @@ class Orders(Generic[C]):
     recalled: int = 0
 
 
+def _has_owner(slot: Slot[C]) -> bool:
+    return slot.owner is not None and not slot.owner.ended()
+
+
 class Ledger(Generic[C]):
     """Who has which slot, and who waits for one.
 
@@ -60,7 +64,11 @@ class Ledger(Generic[C]):
     """
 
     def __init__(
-        self, *, max_size: int, new_lease: Callable[[Slot[C]], Lease[C]], min_size: int = 0
+        self,
+        *,
+        max_size: int,
+        new_lease: Callable[[Slot[C], C | None], Lease[C]],
+        min_size: int = 0,
     ) -> None:
         self.min_size = min_size
         self.max_size = max_size
@@ -77,7 +85,7 @@ class Ledger(Generic[C]):
     def take(self, slot: Slot[C], owner: Owner, to: State = State.LENT) -> Lease[C]:
         """Put a slot that is in no other hand into a new lease of ``owner``."""
         # The lease first: whatever breaks in after it, the scan finds the slot's lease dead.
-        lease = self._new_lease(slot)
+        lease = self._new_lease(slot, slot.connection)
         slot.lease = weakref.ref(lease)
         slot.owner = owner
         slot.move(to)
@@ -92,7 +100,7 @@ class Ledger(Generic[C]):
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""
         slot: Slot[C] = Slot(generation)
-        lease = self._new_lease(slot)
+        lease = self._new_lease(slot, None)
         lease.hold.clear()  # nothing to give back yet
         slot.lease = weakref.ref(lease)
         slot.owner = owner
@@ -157,8 +165,9 @@ class Ledger(Generic[C]):
 
     def _serve(self, orders: Orders[C]) -> None:
         self._serve_idle(orders)
-        if self.waiters and not self.may_open():
-            self._recall(orders)
+        if self.waiters:
+            # Those whose owner is gone come before opening another, all others after it.
+            self._recall(orders, only_ended=self.may_open())
         if self.waiters and self.may_open():
             orders.wake.append(self.waiters[0])
 
@@ -178,8 +187,12 @@ class Ledger(Generic[C]):
 
     # -- taking back ---------------------------------------------------------------------
 
-    def _recall(self, orders: Orders[C]) -> None:
-        resting = [slot for slot in self.slots if slot.state is State.RESTING]
+    def _recall(self, orders: Orders[C], *, only_ended: bool) -> None:
+        resting = [
+            slot
+            for slot in self.slots
+            if slot.state is State.RESTING and not (only_ended and _has_owner(slot))
+        ]
         resting.sort(key=lambda slot: slot.rested_at)
         for slot in resting:
             if not self.waiters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 from collections.abc import Callable
@@ -101,7 +102,7 @@ class Pool(Generic[C]):
         self._ledger: Ledger[C] = Ledger(
             min_size=self.options.min_size,
             max_size=self.options.max_size,
-            new_lease=self._new_lease,
+            new_lease=functools.partial(Lease, self),
         )
         self._idle = self._ledger.idle
         self.waiters = self._ledger.waiters
@@ -110,9 +111,10 @@ class Pool(Generic[C]):
 
     # -- borrowing -----------------------------------------------------------------------
 
-    def lease(self, timeout: float | None = None) -> Lease[C]:
+    def lease(self, timeout: float | None = None, *, probe: bool = True) -> Lease[C]:
         """Lend a connection, waiting up to ``timeout`` seconds (None: the option's).
 
+        Without ``probe`` it may be a dead one: for borrowers who look before they use it.
         Raises `PoolTimeout`, `PoolQueueFull`, `PoolDeadlock`, or what connecting raised. The
         borrower connects itself, so connecting may take longer than ``timeout``.
         """
@@ -129,10 +131,15 @@ class Pool(Generic[C]):
                 lease = self._ledger.take(slot, owner)
             except IllegalMove:  # a scan took this thread for broken off right after the pop
                 continue
-            unfit = self._unfit(slot)
-            if unfit is None:
+            connection = lease.connection
+            if (
+                slot.generation == self.generation
+                and self.now() < slot.lend_until
+                and not connection.busy
+                and not (probe and not connection.alive())
+            ):
                 return lease
-            self._end(lease, unfit)
+            self._end(lease, self._unfit(slot) or Reason.DEAD)
         return self._lease_in_turn(owner, timeout)
 
     def give_back(self, lease: Lease[C]) -> None:
@@ -153,7 +160,8 @@ class Pool(Generic[C]):
             self._end(lease, Reason.INTERRUPTED)
             return
         slot.returned_at = now
-        slot.lend_until = min(now + slot.max_idle, slot.expires)
+        fresh_until, expires = now + slot.max_idle, slot.expires
+        slot.lend_until = fresh_until if fresh_until < expires else expires
         slot.move(State.IDLE)
         self._idle.append(slot)
         if self.waiters:
@@ -388,6 +396,7 @@ class Pool(Generic[C]):
                 self._counters.opened += 1
                 self._counters.connects_fail = False
         except BaseException as error:
+            lease.hold.clear()  # it is filled when the exception came after the last step
             self._connect_failed(slot, error)
             raise
         lease.fresh = True
@@ -459,9 +468,6 @@ class Pool(Generic[C]):
             return cast(Owner, self._local.owner)
         except AttributeError:
             return introduce(self._local)
-
-    def _new_lease(self, slot: Slot[C]) -> Lease[C]:
-        return Lease(self, slot, cast(C, slot.connection))
 
     def _unfit(self, slot: Slot[C]) -> Reason | None:
         """Why this slot, just taken from the idle stack, must not be lent; None: it is fit."""

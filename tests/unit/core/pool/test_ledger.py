@@ -1,5 +1,7 @@
 """The book-keeping alone, moved at random against what must always hold."""
 
+import functools
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def new_ledger(max_size, min_size=0):
     return Ledger(
         min_size=min_size,
         max_size=max_size,
-        new_lease=lambda slot: Lease(lender, slot, slot.connection),
+        new_lease=functools.partial(Lease, lender),
     )
 
 
