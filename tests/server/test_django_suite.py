@@ -158,6 +158,23 @@ def test_crash_costs_only_the_test_it_was_in(tmp_path: Path) -> None:
     assert crash.startswith("ended with 7 in second")
 
 
+def test_process_that_does_not_end_after_the_last_test_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite_arm, "PATIENCE", 1.0)
+    run = run_program(tmp_path, STAND_IN.format(end="pass") + "threading.Event().wait()")
+    assert run.counts() == {"passed": 4}
+    [crash] = run.crashes
+    assert crash.startswith("hung outside any test")
+
+
+def test_record_that_ends_in_half_a_line_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    run = run_program(
+        tmp_path, STAND_IN.format(end="record.write('{\"test\": '); record.flush(); os._exit(7)")
+    )
+    assert run.counts() == {"crashed": 1, "passed": 3}
+
+
 def test_hang_costs_only_the_test_it_was_in_and_shows_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

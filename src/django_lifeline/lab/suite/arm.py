@@ -92,12 +92,13 @@ class _Process:
             self._kill()
             raise
         left = [test for test in self._planned if test not in self._run.outcomes]
-        if self._ended:
+        if self._ended and not hung and self._child.returncode in (0, 1):
             # Tests whose class could not be set up have no outcome of their own.
             return True
         how = "hung" if hung else f"ended with {self._child.returncode}"
         last = self._output.read_text(errors="replace")[-LAST_WORDS:]
-        self._run.crashes.append(f"{how} in {self._current or 'the set-up'}\n{last}")
+        where = f"in {self._current}" if self._current else "outside any test"
+        self._run.crashes.append(f"{how} {where}\n{last}")
         if self._current:
             self._run.outcomes[self._current] = Outcome("hung" if hung else "crashed", last)
         return not self._current or not left
@@ -118,16 +119,20 @@ class _Process:
                 time.sleep(LOOK_EVERY)
 
     def _read(self, record: IO[str]) -> bool:
-        something = False
-        while line := record.readline():
-            while not line.endswith("\n"):
-                line += record.readline()
+        found = False
+        while True:
+            place = record.tell()
+            line = record.readline()
+            if not line.endswith("\n"):
+                # Half written: the rest comes, or its writer is gone.
+                record.seek(place)
+                break
             self._note(json.loads(line))
-            something = True
-        done = len(self._run.outcomes)
-        if something:
-            self._tell(done, self._before + len(self._planned), self._current)
-        return something
+            found = True
+        if found:
+            planned = self._before + len(self._planned)
+            self._tell(len(self._run.outcomes), planned, self._current)
+        return found
 
     def _note(self, event: Mapping[str, Any]) -> None:
         if "planned" in event:
