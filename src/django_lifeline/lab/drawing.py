@@ -23,6 +23,7 @@ MOST_SESSIONS = 4
 SESSION = 15
 LETTER = 5.6
 """Width of a letter of the small type, about."""
+BOLD = 6.9
 
 
 class Axis:
@@ -73,11 +74,11 @@ def draw(history: tuple[Event, ...], title: str) -> str:
     height = server_top + _server_height(rows) + 34
     parts = [
         _axis_line(axis, height - 22),
-        *_idle(axis, history, top, len(lanes) * LANE),
         *(
             _lane(axis, names[lane], [c for c in calls if c.lane == lane], top + number * LANE)
             for number, lane in enumerate(lanes)
         ),
+        *_idle(axis, history, top, len(lanes) * LANE),
         _server(axis, bars, rows, server_top, end),
         *_faults(axis, history, height - 22),
         *_connects(axis, history, lanes, top, server_top),
@@ -180,7 +181,7 @@ def _lane(axis: Axis, name: str, calls: list[Call], y: float) -> str:
             f'class="{kind}"><title>{escape(call.op)}: {escape(word)}</title></rect>'
         )
         shown = word if kind == "bad" else call.op
-        needed = len(_short(shown, 16)) * LETTER
+        needed = len(_short(shown, 16)) * (BOLD if kind == "bad" else LETTER)
         if begin >= free and begin + needed < WIDTH - 4:
             parts.append(_text(begin, y + 10, _short(shown, 16), f"{kind}-word"))
             free = begin + needed + 6
@@ -268,12 +269,12 @@ def _idle(axis: Axis, history: tuple[Event, ...], top: float, height: float) -> 
         elif event.event == "resume" and begin is not None:
             x, end = axis.x(begin.t), axis.x(event.t)
             parts.append(
-                f'<rect x="{x:.1f}" y="{top}" width="{end - x:.1f}" height="{height}" '
-                'class="idle"/>'
+                f'<rect x="{x:.1f}" y="{top + 12}" width="{end - x:.1f}" height="{height - 14}" '
+                'class="idle" rx="3"/>'
             )
             seconds = f"{event.t - begin.t:.1f} s"
             words = _short(f"{begin.op}, {seconds}", max(int((end - x) / LETTER), 4))
-            parts.append(_text((x + end) / 2, top + 11, words, "idle-word", "middle"))
+            parts.append(_text((x + end) / 2, top + height / 2 + 9, words, "idle-word", "middle"))
             begin = None
     return parts
 
@@ -286,7 +287,7 @@ def _faults(axis: Axis, history: tuple[Event, ...], bottom: float) -> list[str]:
             continue
         x = axis.x(event.t)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="28" y2="{bottom}" class="fault"/>')
-        needed = len(event.op) * LETTER
+        needed = len(event.op) * BOLD
         begin = min(max(x - needed / 2, 2), WIDTH - needed - 2)
         row = next((number for number, end in enumerate(free) if begin >= end), None)
         if row is not None:

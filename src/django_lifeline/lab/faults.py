@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -33,9 +32,9 @@ def idle_out(scene: Scene) -> None:
 def kill(scene: Scene) -> None:
     """Do what an administrator does: KILL every session of the program."""
     victims = {session.id for session in scene.sessions()}
+    scene.note("fault", f"KILL ({len(victims)} session{'s' * (len(victims) != 1)})")
     for victim in victims:
         scene.admin.kill(victim)
-    scene.note("fault", f"KILL ({len(victims)} session{'s' * (len(victims) != 1)})")
     scene.wait_until(
         lambda: not victims & {session.id for session in scene.sessions()},
         "the end of the killed sessions",
@@ -61,8 +60,8 @@ def crash(scene: Scene) -> None:
 
 def cut(scene: Scene) -> None:
     """Reset every connection, as a proxy does with idle ones."""
-    scene.proxy.cut()
     scene.note("fault", "proxy cuts the connection")
+    scene.proxy.cut()
     time.sleep(SETTLE)
 
 
@@ -82,8 +81,8 @@ def on_the_wire(
         armed = scene.proxy.on(pattern, when=when, action=action, after_bytes=after_bytes)
 
         def tell() -> None:
-            while not scene.over.wait(0.01):
-                if armed.fired.is_set():
+            while not scene.over.is_set():
+                if armed.fired.wait(0.1):
                     scene.note("fault", says)
                     return
 
@@ -100,8 +99,8 @@ def kill_while_running(marker: str) -> Fault:
             while not scene.over.wait(0.02):
                 for session in scene.sessions():
                     if marker in session.info:
-                        scene.admin.kill(session.id)
                         scene.note("fault", "KILL in the middle of the statement")
+                        scene.admin.kill(session.id)
                         return
 
         scene.meanwhile(watch)
@@ -123,8 +122,8 @@ def kill_while_locked_out(table: str) -> Fault:
                 while not scene.over.wait(0.02):
                     for session in scene.sessions():
                         if session.command == "Query" and session.info.startswith("SELECT"):
-                            scene.admin.kill(session.id)
                             scene.note("fault", "KILL in the middle of the SELECT")
+                            scene.admin.kill(session.id)
                             return
 
         scene.meanwhile(watch)
@@ -176,13 +175,3 @@ def _connect_until_full(scene: Scene) -> list[Any]:
                 return held
             raise
     raise LabError("the server never became full; lower its max_connections")
-
-
-def one_after_the_other(*faults: Callable[[Scene], None]) -> Fault:
-    """Do several things at one pause."""
-
-    def act(scene: Scene) -> None:
-        for fault in faults:
-            fault(scene)
-
-    return act

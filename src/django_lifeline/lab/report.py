@@ -37,6 +37,7 @@ MEANINGS = {
     "1040": "the server has no connection to spare",
     "2014": "commands out of sync: an earlier answer is still under way",
     "(0, '')": "PyMySQL's InterfaceError for a connection that is closed",
+    "ValueError": "the answer was another process's, and Django could not read it",
     "500": "the visitor got an error page",
 }
 CLASSES = {
@@ -265,7 +266,7 @@ def _figure(result: Result) -> str:
 
 
 def _lines(history: tuple[Event, ...]) -> str:
-    told = [event for event in history if event.event not in ("start", "session", "cue")]
+    told = [event for event in history if event.event != "start"]
     zero = told[0].t if told else 0.0
     lines = [f"<li>{escape(_line(event, event.t - zero))}</li>" for event in told[:MOST_LINES]]
     if len(told) > MOST_LINES:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import threading
 import time
 import traceback
@@ -24,6 +23,8 @@ FOLDER_VARIABLE = "LIFELINE_LAB_FOLDER"
 PROGRAMS = Path(__file__).parent / "programs"
 PAUSE_POLL = 0.02
 """Seconds between two looks for the lab's permission to go on."""
+PAUSE_LIMIT = 120.0
+"""Seconds after which a program whose lab was killed ends by itself."""
 
 
 def folder() -> Path:
@@ -81,14 +82,12 @@ def pause(name: str) -> None:
     """Be busy elsewhere, or idle, until the lab has done its harm."""
     record("pause", name)
     gate = folder() / f"go.{name}"
+    deadline = time.monotonic() + PAUSE_LIMIT
     while not gate.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nobody ended the pause {name!r}: the lab is gone")
         time.sleep(PAUSE_POLL)
     record("resume", name)
-
-
-def cue(name: str) -> None:
-    """Tell the lab that the moment for a fault is near, without waiting for it."""
-    record("cue", name)
 
 
 def describe(error: BaseException) -> dict[str, object]:
@@ -146,13 +145,3 @@ def use_pymysql() -> None:
     import pymysql
 
     pymysql.install_as_MySQLdb()
-
-
-def program_path(name: str) -> str:
-    """Return the path of one of the lab's programs."""
-    return str(PROGRAMS / name)
-
-
-def python(*arguments: str) -> list[str]:
-    """Return the command line that runs this very interpreter."""
-    return [sys.executable, *arguments]
