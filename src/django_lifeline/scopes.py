@@ -74,10 +74,11 @@ def _around_generator(scope: ConnectionScope, function: Callable[..., Any]) -> C
 
 def _around_coroutine(scope: ConnectionScope, function: Callable[..., Any]) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> Any:
+        await _in_sync_thread(scope.__enter__)
         try:
             return await function(*args, **kwargs)
         finally:
-            await _leave_in_sync_thread(scope)
+            await _in_sync_thread(scope.__exit__)
 
     return run
 
@@ -86,20 +87,25 @@ def _around_async_generator(
     scope: ConnectionScope, function: Callable[..., Any]
 ) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        await _in_sync_thread(scope.__enter__)
         try:
             async for item in function(*args, **kwargs):
                 yield item
         finally:
-            await _leave_in_sync_thread(scope)
+            await _in_sync_thread(scope.__exit__)
 
     return run
 
 
-async def _leave_in_sync_thread(scope: ConnectionScope) -> None:
-    """Give back where Django's async ORM borrowed: in the thread that runs its sync parts."""
+async def _in_sync_thread(call: Callable[[], None]) -> None:
+    """Enter and leave where Django's async ORM borrows: in the thread that runs its sync parts.
+
+    Several coroutines share that thread and its connection. It goes back with the last of them,
+    since the others may count on their session.
+    """
     from asgiref.sync import sync_to_async
 
-    await sync_to_async(scope.__exit__)()
+    await sync_to_async(call)()
 
 
 _KINDS: list[tuple[Callable[[Any], bool], Callable[..., Callable[..., Any]]]] = [

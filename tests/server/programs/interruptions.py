@@ -112,7 +112,9 @@ def strike_by_signal() -> None:
 
     signal.signal(signal.SIGALRM, strike)
     over = threading.Event()
-    others = [threading.Thread(target=ask_until, args=(over, f"other {n}")) for n in range(3)]
+    others = [
+        threading.Thread(target=ask_until, args=(over, f"other {n}"), daemon=True) for n in range(3)
+    ]
     for other in others:
         other.start()
     while going_on():
@@ -177,7 +179,7 @@ class Worker(threading.Thread):
 
 def strike_threads() -> None:
     """Asynchronous exceptions hit worker threads, as time limits of thread pools do."""
-    workers = [Worker() for _ in range(BORROWERS)]
+    workers = [Worker(daemon=True) for _ in range(BORROWERS)]
     for worker in workers:
         worker.start()
     while going_on():
