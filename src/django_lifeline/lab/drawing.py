@@ -112,7 +112,7 @@ def sessions(history: tuple[Event, ...], last: float) -> list[SessionBar]:
         if event.event in ("connected", "session opened"):
             begins.setdefault(number, event.t)
         elif event.event == "session ended":
-            ends[number] = event.t
+            ends.setdefault(number, event.t)
     return [
         SessionBar(number, begin, ends.get(number, last), number in ends)
         for number, begin in sorted(begins.items(), key=lambda item: item[1])

@@ -34,7 +34,7 @@ def kill(scene: Scene) -> None:
     victims = {session.id for session in scene.sessions()}
     scene.note("fault", f"KILL ({len(victims)} session{'s' * (len(victims) != 1)})")
     for victim in victims:
-        scene.admin.kill(victim)
+        scene.kill(victim)
     scene.wait_until(
         lambda: not victims & {session.id for session in scene.sessions()},
         "the end of the killed sessions",
@@ -100,7 +100,7 @@ def kill_while_running(marker: str) -> Fault:
                 for session in scene.sessions():
                     if marker in session.info:
                         scene.note("fault", "KILL in the middle of the statement")
-                        scene.admin.kill(session.id)
+                        scene.kill(session.id)
                         return
 
         scene.meanwhile(watch)
@@ -123,7 +123,7 @@ def kill_while_locked_out(table: str) -> Fault:
                     for session in scene.sessions():
                         if session.command == "Query" and session.info.startswith("SELECT"):
                             scene.note("fault", "KILL in the middle of the SELECT")
-                            scene.admin.kill(session.id)
+                            scene.kill(session.id)
                             return
 
         scene.meanwhile(watch)

@@ -53,6 +53,11 @@ class Scene:
         known = None if self._known_sessions is None else self._known_sessions()
         return self.admin.sessions(known)
 
+    def kill(self, session: int) -> None:
+        """KILL one of the program's sessions."""
+        self.admin.kill(session)
+        self.note("session ended", lane=SERVER_LANE, session=session)
+
     def wait_until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
         """Wait for an effect; `LabError` names what did not come."""
         deadline = time.monotonic() + patience
