@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks.report import PAGE, RESULTS, SECTIONS, page, read
+from benchmarks.report import PAGE, RESULTS, SECTIONS, write_page
 
 
 def run(name: str, arguments: list[str]) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
         else:
             run(name, ["--quick"] if chosen.quick else [])
     if not chosen.quick:
-        PAGE.write_text(page(read(RESULTS)))
+        write_page()
         print(f"\nWritten: {PAGE}")
 
 

@@ -1,6 +1,6 @@
 """What ``transaction.atomic()`` round one INSERT costs.
 
-    python -m benchmarks.atomic [--quick] [--rounds 41] [--batch 60] [--server mariadb]
+    python -m benchmarks.atomic [--quick] [--rounds 151] [--batch 20] [--server mariadb]
 
 Stock sends ``SET autocommit = 0``, the INSERT, COMMIT and ``SET autocommit = 1``.
 """
@@ -62,7 +62,7 @@ def group(server: Server, transport: Transport, chosen: argparse.Namespace) -> d
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=41, batch=60)
+    chosen = options(__doc__, rounds=151, batch=20)
     keep("atomic", chosen, measure(chosen))
 
 

@@ -1,6 +1,6 @@
 """What a new connection costs, and what a statement costs beside the driver alone.
 
-    python -m benchmarks.connect [--quick] [--rounds 31] [--batch 20] [--server mariadb]
+    python -m benchmarks.connect [--quick] [--rounds 61] [--batch 10] [--server mariadb]
 
 A batch of statements is ten times as long as one of connections.
 """
@@ -76,7 +76,7 @@ def group(server: Server, transport: Transport, chosen: argparse.Namespace) -> d
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=31, batch=20)
+    chosen = options(__doc__, rounds=61, batch=10)
     keep("connect", chosen, measure(chosen))
 
 

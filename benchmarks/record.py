@@ -13,10 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import print_tables
+from benchmarks.report import RESULTS, print_tables, write_page
 from django_lifeline.lab.servers import FLAVOURS, ServerMissing, find
 
-RESULTS = Path(__file__).parent / "results"
 PACKAGES = (
     *("Django", "django-lifeline", "mysqlclient", "PyMySQL"),
     *("django-db-connection-pool", "SQLAlchemy", "gevent", "gunicorn"),
@@ -52,7 +51,7 @@ def _exists(flavour: str) -> bool:
 
 
 def keep(name: str, chosen: argparse.Namespace, groups: Iterable[dict[str, Any]]) -> None:
-    """Write the figures to ``<out>/<name>.json`` and print their tables."""
+    """Write the figures to ``<out>/<name>.json``, print their tables, write the page anew."""
     load_before = os.getloadavg()
     measured = list(groups)
     counts = {key: value for key, value in vars(chosen).items() if isinstance(value, int)}
@@ -73,6 +72,8 @@ def keep(name: str, chosen: argparse.Namespace, groups: Iterable[dict[str, Any]]
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     print_tables(record)
+    if chosen.out == RESULTS:
+        write_page()
 
 
 def versions() -> dict[str, str]:

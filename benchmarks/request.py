@@ -1,6 +1,6 @@
 """What a request with one query costs, through Django's handler with its signals.
 
-    python -m benchmarks.request [--quick] [--rounds 41] [--batch 60] [--server mariadb]
+    python -m benchmarks.request [--quick] [--rounds 151] [--batch 20] [--server mariadb]
 
 The floor is the same view on a plain connection of the driver. Each arm runs in a process of
 its own with only that database configured, and the arms take turns.
@@ -63,7 +63,7 @@ def group(server: Server, transport: Transport, chosen: argparse.Namespace) -> d
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=41, batch=60)
+    chosen = options(__doc__, rounds=151, batch=20)
     keep("request", chosen, measure(chosen))
 
 

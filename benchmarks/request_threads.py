@@ -1,6 +1,6 @@
 """What a request with one query costs when each has a new thread, or a new greenlet.
 
-    python -m benchmarks.request_threads [--quick] [--rounds 31] [--batch 40] [--server mysql]
+    python -m benchmarks.request_threads [--quick] [--rounds 101] [--batch 15] [--server mysql]
 
 Beside it, what lifeline's request costs in one and the same thread, and what it costs to start
 a thread that does nothing: their sum is what cannot be got below.
@@ -63,7 +63,7 @@ def _figures(
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=31, batch=40)
+    chosen = options(__doc__, rounds=101, batch=15)
     keep("request_threads", chosen, measure(chosen))
 
 

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -76,12 +77,14 @@ def count_calls(unit: Unit, times: int = 10) -> dict[str, Any]:
 
     for _ in range(WARM_UP):
         unit()
+    threading.setprofile(note)  # for threads that the unit starts
     sys.setprofile(note)
     try:
         for _ in range(times):
             unit()
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
     del python[unit.__code__], native["setprofile"]
     return {
         "python": sum(python.values()) / times,

@@ -50,13 +50,21 @@ def test_ratios_are_taken_within_rounds_so_one_disturbed_round_does_not_decide()
     assert report.ratios([2.0, 200.0, 200.0], [1.0, 100.0, 50.0]) == (2.0, 2.0, 3.0)
 
 
-def test_a_target_counts_the_settings_that_meet_it() -> None:
+def test_a_target_is_met_or_missed_only_where_the_rounds_agree() -> None:
+    steady = {"theirs": {"wall": [10.0] * 30}}
     groups = [
-        {"figures": {"ours": {"wall": [ours]}, "theirs": {"wall": [10.0]}}} for ours in (9.0, 11.0)
+        {"figures": {"ours": {"wall": [9.0] * 30}, **steady}},
+        {"figures": {"ours": {"wall": [11.0] * 30}, **steady}},
+        {"figures": {"ours": {"wall": [5.0, 15.0] * 15}, **steady}},
+        {"figures": steady},
     ]
     verdict = report.Target("ours", "theirs", 1.0).verdict(groups)
-    assert "0.90 to 1.10" in verdict
-    assert "met in 1 of 2" in verdict
+    assert "of 3 settings met in 1, missed in 1, undecided in 1" in verdict
+
+
+def test_the_interval_of_a_median_ignores_the_tails_and_takes_few_values_whole() -> None:
+    assert report.interval([1000.0, *range(1, 41)]) == (15.0, 27.0)
+    assert report.interval([3.0, 1.0]) == (1.0, 3.0)
 
 
 @pytest.mark.parametrize(("load", "warned"), [(0.5, False), (9.0, True)])
