@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
+import os
 import subprocess
 import sys
 
+from benchmarks.record import circumstances
 from benchmarks.report import PAGE, RESULTS, SECTIONS, write_page
 
 
@@ -25,11 +26,12 @@ def run_pool_cycles(*, quick: bool) -> None:
     """Run the pool's own benchmark, which prints, and keep what it prints."""
     counts = ["--rounds", "1", "--seconds", "0.02"] if quick else []
     words = [sys.executable, "-m", "benchmarks.pool_cycles", *counts]
+    load_before = os.getloadavg()
     output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
     print(output)
     if not quick:
-        date = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
-        record = {"name": "pool_cycles", "date": date, "output": output}
+        record = {"name": "pool_cycles", "options": {}, "output": output}
+        record |= circumstances(load_before)
         (RESULTS / "pool_cycles.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -18,7 +18,7 @@ from django_lifeline.lab.servers import FLAVOURS, ServerMissing, find
 
 PACKAGES = (
     *("Django", "django-lifeline", "mysqlclient", "PyMySQL"),
-    *("django-db-connection-pool", "SQLAlchemy", "gevent", "gunicorn"),
+    *("django-db-connection-pool", "SQLAlchemy", "psycopg-pool", "gevent", "gunicorn"),
 )
 
 
@@ -57,8 +57,21 @@ def keep(name: str, chosen: argparse.Namespace, groups: Iterable[dict[str, Any]]
     counts = {key: value for key, value in vars(chosen).items() if isinstance(value, int)}
     record = {
         "name": name,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "options": counts,
+        **circumstances(load_before),
+        "groups": measured,
+    }
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    print_tables(record)
+    if chosen.out == RESULTS:
+        write_page()
+
+
+def circumstances(load_before: tuple[float, ...]) -> dict[str, Any]:
+    """Return when and on what something was measured that has just ended."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "machine": {
             "cores": os.cpu_count(),
             "processor": _processor(),
@@ -67,13 +80,7 @@ def keep(name: str, chosen: argparse.Namespace, groups: Iterable[dict[str, Any]]
             "load_after": [round(load, 2) for load in os.getloadavg()],
         },
         "versions": versions(),
-        "groups": measured,
     }
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    print_tables(record)
-    if chosen.out == RESULTS:
-        write_page()
 
 
 def versions() -> dict[str, str]:

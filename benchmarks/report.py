@@ -355,15 +355,13 @@ How to read it:
 
 def machine(record: Record) -> str:
     """Say what a record was measured on, and warn where that makes its figures doubtful."""
-    if "machine" not in record:
-        return f"Measured {record['date']}."
     found, versions = record["machine"], record["versions"]
     names = {**SERVERS, "Python": "Python"}
     parts = [
         f"{names.get(name, name)} {version.removesuffix('-MariaDB')}"
         for name, version in versions.items()
     ]
-    options = ", ".join(f"{key} {value}" for key, value in record["options"].items())
+    options = ", ".join(f"{key} {value}" for key, value in record["options"].items()) or "none"
     text = (
         f"Measured {record['date']} on {found['cores']} cores ({found['processor']}, "
         f"{found['system']}), load average {found['load_before'][0]} before and "
