@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import Any
 
 import pytest
 from tests.fixtures.programs import LIFELINE, Runner
-from tests.fixtures.servers import started
+from tests.fixtures.servers import missing, started
 
 from django_lifeline.lab.servers import Server
 
-PROGRAM = Path(__file__).parent / "programs" / "forks.py"
+PROGRAMS = Path(__file__).parent / "programs"
 STOCK = "django.db.backends.mysql"
 
 # What disturbs a parent whose engine is Django's own: any driver, or mysqlclient, whose
@@ -49,7 +51,7 @@ def forked(
         else {"ssl_disabled": True},
     }[driver]
     outcome = run(
-        PROGRAM,
+        PROGRAMS / "forks.py",
         server,
         driver,
         engine=engine,
@@ -178,3 +180,63 @@ def test_child_of_a_transaction_is_told_and_the_parents_commits(
     server: Server, driver: str, run_program: Runner
 ) -> None:
     assert_undisturbed(forked(run_program, server, driver, "transaction"))
+
+
+def need_modules(*names: str) -> None:
+    """Skip, or fail where CI is set, when something is not installed."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            missing(f"{name} is not installed: pip install {name}")
+
+
+def assert_all_answered(report: dict[str, Any]) -> None:
+    """Two forked workers gave every asker its own tag, and left their parent's session alone."""
+    assert (report["wrong"], report["failed"]) == (0, 0), report
+    assert report["right"] > 0
+    assert report["workers"] == 2
+    assert report["preloaded"]
+    assert report["parents_session_lives"]
+
+
+@pytest.mark.fault
+def test_stock_engine_mixes_up_visitors_of_a_preloaded_gunicorn(
+    server: Server, run_program: Runner
+) -> None:
+    need_modules("gunicorn", "packaging")
+    report = run_program(
+        PROGRAMS / "preloaded.py",
+        server,
+        "mysqlclient",
+        engine=STOCK,
+        options={"read_timeout": 2},
+        env={"WORKER": "sync", "THREADS": "1"},
+        CONN_MAX_AGE=None,
+    ).json
+    assert report["wrong"] + report["failed"] > 0
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(("worker", "threads"), [("sync", "1"), ("gthread", "4")])
+def test_preloaded_gunicorn_gives_every_visitor_the_own_answer(
+    server: Server, driver: str, worker: str, threads: str, run_program: Runner
+) -> None:
+    need_modules("gunicorn", "packaging")
+    report = run_program(
+        PROGRAMS / "preloaded.py",
+        server,
+        driver,
+        env={"WORKER": worker, "THREADS": threads},
+        CONN_MAX_AGE=None,
+    ).json
+    assert_all_answered(report)
+
+
+@pytest.mark.fault
+def test_celery_prefork_gives_every_task_the_own_answer(
+    server: Server, driver: str, run_program: Runner
+) -> None:
+    need_modules("celery", "redis")
+    if shutil.which("redis-server") is None:
+        missing("There is no redis-server: apt-get install redis-server")
+    program = PROGRAMS / "celery_worker.py"
+    assert_all_answered(run_program(program, server, driver, CONN_MAX_AGE=None, timeout=100).json)
