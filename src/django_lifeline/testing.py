@@ -24,6 +24,8 @@ class FakeClock:
         """Let time pass."""
         self._now += seconds
 
+    sleep = advance
+
 
 class FakeConnection:
     """A connection without a server; a test sets ``dead`` and ``busy``, and reads the rest."""

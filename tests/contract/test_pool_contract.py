@@ -185,3 +185,24 @@ def test_repr_names_the_pool(make):
     lease = pool.lease()
     assert "'default': 1 open of" in repr(pool)
     assert lease.connection.open
+
+
+def test_reviving_a_lease_gives_the_same_connection_or_none(make):
+    pool = make()
+    lease = pool.lease()
+    connection = lease.connection
+    pool.give_back(lease)
+    if pool.lease_again(lease):
+        assert lease.resume() and lease.connection is connection
+        assert pool.stats().used == 1
+        pool.give_back(lease)
+    assert pool.stats().used == 0
+
+
+def test_lease_given_back_at_rest_is_over(make):
+    pool = make()
+    lease = pool.lease()
+    lease.rest()
+    pool.give_back(lease)
+    assert not lease.resume()
+    assert pool.stats().used == 0

@@ -16,6 +16,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from django_lifeline.backends.notices import publish
+from django_lifeline.core.backoff import Backoff
+from django_lifeline.core.classification import is_full
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection
@@ -100,6 +102,7 @@ class Target:
         self.name = _name(params)
         self.facts: ServerFacts | None = None
         self._driver = driver_for(database)
+        self._error = database.OperationalError
         self.pooled = pool is not None
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
             DirectPool(self.name, self._open, clock=clock, emit=publish)
@@ -118,14 +121,25 @@ class Target:
     def __repr__(self) -> str:
         return f"<Target {self.name}>"
 
-    def _open(self) -> DriverConnection:
-        connection = self._driver.connect(
-            {**self.params, "opening_sets": self._opening_sets},
-            tcp=TcpOptions(
-                keepalive=self.lifeline.tcp_keepalive,
-                user_timeout=self.lifeline.tcp_user_timeout,
-            ),
+    def _connect(self) -> DriverConnection:
+        """Connect; a server that is full for a moment is asked again for a while."""
+        params = {**self.params, "opening_sets": self._opening_sets}
+        tcp = TcpOptions(
+            keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
         )
+        backoff = Backoff(clock.monotonic(), self.lifeline.full_server_timeout)
+        while True:
+            try:
+                connection: DriverConnection = self._driver.connect(params, tcp=tcp)
+                return connection
+            except self._error as error:
+                pause = backoff.next_pause(clock.monotonic()) if is_full(error.args[0]) else None
+                if pause is None:
+                    raise
+            clock.sleep(pause)
+
+    def _open(self) -> DriverConnection:
+        connection = self._connect()
         connection.ping_timeout = self.lifeline.ping_timeout
         connection.opened_at = clock.monotonic()
         connection.announced = False

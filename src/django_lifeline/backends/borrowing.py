@@ -17,7 +17,6 @@ from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran,
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
-from django_lifeline.core.pool.slot import Slot
 from django_lifeline.core.retry import Decision, Label, Loss, decide
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.loss import LossFacts, diagnose
@@ -44,10 +43,8 @@ class Borrowing(stock.DatabaseWrapper):
         self._hold: Hold | None = None
         self._target: Target | None = None
         self._target_name: object = None
-        self._returned = False
-        """The connection went back in good order, so that borrowing again is all there is to do."""
-        self._last_slot: Slot[DriverConnection] | None = None
-        """Where the connection given back last was, when stock Django would have kept it."""
+        self._last_hold: Hold | None = None
+        """What went back in good order, so that borrowing again is all there is to do."""
         self._announce = True
         """Whether the next connection is announced with ``connection_created`` in any case."""
         self._work_lost = False
@@ -92,8 +89,7 @@ class Borrowing(stock.DatabaseWrapper):
             self._target = None
             raise
         hold = self._hold = Hold(lease, pid, _monotonic())
-        self._last_slot = None
-        self._returned = False
+        self._last_hold = None
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
         if not self.autocommit and not self.in_atomic_block:
@@ -103,21 +99,23 @@ class Borrowing(stock.DatabaseWrapper):
             hold.note(statement_of(sql), sql)
         return hold
 
-    def _take_back(self) -> Hold | None:
-        """Borrow the connection given back last once more, if nobody else has it.
+    def _take_again(self) -> Hold | None:
+        """Borrow once more what was given back last, if nobody had it since.
 
-        With ``CONN_MAX_AGE`` stock Django shows its connection between two requests too. To look
-        at it must not open one, nor wait for one.
+        `ready` looks at it before anything is sent; here nothing is opened nor waited for.
         """
-        slot, self._last_slot = self._last_slot, None
-        pool = self._target.pool if self._target is not None else None
-        if slot is None or not isinstance(pool, Pool) or targets.pid != _getpid():
+        last, self._last_hold = self._last_hold, None
+        target = self._target
+        if (
+            last is None
+            or target is None
+            or self.settings_dict["NAME"] is not self._target_name
+            or not target.pool.lease_again(last.lease)
+        ):
             return None
-        lease = pool.take_out(slot)
-        if lease is None:
-            return None
-        self._hold = Hold(lease, targets.pid, _monotonic())
-        return self._hold
+        last.resting = last.exposed = False
+        self._hold = last
+        return last
 
     def _announce_connection(self, hold: Hold) -> Hold:
         """Send ``connection_created``: for each physical connection, and after each close().
@@ -141,11 +139,10 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _give_back(self, hold: Hold) -> None:
         self._hold = None
-        if hold.resting and not hold.lease.resume():
-            return
-        pool = self._target.pool if self._target is not None else None
-        assert pool is not None
-        if hold.clean and not hold.in_transaction or self._cleaned(hold):
+        assert self._target is not None
+        pool = self._target.pool
+        # One that rests is clean, and perhaps in other hands by now: give_back() knows.
+        if hold.resting or hold.clean and not hold.in_transaction or self._cleaned(hold):
             pool.give_back(hold.lease)
         else:
             pool.discard(hold.lease, Reason.DIRTY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError
 from django.db.backends.mysql import base as stock
 
 from django_lifeline.core.statement import Statement, statement_of
@@ -24,7 +25,7 @@ class CursorWrapper(stock.CursorWrapper):
     """
 
     def __init__(self, db: LifelineMixin, cursor: Any) -> None:
-        super().__init__(cursor)
+        self.cursor = cursor
         self._db = db
         self._closed = False
 
@@ -33,12 +34,12 @@ class CursorWrapper(stock.CursorWrapper):
 
         Raises ``ConnectionLost`` when the connection died and repeating would not be safe.
         """
-        return self._run(statement_of(query), stock.CursorWrapper.execute, query, args)
+        return self._run(statement_of(query), _execute, query, args)
 
     def executemany(self, query: Any, args: Any) -> Any:
         """Run one statement for many rows; once part of it was sent it is never repeated."""
         batch = statement_of(query).as_batch
-        return self._run(batch, stock.CursorWrapper.executemany, query, args)
+        return self._run(batch, _execute_many, query, args)
 
     def callproc(self, procname: str, args: Any = ()) -> Any:
         """Call a stored procedure; what it does to the session cannot be seen from here."""
@@ -47,6 +48,20 @@ class CursorWrapper(stock.CursorWrapper):
     def nextset(self) -> Any:
         """Move to the next result, as the driver does; None when there is none."""
         return None if self.cursor.connection is None else self.cursor.nextset()
+
+    # Asked for often enough that the detour through ``__getattr__`` shows.
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return self.cursor.fetchone()
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next rows, ``arraysize`` of them unless told otherwise."""
+        return self.cursor.fetchmany(*args, **kwargs)
+
+    def fetchall(self) -> Any:
+        """Return the remaining rows."""
+        return self.cursor.fetchall()
 
     def close(self) -> None:
         """Close the cursor; from then on it runs no statement."""
@@ -63,17 +78,19 @@ class CursorWrapper(stock.CursorWrapper):
         if self.cursor.connection is not hold.connection:
             self._move(hold)
         try:
-            result = method(self, query, args)
+            result = method(self.cursor, query, args)
         except BaseException as error:
             again = db.recover(hold, statement, error)
             if again is None:
+                self._say_integrity(error)
                 raise
             hold = again
             self._move(hold)
             try:
-                result = method(self, query, args)
+                result = method(self.cursor, query, args)
             except BaseException as second:
                 db.recover(hold, statement, second, may_repeat=False)
+                self._say_integrity(second)
                 raise
         if db.settle(hold, statement, query, self.cursor):
             self.cursor.connection = None
@@ -82,6 +99,23 @@ class CursorWrapper(stock.CursorWrapper):
     def _move(self, hold: Hold) -> None:
         self.cursor = hold.connection.cursor()
 
+    def _say_integrity(self, error: BaseException) -> None:
+        """Raise what stock Django makes of some numbers that drivers call operational."""
+        operational = isinstance(error, self._db.Database.OperationalError)
+        if operational and error.args[0] in self.codes_for_integrityerror:
+            raise IntegrityError(*error.args)
 
-def _call_procedure(cursor: CursorWrapper, procname: str, args: Any) -> Any:
-    return cursor.cursor.callproc(procname, args)
+
+# The driver's cursor may change between two attempts, so its methods are named, not bound.
+
+
+def _execute(cursor: Any, query: Any, args: Any) -> Any:
+    return cursor.execute(query, args)
+
+
+def _execute_many(cursor: Any, query: Any, args: Any) -> Any:
+    return cursor.executemany(query, args)
+
+
+def _call_procedure(cursor: Any, procname: str, args: Any) -> Any:
+    return cursor.callproc(procname, args)

@@ -97,7 +97,7 @@ class Transactions(Borrowing):
         self._rest(hold)
 
     def _begin(self, hold: Hold) -> None:
-        hold.connection.run("START TRANSACTION")
+        hold.connection.query("START TRANSACTION")
         hold.begun()
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:

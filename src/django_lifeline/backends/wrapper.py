@@ -57,7 +57,8 @@ class LifelineMixin(Transactions):
             # To ask whether there is one is not to take it.
             return None if hold is None else hold.connection
         if hold is None:
-            hold = self._take_back()
+            # With CONN_MAX_AGE stock Django shows its connection between two requests too.
+            hold = None if self._is_obsolete() else self._take_again()
             if hold is None:
                 return None
         if hold.resting:
@@ -123,6 +124,8 @@ class LifelineMixin(Transactions):
 
         Always by way of Django's own method: test tools that forbid the database replace it.
         """
+        if self._hold is not None and BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE:
+            return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
             if self._hold is None:
@@ -158,12 +161,12 @@ class LifelineMixin(Transactions):
         if BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE:
             self.ensure_connection()
         elif self._hold is None:
-            if self._returned:
+            if self._last_hold is None:
+                self.ensure_connection()
+            elif self._take_again() is None:
                 # Nothing of what connect() resets can have changed since.
                 with self.wrap_database_errors:
                     self._take(probe=False)
-            else:
-                self.ensure_connection()
         if self._thread_ident != get_ident():
             self.validate_thread_sharing()
         cursor = self.create_cursor(name)
@@ -215,8 +218,7 @@ class LifelineMixin(Transactions):
             self._end_unusable()
         elif self._target is not None and self._target.pooled:
             self._give_back(hold)
-            self._returned = True
-            self._last_slot = None if self._is_obsolete() else hold.lease.slot
+            self._last_hold = hold if hold.clean else None
         elif self._is_obsolete():
             self.close()
 
@@ -245,8 +247,7 @@ class LifelineMixin(Transactions):
         self._announce = True
         if not self.in_atomic_block:
             self._work_lost = False
-        self._last_slot = None
-        self._returned = False
+        self._last_hold = None
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = None

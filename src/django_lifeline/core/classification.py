@@ -190,3 +190,8 @@ def verdict(code: object, *, answered: bool = True) -> Verdict:
     if answered or not from_server or found.ran is _MAYBE:
         return found
     return replace(found, ran=_MAYBE)
+
+
+def is_full(code: object) -> bool:
+    """Whether the server refused a connection because all it allows are taken, for now."""
+    return code in (ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS)

@@ -12,6 +12,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Return seconds from an arbitrary start; never goes back."""
 
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+
 
 class SystemClock:
     """The machine's own monotonic clock."""
@@ -19,3 +22,7 @@ class SystemClock:
     __slots__ = ()
 
     monotonic = staticmethod(time.monotonic)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; looked up at the call, since gevent may have replaced it by then."""
+        time.sleep(seconds)

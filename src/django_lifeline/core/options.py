@@ -52,6 +52,8 @@ class LifelineOptions:
 
     retry_reads: bool = True
     """Repeat a plain SELECT once, on a new connection, when it was lost in flight."""
+    full_server_timeout: float = 5.0
+    """How long connecting is tried again while the server says that it is full (1040, 1203)."""
     tcp_user_timeout: float | None = 30.0
     """How long sent data may stay unacknowledged before the kernel gives the connection up."""
     tcp_keepalive: int | None = 60
@@ -69,6 +71,7 @@ class LifelineOptions:
             _whole("lifeline", "tcp_keepalive", self.tcp_keepalive, least=1)
         if self.tcp_user_timeout is not None:
             _seconds("lifeline", "tcp_user_timeout", self.tcp_user_timeout)
+        _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_lifeline.core import classification
-from django_lifeline.core.classification import Connection, Ran, verdict
+from django_lifeline.core.classification import Connection, Ran, is_full, verdict
 
 ALIVE, DEAD, OUT_OF_STEP = Connection.ALIVE, Connection.DEAD, Connection.OUT_OF_STEP
 CODES = {
@@ -121,3 +121,7 @@ def test_server_code_that_was_no_answer_says_nothing_about_the_statement(code):
 @pytest.mark.parametrize("code", [2002, 2003, 2005, 2014])
 def test_drivers_own_code_needs_no_answer_to_prove_that_nothing_ran(code):
     assert verdict(code, answered=False).ran is Ran.NO
+
+
+def test_only_refusals_for_want_of_room_say_that_a_server_is_full():
+    assert [code for code in range(1000, 5000) if is_full(code)] == [1040, 1203]

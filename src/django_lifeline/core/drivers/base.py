@@ -78,6 +78,9 @@ class DriverConnection(Protocol):
     def cursor(self, *args: Any) -> Any:
         """Return a cursor of the driver."""
 
+    def query(self, query: str) -> Any:
+        """Send one statement and read its answer, or the head of it where rows follow."""
+
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
 

@@ -82,6 +82,10 @@ class DirectPool(Generic[C]):
         tell(self._emit, ConnectionOpened(self.name, self.now() - started))
         return lease
 
+    def lease_again(self, lease: Lease[C]) -> bool:
+        """Return False: a connection that was given back is closed."""
+        return False
+
     def give_back(self, lease: Lease[C]) -> None:
         """Close the connection. Does nothing for a lease that has ended already."""
         self._end(lease, Reason.CLOSED, abrupt=False)

@@ -71,6 +71,18 @@ class Lease(Generic[C]):
         if lender.waiters:
             lender.settle()
 
+    def stop_resting(self) -> bool:
+        """Take the claim back, to end the lease; False: the connection was recalled."""
+        claim = self._claim
+        if claim is None:
+            return True
+        try:
+            claim.pop()
+        except IndexError:
+            return False
+        self._claim = None
+        return True
+
     def resume(self) -> bool:
         """Use the connection again; False: it was recalled, lease anew."""
         claim = self._claim

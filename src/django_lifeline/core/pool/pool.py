@@ -142,8 +142,38 @@ class Pool(Generic[C]):
             self._end(lease, self._unfit(slot) or Reason.DEAD)
         return self._lease_in_turn(owner, timeout)
 
+    def lease_again(self, lease: Lease[C]) -> bool:
+        """Revive an ended lease: lend its borrower what came back last and was lent to him last.
+
+        Cheaper than a new lease, and the common case where one thread serves request after
+        request. False: do as if there had been no such lease. The connection is not probed.
+        """
+        if self.waiters:
+            return False
+        try:
+            slot = self._idle.pop()
+        except IndexError:
+            return False
+        if (
+            slot is lease.slot
+            and slot.lease() is lease
+            and slot.generation == self.generation
+            and self.now() < slot.lend_until
+        ):
+            slot.move(State.LENT)
+            slot.lends += 1
+            lease.fresh = False
+            lease.hold.append(slot)
+            return True
+        self._idle.append(slot)
+        if self.waiters:
+            self.settle()
+        return False
+
     def give_back(self, lease: Lease[C]) -> None:
         """Return the connection. Does nothing for a lease that has ended already."""
+        if not lease.stop_resting():
+            return
         try:
             slot = lease.hold.pop()
         except IndexError:

@@ -747,3 +747,50 @@ def test_repr_of_pool_and_lease_is_readable(make_pool):
     assert repr(lease) == "<Lease of <Slot lent <FakeConnection 1>>>"
     pool.give_back(lease)
     assert repr(lease) == "<Lease of <Slot idle <FakeConnection 1>>, ended>"
+
+
+def test_lease_is_not_revived_after_somebody_else_had_its_connection(make_pool):
+    pool = make_pool(max_size=1)
+    first = pool.lease()
+    pool.give_back(first)
+    second = pool.lease()
+    pool.give_back(second)
+    assert not pool.lease_again(first)
+    assert pool.lease_again(second)
+    assert (pool.stats().idle, pool.stats().used) == (0, 1)
+
+
+def test_lease_is_not_revived_past_its_connections_lifetime(make_pool, clock):
+    pool = make_pool(max_size=1, max_lifetime=10)
+    lease = pool.lease()
+    pool.give_back(lease)
+    clock.advance(11)
+    assert not pool.lease_again(lease)
+    assert pool.lease().connection is not lease.connection
+
+
+def test_recalled_lease_is_not_given_back_by_its_former_owner(make_pool):
+    pool = make_pool(max_size=1)
+    former = pool.lease()
+    former.rest()
+    present = pool.lease()
+    pool.give_back(former)
+    assert pool.stats().used == 1
+    assert present.resume()
+
+
+def test_resting_lease_whose_thread_ended_comes_before_a_new_connection(make_pool):
+    pool = make_pool(max_size=5)
+    leases = []
+
+    def borrow_and_end():
+        lease = pool.lease()
+        lease.rest()
+        leases.append(lease)
+
+    thread = threading.Thread(target=borrow_and_end)
+    thread.start()
+    thread.join()
+    lease = pool.lease()
+    assert lease.connection is leases[0].connection
+    assert pool.stats().opened == 1
