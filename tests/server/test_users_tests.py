@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.fixtures.databases import fresh_database
-from tests.fixtures.programs import LIFELINE, ROOT
+from tests.fixtures.programs import LIFELINE, ROOT, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
 from django_lifeline.lab.servers import Server
@@ -210,17 +210,15 @@ def test_max_idle_over_the_servers_limit_is_told(manage: Any) -> None:
     assert "100 s" in told
 
 
-def test_spatial_engine_connects_heals_and_checks(manage: Any) -> None:
-    spatial = {"ENGINE": "django_lifeline.backends.mysql_gis"}
-    done = manage("check", env={}, **spatial)
-    if "Could not find the GDAL library" in done.stderr:
-        missing("The spatial engine needs GDAL, as Django's own does: apt-get install libgdal-dev")
-    assert done.returncode == 0, done.stderr
-    program = (
-        "from django.db import connection as c; u = c.cursor();"
-        "u.execute('SELECT CONNECTION_ID()'); first = u.fetchone()[0];"
-        "c.connection.channel.shutdown(); u.execute('SELECT CONNECTION_ID()');"
-        "print(c.ops.select, u.fetchone()[0] != first, c.vendor)"
-    )
-    done = manage("shell", "-v0", "-c", program, **spatial)
-    assert done.stdout.split() == ["ST_AsBinary(%s)", "True", "mysql"], done.stderr
+def test_spatial_engine_connects_and_heals(
+    run_program: Runner, server: Server, driver: str
+) -> None:
+    said = run_program(PROJECT.parent / "spatial.py", server, driver).json
+    assert said["bases"][:2] == [
+        "django_lifeline.backends.mysql_gis.base",
+        "django_lifeline.backends.wrapper",
+    ]
+    assert "django.contrib.gis.db.backends.mysql.base" in said["bases"]
+    assert said["geometry"] == "POINT(1 2)"
+    assert said["spatial"] == "ST_AsBinary(%s)"
+    assert (said["healed"], said["vendor"]) == (True, "mysql")

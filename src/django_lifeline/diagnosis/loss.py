@@ -76,6 +76,8 @@ _ADVICE = {
 
 
 def _advice(facts: LossFacts) -> str:
+    if facts.label is Label.NOT_EXECUTED and facts.state_lost:
+        return "The statement did not run. Set up what its session held, then run it again."
     return _ADVICE[facts.label]
 
 

@@ -1,0 +1,108 @@
+"""What users import: a change here is a change for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import django_lifeline
+from django_lifeline import exceptions
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_python(program: str) -> str:
+    """Run a program in a fresh process; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_package_offers_these_names() -> None:
+    assert sorted(django_lifeline.__all__) == ["connection_scope", "pools"]
+    with pytest.raises(AttributeError, match="no_such_name"):
+        django_lifeline.no_such_name  # noqa: B018
+
+
+def test_exceptions_are_these_and_all_are_djangos() -> None:
+    from django.db.utils import DataError, OperationalError
+
+    classes = {
+        name: kind
+        for name, kind in vars(exceptions).items()
+        if isinstance(kind, type) and kind.__module__ == exceptions.__name__
+    }
+    assert sorted(classes) == [
+        "CommitOutcomeUnknown",
+        "ConnectionLost",
+        "LifelineError",
+        "PacketTooLarge",
+        "PoolDeadlock",
+        "PoolQueueFull",
+        "PoolTimeout",
+    ]
+    classes.pop("LifelineError")
+    assert issubclass(classes.pop("PacketTooLarge"), DataError)
+    for kind in classes.values():
+        assert issubclass(kind, OperationalError)
+        assert kind.__doc__
+
+
+def test_signals_are_these() -> None:
+    names = run_python(
+        """
+        from django.dispatch import Signal
+        from django_lifeline import signals
+        print(*sorted(n for n, v in vars(signals).items() if isinstance(v, Signal)))
+        """
+    )
+    assert names.split() == ["connection_lost", "connection_restored", "pool_exhausted"]
+
+
+def test_importing_needs_no_settings_no_driver_and_starts_no_thread() -> None:
+    said = run_python(
+        """
+        import sys, threading
+        class Refuse:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in ("MySQLdb", "pymysql", "gevent"):
+                    raise ImportError(name)
+        sys.meta_path.insert(0, Refuse())
+        import django_lifeline, django_lifeline.exceptions, django_lifeline.apps
+        from django.conf import settings
+        pool = "django_lifeline.core.pool" in sys.modules
+        print(settings.configured, threading.active_count(), pool)
+        """
+    )
+    assert said.split() == ["False", "1", "False"]
+
+
+def test_engine_needs_no_app_and_starts_no_thread() -> None:
+    said = run_python(
+        """
+        import threading
+        from django.conf import settings
+        settings.configure(DATABASES={"default": {
+            "ENGINE": "django_lifeline.backends.mysql", "NAME": "n", "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True, "HOST": "127.0.0.1", "PORT": 1, "USER": "u"}})
+        import django
+        django.setup()
+        from django.db import connection, OperationalError
+        print(connection.vendor, repr(connection.pool) != "", threading.active_count())
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            print(type(error.args[0]).__name__)
+        """
+    )
+    assert said.split() == ["mysql", "True", "1", "int"]
