@@ -96,6 +96,7 @@ def go_on() -> None:
     that the block is over; the wrapper is then replaced, as by a new thread.
     """
     if connection.in_atomic_block:
+        connection.close()
         del connections["default"]
     close_old_connections()
 
