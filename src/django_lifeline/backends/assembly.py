@@ -232,6 +232,50 @@ class Targets:
 targets = Targets()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The target found for one dict of settings, and what the dict held then."""
+
+    settings: Mapping[str, Any]
+    values: tuple[Any, ...]
+    options: Mapping[str, Any]
+    target: Target
+
+    def still_describes(self, settings: Mapping[str, Any]) -> bool:
+        return (
+            self.settings is settings
+            and self.values == _distinguishing(settings)
+            and self.options == settings["OPTIONS"]
+        )
+
+
+_known: dict[int, _Known] = {}
+_KNOWN_LIMIT = 64
+
+
+def quick_target_for(wrapper: Any) -> Target:
+    """Return the target of *wrapper*'s settings, remembered where they did not change since.
+
+    All threads' wrappers of an alias share one dict of settings, and every new thread or
+    greenlet asks anew.
+    """
+    settings = wrapper.settings_dict
+    known = _known.get(id(settings))
+    if known is not None and known.still_describes(settings):
+        return known.target
+    target = target_for(wrapper)
+    if len(_known) >= _KNOWN_LIMIT:
+        _known.clear()
+    _known[id(settings)] = _Known(
+        settings, _distinguishing(settings), dict(settings["OPTIONS"]), target
+    )
+    return target
+
+
+def _distinguishing(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple([settings[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")])
+
+
 def target_for(wrapper: Any, *, private: bool = False) -> Target:
     """Return the target of *wrapper*'s settings; *private* ones are shared with nobody.
 

@@ -10,7 +10,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
 
-from django_lifeline.backends.assembly import Target, clock, target_for, targets
+from django_lifeline.backends.assembly import Target, clock, quick_target_for, target_for, targets
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
@@ -69,10 +69,20 @@ class Borrowing(stock.DatabaseWrapper):
         name = self.settings_dict["NAME"]
         target = self._target
         if target is None or name is not self._target_name:
-            target = self._target = target_for(self, private=self.alias == NO_DB_ALIAS)
+            if self.alias == NO_DB_ALIAS:
+                target = target_for(self, private=True)
+            elif self._has_own_parameters():
+                target = target_for(self)
+            else:
+                target = quick_target_for(self)
+            self._target = target
             self._target_name = name
             self.isolation_level = target.isolation_level
         return target
+
+    def _has_own_parameters(self) -> bool:
+        """Whether a subclass makes parameters that the settings do not tell, such as tokens."""
+        return False
 
     def _take(self, settings: tuple[str, ...] = (), *, probe: bool = True) -> Hold:
         """Borrow, and repeat *settings* of the session that is replaced.

@@ -95,6 +95,10 @@ class LifelineMixin(Transactions):
         params.setdefault("connect_timeout", 10)
         return params
 
+    def _has_own_parameters(self) -> bool:
+        ours = LifelineMixin.get_connection_params
+        return type(self).get_connection_params is not ours
+
     @async_unsafe
     def connect(self) -> None:
         """Borrow a connection. Assume that none is held."""
