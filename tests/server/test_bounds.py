@@ -188,8 +188,11 @@ def test_server_without_room_is_told_of_and_its_return_is_noticed(
     pool = {"max_size": 3, "timeout": 1}
     server = private_server(max_connections=10)
     found = seen(run_program, server, driver, "refused", pool=pool)
-    assert found["first"]["number"] == 1040
-    assert found["crowd"] == [["OperationalError", 1040]]
-    assert found["told"]["kind"]
+    # Whoever comes first is told what the server said, whoever waits that nothing became free,
+    # with what the server said.
+    assert "1040" in found["first"]["text"]
+    assert found["crowd"]["errors"] == 20
+    assert set(found["crowd"]["kinds"]) <= {"OperationalError", "PoolTimeout"}
+    assert all("1040" in text for text in found["crowd"]["texts"]), found["crowd"]["texts"]
     assert "1040" in found["told"]["text"]
     assert found["borrowed"] == 3

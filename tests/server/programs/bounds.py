@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -278,11 +279,19 @@ def resting_threads() -> Seen:
 @contextmanager
 def paused_server() -> Any:
     """The server's process is stopped: the kernel takes connections, and nothing answers."""
-    os.kill(SETUP["server"]["pid"], signal.SIGSTOP)
+    pid = SETUP["server"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: all_threads_stopped(pid))
     try:
         yield
     finally:
-        os.kill(SETUP["server"]["pid"], signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
+
+
+def all_threads_stopped(pid: int) -> bool:
+    """Whether none of its threads can answer any more: a signal takes a moment to reach all."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 def paused() -> Seen:
@@ -355,7 +364,8 @@ def refused() -> Seen:
             break
     first = error_of(ask)
     errors = run_all([ask] * 20)
-    kinds = sorted({(type(error).__name__, error.args[0]) for error in errors})
+    kinds = sorted({type(error).__name__ for error in errors})
+    crowd = {"errors": len(errors), "kinds": kinds, "texts": [str(error) for error in errors]}
     others.pop().close()
     eventually(lambda: not error_of(ask)["kind"])
     connection.close()
@@ -365,7 +375,7 @@ def refused() -> Seen:
     for other in others:
         other.close()
     eventually(lambda: sessions() <= 1)
-    return {"first": first, "crowd": kinds, "told": told, "borrowed": borrow_all_at_once()}
+    return {"first": first, "crowd": crowd, "told": told, "borrowed": borrow_all_at_once()}
 
 
 SCENARIOS: dict[str, Callable[[], Seen]] = {
