@@ -486,7 +486,11 @@ class Pool(Generic[C]):
         """Close a few connections that nobody has needed for a while."""
         with self._lock:
             leases = self._ledger.take_stale(now, self.owner(), TIDY_LIMIT)
+            # Whoever ended inside a transaction holds its locks until its connection ends.
+            abandoned = self._ledger.abandoned(now)
             self._tidy_at = now + TIDY_PAUSE
+        for ending in abandoned:
+            self._end(ending.lease, ending.reason)
         for lease in leases:
             self._end(lease, Reason.IDLE)
 

@@ -11,6 +11,8 @@ from django_lifeline import exceptions
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.stats import PoolStats
 
+PASSED_THROUGH = frozenset({"django_lifeline", "django", "asgiref", "gevent", "threading"})
+"""Packages through which a call comes here, and whose lines say nothing about who waits."""
 PLACES = 3
 """How many lines of each waiting thread's stack a deadlock's message shows."""
 
@@ -76,12 +78,10 @@ def _place(owner: Owner) -> str:
 
 
 def _lines(frame: FrameType) -> list[str]:
-    """The innermost lines outside this package, the place of the call first."""
-    package = __name__.partition(".")[0]
+    """The innermost lines of the application, the place of the call first."""
     lines = [
         f"{current.f_code.co_filename}:{number} in {current.f_code.co_name}"
         for current, number in traceback.walk_stack(frame)
-        if current.f_globals.get("__name__", "").partition(".")[0] != package
-        and current.f_globals.get("__name__") != "threading"
+        if current.f_globals.get("__name__", "").partition(".")[0] not in PASSED_THROUGH
     ]
     return lines[:PLACES] or ["place unknown"]

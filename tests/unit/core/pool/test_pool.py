@@ -794,3 +794,19 @@ def test_resting_lease_whose_thread_ended_comes_before_a_new_connection(make_poo
     lease = pool.lease()
     assert lease.connection is leases[0].connection
     assert pool.stats().opened == 1
+
+
+def test_connection_of_a_thread_that_ended_in_a_transaction_is_ended_by_who_passes_by(
+    make_pool, clock
+):
+    pool = make_pool(max_size=5)
+    leases = []
+    thread = threading.Thread(target=lambda: leases.append(pool.lease()))
+    thread.start()
+    thread.join()
+    passer_by = pool.lease()
+    clock.advance(2)
+    pool.give_back(passer_by)
+    assert leases[0].connection.discarded
+    assert not leases[0].resume()
+    assert not passer_by.connection.discarded
