@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django_lifeline.lab.arms import ARMS, DRIVER_MODULES, DRIVERS
 from django_lifeline.lab.cell import Result
+from django_lifeline.lab.markdown import as_markdown
 from django_lifeline.lab.report import as_json, versions, write_html
 from django_lifeline.lab.runner import Selection, Servers, lab_server, run, succeeded
 from django_lifeline.lab.scenario import Scenario
@@ -71,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where the report goes (default: lab-report/index.html)",
     )
+    words.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the matrix as a Markdown table"
+    )
     yours = words.add_mutually_exclusive_group()
     yours.add_argument(
         "--dsn",
@@ -113,6 +117,10 @@ def _write(chosen: argparse.Namespace, results: list[Result], say: Callable[[str
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(as_json(results, used), indent=1))
         say(f"JSON: {chosen.json}")
+    if chosen.markdown:
+        chosen.markdown.parent.mkdir(parents=True, exist_ok=True)
+        chosen.markdown.write_text(as_markdown(results, used), encoding="utf-8")
+        say(f"Markdown: {chosen.markdown}")
     write_html(chosen.html, results, used)
     say(f"Report: {chosen.html}")
 

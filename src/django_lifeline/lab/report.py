@@ -134,7 +134,7 @@ class _Shape:
 def _heads(shape: _Shape) -> str:
     span = f'colspan="{len(shape.servers)}"'
     arms = "".join(
-        f"<th scope=colgroup {span}>{escape(_arm_title(arm))}</th>" for arm in shape.arms
+        f"<th scope=colgroup {span}>{escape(arm_title(arm))}</th>" for arm in shape.arms
     )
     servers = "".join(f"<th scope=col>{escape(NAMES[server])}</th>" for server in shape.servers)
     return (
@@ -150,7 +150,8 @@ def _scenarios(found: Iterable[Group]) -> dict[str, Scenario]:
     return {name: known[name] for name in sorted(known, key=lambda name: places[name])}
 
 
-def _arm_title(arm: str) -> str:
+def arm_title(arm: str) -> str:
+    """Return an arm's name for readers."""
     return {
         "stock": "Django",
         "stock-persistent": "Django, persistent",
@@ -254,7 +255,7 @@ def _pair(group: Group) -> list[Result]:
 
 
 def _figure(result: Result) -> str:
-    title = _arm_title(result.cell.arm)
+    title = arm_title(result.cell.arm)
     verdict = result.verdict
     drawing = draw(result.history, f"{title}: {verdict.why}") if result.history else ""
     return (

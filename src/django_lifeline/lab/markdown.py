@@ -1,0 +1,58 @@
+"""The matrix as a Markdown table, short enough for a README: one row for each scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django_lifeline.lab.arms import ARMS
+from django_lifeline.lab.cell import Result
+from django_lifeline.lab.judges import Kind
+from django_lifeline.lab.report import NAMES, arm_title
+from django_lifeline.lab.terminal import sentences
+
+MANY_LABELS = 3
+
+
+def as_markdown(results: Iterable[Result], used: Mapping[str, str]) -> str:
+    """Return the summary, the table, and what it was measured with."""
+    listed = list(results)
+    arms = [arm for arm in ARMS if any(result.cell.arm == arm for result in listed)]
+    lines = [
+        " ".join(sentences(listed)),
+        "",
+        "| situation | " + " | ".join(arm_title(arm) for arm in arms) + " |",
+        "|---|" + "---|" * len(arms),
+    ]
+    titles = {result.cell.scenario.name: result.cell.scenario.title for result in listed}
+    for name, title in titles.items():
+        row = [result for result in listed if result.cell.scenario.name == name]
+        cells = [summarise([r for r in row if r.cell.arm == arm]) for arm in arms]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    servers = ", ".join(NAMES[name] for name in sorted({result.cell.server for result in listed}))
+    drivers = ", ".join(sorted({result.cell.driver for result in listed}))
+    lines += [
+        "",
+        f"Each cell sums up {servers} with {drivers}. "
+        + ", ".join(f"{name} {version}" for name, version in used.items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def summarise(results: list[Result]) -> str:
+    """Return one cell for all servers and drivers: how many survived, and what broke the rest."""
+    if not results:
+        return ""
+    survived = sum(result.verdict.kind is Kind.SURVIVED for result in results)
+    if survived == len(results):
+        return "✓"
+    parts = [
+        part
+        for result in results
+        if result.verdict.kind is not Kind.SURVIVED
+        for part in result.verdict.label.split(", ")
+    ]
+    labels = list(dict.fromkeys(parts))
+    text = ", ".join(labels[:MANY_LABELS]) + (" …" if len(labels) > MANY_LABELS else "")
+    some = f" ({len(results) - survived} of {len(results)})" if survived else ""
+    return f"✗ {text}{some}".replace("|", "\\|")
