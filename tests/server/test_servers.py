@@ -147,6 +147,8 @@ def test_program_that_ends_leaves_no_server(
     program = f"""
         import os, signal
         from django_lifeline.lab.servers import start
+        # Whoever runs the tests in the background has it ignored, for all its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         server = start({flavour!r})
         print(server.pid, server.folder, flush=True)
         {ending}

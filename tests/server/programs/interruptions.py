@@ -13,11 +13,13 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 from django.db import Error, close_old_connections, connection, connections, transaction
 from tests.fixtures.program_setup import SETUP, admin
@@ -243,14 +245,29 @@ def switch_protection_off() -> None:
     """
     forgetful = property(lambda self: False, lambda self, value: None)
     if SETUP["driver"] == "mysqlclient":
-        from django_lifeline.core.drivers import mysqlclient as driver
+        from django_lifeline.core.drivers.mysqlclient import Connection
+
+        Connection._under_way, Connection.busy = forgetful, busy_for_readers_only()
     else:
         from pymysql.connections import Connection
 
         from django_lifeline.core.drivers import pymysql as driver
 
         Connection._force_close = lambda self: None
-    driver.Connection._under_way = driver.Connection.busy = forgetful
+        driver.Connection._under_way = driver.Connection.busy = forgetful
+
+
+def busy_for_readers_only() -> property:
+    """The mark, visible to what reads an answer and to nobody who asks before sending."""
+    readers = {"store_result", "use_result", "next_result", "discard_result"}
+
+    def look(self: Any) -> bool:
+        return self.__dict__.get("busy", False) and sys._getframe(1).f_code.co_name in readers
+
+    def mark(self: Any, value: bool) -> None:
+        self.__dict__["busy"] = value
+
+    return property(look, mark)
 
 
 def borrow_all_at_once() -> int:
