@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from django_lifeline.lab.arms import ARMS
 from django_lifeline.lab.cell import Result
 from django_lifeline.lab.judges import Kind
 from django_lifeline.lab.report import NAMES, arm_title
+from django_lifeline.lab.scenarios import all_scenarios
 from django_lifeline.lab.terminal import sentences
 
 MANY_LABELS = 3
+LABEL_BREAK = re.compile(r", (?!'')")
+"""Between two labels; PyMySQL's ``(0, '')`` is one."""
 
 
 def as_markdown(results: Iterable[Result], used: Mapping[str, str]) -> str:
@@ -23,6 +27,8 @@ def as_markdown(results: Iterable[Result], used: Mapping[str, str]) -> str:
         "| situation | " + " | ".join(arm_title(arm) for arm in arms) + " |",
         "|---|" + "---|" * len(arms),
     ]
+    order = list(all_scenarios())
+    listed.sort(key=lambda result: order.index(result.cell.scenario.name))
     titles = {result.cell.scenario.name: result.cell.scenario.title for result in listed}
     for name, title in titles.items():
         row = [result for result in listed if result.cell.scenario.name == name]
@@ -50,7 +56,7 @@ def summarise(results: list[Result]) -> str:
         part
         for result in results
         if result.verdict.kind is not Kind.SURVIVED
-        for part in result.verdict.label.split(", ")
+        for part in LABEL_BREAK.split(result.verdict.label)
     ]
     labels = list(dict.fromkeys(parts))
     text = ", ".join(labels[:MANY_LABELS]) + (" …" if len(labels) > MANY_LABELS else "")

@@ -10,11 +10,11 @@ from django_lifeline.lab.markdown import as_markdown, summarise
 
 def test_cell_is_ticked_only_when_all_servers_and_drivers_survived() -> None:
     survived = result("lifeline", Kind.SURVIVED)
-    broken = result("lifeline", Kind.BROKEN, "2006, 2013", driver="pymysql")
+    broken = result("lifeline", Kind.BROKEN, "2006, (0, '')", driver="pymysql")
 
     assert summarise([survived, survived]) == "✓"
-    assert summarise([survived, broken]) == "✗ 2006, 2013 (1 of 2)"
-    assert summarise([broken, broken]) == "✗ 2006, 2013"
+    assert summarise([survived, broken]) == "✗ 2006, (0, '') (1 of 2)"
+    assert summarise([broken, broken]) == "✗ 2006, (0, '')"
 
 
 def test_broken_program_is_not_ticked() -> None:
@@ -28,7 +28,7 @@ def test_cell_names_a_few_labels_and_says_that_there_are_more() -> None:
 
 
 def test_table_has_a_row_for_each_scenario_and_a_column_for_each_arm() -> None:
-    one, two = scenario("one"), scenario("two")
+    one, two = scenario("apscheduler"), scenario("rpc-loop")
     table = as_markdown(
         [
             result("stock", Kind.BROKEN, "2006", of=one),
@@ -40,6 +40,6 @@ def test_table_has_a_row_for_each_scenario_and_a_column_for_each_arm() -> None:
     )
 
     assert "| situation | Django | django-lifeline |" in table
-    assert "| One | ✗ 2006 | ✓ |" in table
-    assert "| Two | ✗ a\\|b | ✓ |" in table
+    assert "| Apscheduler | ✗ 2006 | ✓ |" in table
+    assert "| Rpc-Loop | ✗ a\\|b | ✓ |" in table
     assert "Django 5.2." in table
