@@ -27,6 +27,7 @@ STATES = [
     "prepared_statement",
     "character_set",
     "changed_by_a_procedure",
+    "changed_by_a_procedure_that_failed",
     "lock_wait_timeout",
 ]
 

@@ -289,6 +289,7 @@ class Borrowing(stock.DatabaseWrapper):
             if hold.connection.busy and not hold.is_being_read:
                 self._break_off(hold, error)
             else:
+                hold.note_failure(statement)
                 self._rest(hold)
             return None
         # Of a batch, earlier parts may have run whatever became of the last.

@@ -59,6 +59,18 @@ class Hold:
             self.work += 1
             self.wrote = self.wrote or not statement.reads_only
 
+    def note_failure(self, statement: Statement) -> None:
+        """Record what a statement may have left behind that ended in an error of the server.
+
+        A procedure may have set variables before it failed, and DDL commits before it starts.
+        """
+        if self.in_transaction and statement.may_commit and not statement.chooses_transaction:
+            self.partly_stored = True
+        if not statement.plain:
+            self.clean = False
+            if statement.pins:
+                self.pinned_by = statement.keyword
+
     def _note_trace(self, statement: Statement, sql: str | bytes) -> None:
         self.clean = False
         if statement.sets:

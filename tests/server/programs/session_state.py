@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import close_old_connections, connections, transaction
+from django.db import Error, close_old_connections, connections, transaction
 from django.db.backends.signals import connection_created
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -54,6 +55,12 @@ def call(alias: str) -> None:
         cursor.callproc("change_zone")
 
 
+def call_in_vain(alias: str) -> None:
+    with connections[alias].cursor() as cursor, contextlib.suppress(Error):
+        cursor.callproc("change_zone_and_fail")
+        raise AssertionError("the procedure must fail")
+
+
 STATES: dict[str, tuple[Do, Do]] = {
     "current_database": (sql("USE information_schema"), sql("SELECT DATABASE()")),
     "sql_mode": (sql("SET sql_mode = 'ANSI'"), sql("SELECT @@sql_mode")),
@@ -87,6 +94,7 @@ STATES: dict[str, tuple[Do, Do]] = {
     "prepared_statement": (sql("PREPARE s FROM 'SELECT 5'"), sql("EXECUTE s")),
     "character_set": (sql("SET NAMES latin1"), sql("SELECT @@character_set_client")),
     "changed_by_a_procedure": (call, sql("SELECT @@time_zone")),
+    "changed_by_a_procedure_that_failed": (call_in_vain, sql("SELECT @@time_zone")),
     "lock_wait_timeout": (
         sql("SET innodb_lock_wait_timeout = 5"),
         sql("SELECT @@innodb_lock_wait_timeout"),
@@ -257,6 +265,10 @@ def main() -> None:
     settings.ALLOWED_HOSTS = ["*"]
     create_table()
     admin("CREATE PROCEDURE change_zone() SET time_zone = '+05:00'")
+    admin(
+        "CREATE PROCEDURE change_zone_and_fail() "
+        "BEGIN SET time_zone = '+05:00'; SIGNAL SQLSTATE '45000'; END"
+    )
     say(
         {
             "leaks": leaks(),
