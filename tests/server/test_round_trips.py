@@ -60,7 +60,7 @@ def test_request_costs_its_own_statements_only(ours: Any) -> None:
 
 
 def test_applications_queries_are_counted_as_with_stock(stock: Any, ours: Any) -> None:
-    # Ours lost its connection before the first of them.
-    assert len(ours["queries_counted"]) == 10
+    # Ours lost its connection before the first of them. How many there are depends on Django.
+    assert len(stock["queries_counted"]) >= 8
     assert ours["queries_counted"] == stock["queries_counted"]
     assert ours["queries_counted_in_a_new_thread"] == 1

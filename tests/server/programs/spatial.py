@@ -24,7 +24,7 @@ class StandIn(types.ModuleType):
 
 MODULES = """
     gdal gdal.error gdal.raster gdal.raster.const gdal.raster.source
-    geos geos.error geos.geometry geos.prototypes geos.prototypes.io
+    geos geos.error geos.geometry geos.point geos.prototypes geos.prototypes.io
 """
 
 
