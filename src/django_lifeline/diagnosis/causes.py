@@ -1,0 +1,266 @@
+"""The causes of a lost connection: one catalogue for errors, ``doctor``, ``explain`` and docs.
+
+A text here is said to people, so it is short, names variables as MySQL does and holds no figures:
+those are evidence and belong to one incident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django_lifeline.diagnosis.text import N_
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One reason why connections end, or why none can be had."""
+
+    name: str
+    """Its name in code, JSON and metrics, such as ``idle_timeout``; it does not change."""
+    title: str
+    """A headline of a few words."""
+    meaning: str
+    """What happened, in one or two sentences."""
+    fix: str
+    """What to change so that it does not happen again."""
+    settle: str = ""
+    """What would decide whether it was this one, where the evidence leaves it open."""
+
+    @property
+    def page(self) -> str:
+        """The page about it, from the root of the repository."""
+        return f"docs/causes/{self.name.replace('_', '-')}.md"
+
+
+_ALL = (
+    Cause(
+        name="idle_timeout",
+        title=N_("The server ended an idle session"),
+        meaning=N_(
+            "Nothing was sent for longer than the server's wait_timeout, so the server closed the "
+            "connection; the client found out when it used it next."
+        ),
+        fix=N_(
+            "Use this package's ENGINE, which replaces such a connection before anything is sent. "
+            "With the stock engine call close_old_connections() before work that follows a long "
+            "pause. Raising wait_timeout only makes it rarer."
+        ),
+        settle=N_("Compare the idle time with SHOW VARIABLES LIKE 'wait_timeout'."),
+    ),
+    Cause(
+        name="killed",
+        title=N_("Somebody ended the session with KILL"),
+        meaning=N_("An administrator or a watchdog ended this session; the server stayed up."),
+        fix=N_(
+            "Find out who sends KILL: a watchdog for long queries, a script, or a person. The "
+            "statement that was running is the first place to look."
+        ),
+        settle=N_("Ask who may KILL, and look into the server's general log or audit log."),
+    ),
+    Cause(
+        name="server_restarted",
+        title=N_("The server was restarted or crashed"),
+        meaning=N_("The server process ended, and all its connections with it."),
+        fix=N_(
+            "Read the server's error log at that time: a planned restart, a crash, or the system's "
+            "out-of-memory killer."
+        ),
+        settle=N_("Compare SHOW GLOBAL STATUS LIKE 'Uptime' with the time of the loss."),
+    ),
+    Cause(
+        name="packet_too_large",
+        title=N_("A statement was larger than max_allowed_packet"),
+        meaning=N_("The server closes the connection on which a larger packet arrives."),
+        fix=N_(
+            "Raise max_allowed_packet on the server, or send less at once: a smaller batch_size, "
+            "and files in a storage instead of a column."
+        ),
+        settle=N_(
+            "Compare the statement's size with SHOW GLOBAL VARIABLES LIKE 'max_allowed_packet'."
+        ),
+    ),
+    Cause(
+        name="closed_by_application",
+        title=N_("This process closed the connection itself"),
+        meaning=N_("The connection was closed behind Django's back, and then used."),
+        fix=N_(
+            "Find who calls close() on the driver's connection or on its socket; use Django's "
+            "connection.close() instead."
+        ),
+        settle=N_("Search the code for connection.connection.close() and for os.closerange()."),
+    ),
+    Cause(
+        name="shared_after_fork",
+        title=N_("A forked process shares the connection"),
+        meaning=N_(
+            "A connection opened before fork() is one socket in two processes; the answers get "
+            "mixed up, and the first process that closes it says goodbye for both."
+        ),
+        fix=N_(
+            "Use this package's ENGINE, which leaves an inherited connection to its parent. With "
+            "the stock engine close all connections before forking."
+        ),
+        settle=N_("Compare the process that opened the connection with the one that used it."),
+    ),
+    Cause(
+        name="shared_between_threads",
+        title=N_("Two threads used one connection at the same time"),
+        meaning=N_("A connection can have one exchange at a time, and there were two."),
+        fix=N_("Let each thread use its own connection: django.db.connections gives it one."),
+        settle=N_("Look for a connection or cursor that is passed to another thread."),
+    ),
+    Cause(
+        name="client_timeout",
+        title=N_("The driver stopped waiting: read_timeout or write_timeout"),
+        meaning=N_(
+            "The statement took longer than the driver's own read_timeout or write_timeout, so the "
+            "driver gave the connection up; the server may have gone on."
+        ),
+        fix=N_(
+            "Make the statement faster, or raise OPTIONS['read_timeout']; to bound statements let "
+            "the server do it, with max_execution_time (MySQL) or max_statement_time (MariaDB)."
+        ),
+        settle=N_("Compare the statement's duration with OPTIONS['read_timeout']."),
+    ),
+    Cause(
+        name="network_cut",
+        title=N_("Something between client and server cut the connection"),
+        meaning=N_(
+            "The connection ended while it was idle for less than the server's timeouts, and the "
+            "server stayed up: a proxy, firewall, load balancer or NAT has a shorter limit."
+        ),
+        fix=N_(
+            "Find the shortest idle limit on the way (for HAProxy: timeout client and timeout "
+            "server) and keep connections below it: OPTIONS['pool'] = {'max_idle': …}."
+        ),
+        settle=N_(
+            "Compare the idle times of several losses: a proxy's limit is the same every time."
+        ),
+    ),
+    Cause(
+        name="half_open",
+        title=N_("The other side vanished without a word"),
+        meaning=N_(
+            "Packets went unanswered and no reset came: the host, the network or a firewall's "
+            "table entry is gone, and TCP gave up waiting."
+        ),
+        fix=N_(
+            "Keep tcp_user_timeout and TCP keepalive on (this package's defaults), and look at the "
+            "network between the two hosts."
+        ),
+        settle=N_("See whether other clients of the server lost theirs at the same time."),
+    ),
+    Cause(
+        name="slow_reader",
+        title=N_("The server gave up sending: net_write_timeout"),
+        meaning=N_(
+            "The rows of a result were taken more slowly than net_write_timeout allows, so the "
+            "server closed the connection in the middle of its answer."
+        ),
+        fix=N_(
+            "Read the rows first and work on them afterwards, in smaller parts; or raise "
+            "net_write_timeout for the session that streams."
+        ),
+        settle=N_("Compare the pauses between rows with SHOW VARIABLES LIKE 'net_write_timeout'."),
+    ),
+    Cause(
+        name="too_many_connections",
+        title=N_("The server has no connection left: max_connections"),
+        meaning=N_("As many sessions as max_connections allows were open already."),
+        fix=N_(
+            "Add up processes times max_size over all programs and keep the sum below "
+            "max_connections; with the stock engine under gevent every greenlet opens its own."
+        ),
+        settle=N_("Look at SHOW PROCESSLIST, grouped by user and host."),
+    ),
+    Cause(
+        name="user_limit",
+        title=N_("The account may not have more connections"),
+        meaning=N_(
+            "The account's max_user_connections, or its limit per hour, has been reached; other "
+            "accounts may still connect."
+        ),
+        fix=N_("Keep processes times max_size below the limit, or raise it with ALTER USER."),
+        settle=N_("Look at SHOW CREATE USER and at max_user_connections."),
+    ),
+    Cause(
+        name="host_blocked",
+        title=N_("The server refuses this host"),
+        meaning=N_(
+            "After max_connect_errors broken handshakes the server blocks a host; or no account "
+            "allows it."
+        ),
+        fix=N_(
+            "Find what connects without logging in, such as a port check, then run FLUSH HOSTS "
+            "(mariadb-admin flush-hosts); for 1130 grant the account access from this host."
+        ),
+        settle=N_("Look at performance_schema.host_cache."),
+    ),
+    Cause(
+        name="read_only",
+        title=N_("The server does not take writes: a replica, or a failed-over primary"),
+        meaning=N_(
+            "The server is read only. After a failover the old primary, or a DNS name that still "
+            "points to it, answers reads and refuses writes."
+        ),
+        fix=N_("Point HOST at the writable server and let the connections to the old one end."),
+        settle=N_("SELECT @@read_only, @@super_read_only (MySQL) and ask who the primary is."),
+    ),
+    Cause(
+        name="interrupted",
+        title=N_("The program broke into its own query"),
+        meaning=N_(
+            "An exception arrived in the middle of an exchange: a killed greenlet, a time limit, a "
+            "signal. Its answer may still come, so the connection had to be given up."
+        ),
+        fix=N_(
+            "Nothing is wrong with the server. Give the task more time, or bound the statement "
+            "with max_execution_time (MySQL) or max_statement_time (MariaDB)."
+        ),
+    ),
+    Cause(
+        name="tls_failure",
+        title=N_("TLS between client and server failed"),
+        meaning=N_(
+            "The two could not agree on an encrypted connection, or an encrypted one was broken."
+        ),
+        fix=N_(
+            "Check OPTIONS['ssl'] or ssl_mode, the certificate's names and dates, and the "
+            "server's ssl_ca, ssl_cert and ssl_key."
+        ),
+    ),
+    Cause(
+        name="out_of_sync",
+        title=N_("A command was sent while an answer was still unread"),
+        meaning=N_(
+            "Commands and answers no longer belong together: the result before was not read to its "
+            "end, or somebody else used the connection."
+        ),
+        fix=N_(
+            "Read or close every cursor before the next statement, mainly after callproc() and "
+            "multiple statements; never share a cursor."
+        ),
+    ),
+    Cause(
+        name="unreachable",
+        title=N_("The server cannot be reached"),
+        meaning=N_(
+            "No connection could be made: nothing listens at that address, the name is unknown, "
+            "or the network does not answer."
+        ),
+        fix=N_("Check HOST and PORT, whether the server runs, and bind_address and firewalls."),
+    ),
+    Cause(
+        name="pool_exhausted",
+        title=N_("The pool had no connection to lend"),
+        meaning=N_("All of max_size were in use, for longer than the pool's timeout."),
+        fix=N_(
+            "Hold connections shorter (no slow work inside atomic), or raise max_size within "
+            "what max_connections allows."
+        ),
+        settle=N_("pools['default'].stats() shows who waits and what is used."),
+    ),
+)
+
+CAUSES = {cause.name: cause for cause in _ALL}
+"""The catalogue by name."""
