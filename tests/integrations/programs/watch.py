@@ -1,0 +1,48 @@
+"""What the programs of this folder share: looking at the pool, breaking its connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fixtures.program_setup import admin
+from tests.server.programs.toolbox import kill, say, wait_until
+
+from django_lifeline import pools
+
+__all__ = ["aborted", "ask", "kill_all", "say", "sessions_of_this_database", "state", "wait_until"]
+
+
+def ask(value: Any = 7) -> Any:
+    """Send a value through the database and back."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", [value])
+        return cursor.fetchone()[0]
+
+
+def state() -> dict[str, int]:
+    """How many connections the pool has open, idle and in somebody's hands."""
+    stats = pools["default"].stats()
+    return {"open": stats.size, "idle": stats.idle, "used": stats.used}
+
+
+def sessions_of_this_database() -> set[int]:
+    """The ids of the sessions on the program's database, except the administrator's own."""
+    rows = admin(
+        "SELECT id FROM information_schema.processlist"
+        " WHERE db = DATABASE() AND id <> CONNECTION_ID() AND user <> 'root'"
+    )
+    return {int(row[0]) for row in rows}
+
+
+def kill_all() -> int:
+    """End all those sessions, as an idle timeout would; return how many there were."""
+    found = sessions_of_this_database()
+    kill(*found)
+    return len(found)
+
+
+def aborted() -> int:
+    """How many sessions the server has seen end without a goodbye."""
+    return int(admin("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
