@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,21 @@ PROGRAMS = Path(__file__).parent / "programs"
 Run = Callable[..., Any]
 
 
-@pytest.fixture
-def server(shared_server: Callable[[str], Server]) -> Server:
-    """MariaDB, shared with other tests."""
-    return shared_server("mariadb")
-
-
-@pytest.fixture
-def run(run_program: Runner, server: Server) -> Run:
+@pytest.fixture(scope="module")
+def run(
+    tmp_path_factory: pytest.TempPathFactory, shared_server: Callable[[str], Server]
+) -> Iterator[Run]:
     """``run("celery_worker", POOL="prefork")``: what that program says; words are environment."""
     driver = next(name for name, module in DRIVERS.items() if importlib.util.find_spec(module))
+    with ExitStack() as cleanup:
+        runner = Runner(tmp_path_factory.mktemp("programs"), cleanup)
 
-    def call(name: str, *, gevent: bool = False, **env: object) -> Any:
-        words = {key: str(value) for key, value in env.items()}
-        return run_program(PROGRAMS / f"{name}.py", server, driver, env=words, gevent=gevent).json
+        def call(name: str, *, gevent: bool = False, **env: object) -> Any:
+            words = {key: str(value) for key, value in env.items()}
+            program, server = PROGRAMS / f"{name}.py", shared_server("mariadb")
+            return runner(program, server, driver, env=words, gevent=gevent).json
 
-    return call
+        yield call
 
 
 def needs(module: str, package: str) -> None:
