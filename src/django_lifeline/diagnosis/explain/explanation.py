@@ -1,0 +1,133 @@
+"""From a text, a stream of lines or an exception to its explanation."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django_lifeline.diagnosis.explain import render, stamps
+from django_lifeline.diagnosis.explain.blocks import Assembler, Block
+from django_lifeline.diagnosis.explain.envelope import Line, unwrapped
+from django_lifeline.diagnosis.explain.facts import Facts
+from django_lifeline.diagnosis.explain.groups import Gathering, Group
+from django_lifeline.diagnosis.explain.losses import loss_in
+from django_lifeline.diagnosis.explain.render import Finding
+from django_lifeline.diagnosis.explain.rules.ranking import verdict_on
+from django_lifeline.diagnosis.explain.saying import LANGUAGES
+from django_lifeline.diagnosis.explain.serverlog import Event, event_in
+from django_lifeline.diagnosis.explain.variables import Variables
+
+_ZONES = 15 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServer:
+    """What a server said of itself when it was asked."""
+
+    variables: Mapping[str, int]
+    """Its global variables, and counters such as ``Aborted_clients``."""
+    started: float | None = None
+    """When it started, in seconds since 1970 by its own clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which connections a text tells were lost, and why. ``str()`` is for people."""
+
+    findings: tuple[Finding, ...] = ()
+    """Losses of the same shape together, the most frequent first."""
+    lines: int = 0
+    """How many lines were read."""
+    lang: str = "en"
+    server: LiveServer | None = None
+    events: Mapping[Event, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return render.as_text(self.findings, self.lines, self.lang)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as plain values, as ``--json`` prints it."""
+        return {
+            "lines": self.lines,
+            "groups": [render.as_dict(finding, self.lang) for finding in self.findings],
+            "server_log": {event.value: count for event, count in self.events.items()},
+            "server": dict(self.server.variables) if self.server else None,
+        }
+
+
+class Reader:
+    """Takes lines one by one and keeps what they tell, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._assembler = Assembler()
+        self._gathering = Gathering()
+        self._variables = Variables()
+        self.lines = 0
+
+    def read(self, lines: Iterable[str]) -> None:
+        """Take all of *lines*."""
+        for text in lines:
+            self.lines += 1
+            for line in unwrapped(self.lines, text):
+                self._take(line)
+
+    def explanation(self, lang: str = "en", server: LiveServer | None = None) -> Explanation:
+        """Close what is open and explain what was found."""
+        for block in self._assembler.finish():
+            self._note(block)
+        findings = tuple(self._finding(group, server) for group in self._gathering)
+        events = Counter(self._gathering.events)
+        return Explanation(findings, self.lines, lang, server, events)
+
+    def _take(self, line: Line) -> None:
+        event = event_in(line.body)
+        if event is not None:
+            self._gathering.see(event, line.number, stamps.seconds_of(line.stamp))
+            return
+        self._variables.read(line.number, line.body)
+        for block in self._assembler.feed(line):
+            self._note(block)
+
+    def _note(self, block: Block) -> None:
+        loss = loss_in(block)
+        if loss is not None:
+            self._gathering.add(loss)
+
+    def _finding(self, group: Group, server: LiveServer | None) -> Finding:
+        variables = self._variables
+        if server is not None:
+            variables = Variables({name: [(0, v)] for name, v in server.variables.items()})
+        facts = group.facts(variables, _up_since(group, server))
+        return Finding(group, facts, verdict_on(facts))
+
+
+def _up_since(group: Group, server: LiveServer | None) -> float | None:
+    first = group.first
+    if server is None or server.started is None or first.time is None:
+        return None
+    span = first.time - server.started
+    if first.zoned:
+        return span
+    # Without a zone the time may be off by half a day: only a long span says something.
+    return span - _ZONES if span > _ZONES else None
+
+
+def explain(text_or_exception: str | BaseException, lang: str = "en") -> Explanation:
+    """Say which lost connections a log, a traceback or an exception tells of, and why.
+
+    ``lang`` is ``en`` or ``zh-hans``; another raises ``ValueError``.
+    """
+    if lang not in LANGUAGES:
+        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
+    reader = Reader()
+    if isinstance(text_or_exception, BaseException):
+        lines = "".join(traceback.format_exception(text_or_exception)).splitlines()
+    else:
+        lines = text_or_exception.splitlines()
+    reader.read(lines)
+    return reader.explanation(lang)
+
+
+__all__ = ["Explanation", "Facts", "LiveServer", "Reader", "explain"]

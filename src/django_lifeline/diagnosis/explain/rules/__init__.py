@@ -1,0 +1,1 @@
+"""From the facts of a group to ranked causes: pure functions, each of one kind of evidence."""

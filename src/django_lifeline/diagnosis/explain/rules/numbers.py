@@ -1,0 +1,161 @@
+"""What the error's number and text say by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django_lifeline.core import classification as codes
+from django_lifeline.diagnosis.explain.facts import Facts
+from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
+from django_lifeline.diagnosis.explain.saying import say
+from django_lifeline.diagnosis.explain.stack import Context
+from django_lifeline.diagnosis.text import N_
+
+_DECIDED: dict[int | None, str] = {
+    codes.ER_CLIENT_INTERACTION_TIMEOUT: "idle_timeout",
+    codes.ER_CON_COUNT_ERROR: "too_many_connections",
+    codes.ER_TOO_MANY_USER_CONNECTIONS: "user_limit",
+    codes.ER_USER_LIMIT_REACHED: "user_limit",
+    codes.ER_HOST_IS_BLOCKED: "host_blocked",
+    codes.ER_HOST_NOT_PRIVILEGED: "host_blocked",
+    codes.ER_NET_PACKET_TOO_LARGE: "packet_too_large",
+    codes.CR_NET_PACKET_TOO_LARGE: "packet_too_large",
+    codes.ER_SERVER_SHUTDOWN: "server_restarted",
+    codes.ER_CONNECTION_KILLED: "killed",
+    codes.ER_SESSION_WAS_KILLED: "killed",
+    codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
+    codes.ER_READ_ONLY_MODE: "read_only",
+    codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: "read_only",
+    codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
+    codes.CR_CONNECTION_ERROR: "unreachable",
+    codes.CR_CONN_HOST_ERROR: "unreachable",
+    codes.CR_UNKNOWN_HOST: "unreachable",
+    codes.ER_BAD_HOST_ERROR: "unreachable",
+    codes.ER_NET_ERROR_ON_WRITE: "slow_reader",
+    codes.ER_NET_WRITE_INTERRUPTED: "slow_reader",
+    9001: "pool_exhausted",
+    9002: "pool_exhausted",
+    9003: "pool_exhausted",
+}
+_IDLE, _RESTART, _NETWORK = "idle_timeout", "server_restarted", "network_cut"
+_GONE = ((_IDLE, 20), (_RESTART, 12), (_NETWORK, 10), ("packet_too_large", 10), ("killed", 6))
+_LOST = ((_RESTART, 13), ("killed", 12), (_IDLE, 11), (_NETWORK, 10), ("client_timeout", 8))
+_BROKEN = (("shared_after_fork", 30), ("shared_between_threads", 30), ("interrupted", 20))
+_HABITS = {
+    codes.CR_SERVER_GONE_ERROR: (*_GONE, ("shared_after_fork", 5), ("closed_by_application", 5)),
+    codes.CR_SERVER_LOST: _LOST,
+    codes.CR_SERVER_LOST_EXTENDED: _LOST,
+    codes.CLOSED_BY_US: (("closed_by_application", 30), (_IDLE, 8), ("shared_between_threads", 6)),
+    codes.CR_COMMANDS_OUT_OF_SYNC: (("out_of_sync", 30), *_BROKEN),
+    codes.CR_MALFORMED_PACKET: _BROKEN,
+    codes.ER_NET_PACKETS_OUT_OF_ORDER: _BROKEN,
+    None: _BROKEN,
+    codes.CR_SERVER_HANDSHAKE_ERR: (("tls_failure", 20), (_NETWORK, 15)),
+    codes.ER_HANDSHAKE_ERROR: (("tls_failure", 20), (_NETWORK, 15)),
+    codes.ER_ABORTING_CONNECTION: ((_NETWORK, 15), (_IDLE, 15), ("killed", 10)),
+    codes.ER_NET_READ_ERROR: ((_NETWORK, 20), (_IDLE, 15)),
+    codes.ER_NET_READ_INTERRUPTED: ((_IDLE, 20), (_NETWORK, 15)),
+}
+
+
+def number_decides(facts: Facts) -> Iterator[Evidence]:
+    """Some numbers have one meaning."""
+    cause = _DECIDED.get(facts.code)
+    if cause:
+        reason = say(N_("The number {code} says so itself."), code=facts.code)
+        yield Evidence(cause, DECIDES, reason)
+
+
+def number_allows(facts: Facts) -> Iterator[Evidence]:
+    """The others have several, some met more often; these weights only order what is open."""
+    if facts.code == codes.CR_SERVER_LOST and "connecting" in facts.details:
+        return
+    for cause, weight in _HABITS.get(facts.code, ()):
+        yield Evidence(cause, weight)
+
+
+def inactivity_is_said(facts: Facts) -> Iterator[Evidence]:
+    """MySQL 8.0.24 and later say why they close; some drivers show the text under 2013."""
+    if "inactivity" in facts.details:
+        reason = N_("The server said that the client had been inactive for too long.")
+        yield Evidence(_IDLE, DECIDES, say(reason))
+
+
+def failed_while_connecting(facts: Facts) -> Iterator[Evidence]:
+    """2013 before the session exists: the handshake was cut off."""
+    if facts.code not in (codes.CR_SERVER_LOST, codes.CR_SERVER_LOST_EXTENDED):
+        return
+    if "connecting" not in facts.details:
+        return
+    reason = say(N_("It was lost during the handshake, before there was a session."))
+    yield Evidence("unreachable", 40, reason)
+    yield Evidence(_NETWORK, 30, reason)
+    yield Evidence("too_many_connections", 10, reason)
+    yield Evidence("host_blocked", 10, reason)
+    yield Evidence("tls_failure", 8, reason)
+    yield Evidence(_IDLE, -60, say(N_("There was no session yet that could have been idle.")))
+
+
+def driver_waited_too_long(facts: Facts) -> Iterator[Evidence]:
+    """PyMySQL adds the socket's own error to its text."""
+    if "timed_out" not in facts.details:
+        return
+    if facts.code == codes.CR_CONN_HOST_ERROR:
+        reason = N_("Connecting timed out: packets to the server get no answer.")
+        yield Evidence("unreachable", 20, say(reason))
+        return
+    reason = N_("The message ends with 'timed out': the driver itself stopped waiting.")
+    yield Evidence("client_timeout", 90, say(reason))
+
+
+def tcp_gave_up(facts: Facts) -> Iterator[Evidence]:
+    """ETIMEDOUT is TCP's verdict after minutes without an acknowledgement."""
+    if facts.details & {"no_answer", "no_route"} and facts.code not in (2003, 2002, 2005):
+        reason = N_("The operating system reports that the other side no longer answers at all.")
+        yield Evidence("half_open", 80, say(reason))
+
+
+def connection_refused(facts: Facts) -> Iterator[Evidence]:
+    """The host answers and the server does not listen: it is down, or elsewhere."""
+    if facts.details & {"refused", "no_socket"} and facts.code in (2002, 2003, 2013):
+        reason = N_("Nothing listened at that address at that moment: the server was down.")
+        yield Evidence("unreachable", 10, say(reason))
+        yield Evidence(_RESTART, 30, say(reason))
+
+
+def closed_here(facts: Facts) -> Iterator[Evidence]:
+    """mysqlclient's 2006 without a text, PyMySQL's ``(0, '')``: the handle was closed before."""
+    if facts.follows is not None:
+        return
+    if facts.code == codes.CR_SERVER_GONE_ERROR and "empty" in facts.details:
+        reason = N_("mysqlclient gives 2006 an empty text when its own close() was called before.")
+        yield Evidence("closed_by_application", 60, say(reason))
+    elif facts.code == codes.CLOSED_BY_US:
+        reason = N_("The driver refused before sending: the connection was closed in this process.")
+        yield Evidence("closed_by_application", 30, say(reason))
+
+
+def answers_mixed_up(facts: Facts) -> Iterator[Evidence]:
+    """Answers out of step mean two users of one connection, or a reader that was stopped."""
+    if "sequence" not in facts.details and facts.code not in (2014, 2027, 1156):
+        return
+    reason = say(N_("The answer did not belong to the question."))
+    if Context.PROCESS in facts.contexts or Context.CELERY in facts.contexts:
+        yield Evidence("shared_after_fork", 35, reason)
+    if facts.contexts & {Context.THREAD, Context.EXECUTOR, Context.ASYNC, Context.GEVENT}:
+        yield Evidence("shared_between_threads", 30, reason)
+    if Context.GEVENT in facts.contexts:
+        yield Evidence("interrupted", 20, reason)
+
+
+RULES = (
+    number_decides,
+    number_allows,
+    inactivity_is_said,
+    failed_while_connecting,
+    driver_waited_too_long,
+    tcp_gave_up,
+    connection_refused,
+    closed_here,
+    answers_mixed_up,
+)

@@ -1,0 +1,190 @@
+"""What a line says about a lost connection, and what only looks like it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django_lifeline.core import classification as codes
+
+POOL_TIMEOUT, POOL_QUEUE_FULL, POOL_DEADLOCK = 9001, 9002, 9003
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """An error about a connection, found in a text."""
+
+    code: int | None
+    """Its number; ``None`` for the few errors that have none."""
+    kind: str
+    """The exception's class, with its module where the text has it."""
+    details: frozenset[str]
+    """What else the message says, in words of ours: ``reset``, ``timed_out``, ``empty``…"""
+    certain: bool = True
+    """Whether a number or a class stands with it; a text alone may be somebody talking."""
+
+
+LOSSES = frozenset(
+    {
+        codes.CLOSED_BY_US,
+        codes.CR_CONNECTION_ERROR,
+        codes.CR_CONN_HOST_ERROR,
+        codes.CR_UNKNOWN_HOST,
+        codes.CR_SERVER_GONE_ERROR,
+        codes.CR_SERVER_HANDSHAKE_ERR,
+        codes.CR_SERVER_LOST,
+        codes.CR_COMMANDS_OUT_OF_SYNC,
+        codes.CR_NET_PACKET_TOO_LARGE,
+        codes.CR_SSL_CONNECTION_ERROR,
+        codes.CR_MALFORMED_PACKET,
+        codes.CR_SERVER_LOST_EXTENDED,
+        codes.ER_CON_COUNT_ERROR,
+        codes.ER_BAD_HOST_ERROR,
+        codes.ER_HANDSHAKE_ERROR,
+        codes.ER_HOST_IS_BLOCKED,
+        codes.ER_HOST_NOT_PRIVILEGED,
+        codes.ER_TOO_MANY_USER_CONNECTIONS,
+        codes.ER_USER_LIMIT_REACHED,
+        codes.ER_SERVER_SHUTDOWN,
+        codes.ER_ABORTING_CONNECTION,
+        codes.ER_NET_PACKET_TOO_LARGE,
+        codes.ER_NET_PACKETS_OUT_OF_ORDER,
+        codes.ER_NET_READ_ERROR,
+        codes.ER_NET_READ_INTERRUPTED,
+        codes.ER_NET_ERROR_ON_WRITE,
+        codes.ER_NET_WRITE_INTERRUPTED,
+        codes.ER_CONNECTION_KILLED,
+        codes.ER_SESSION_WAS_KILLED,
+        codes.ER_CLIENT_INTERACTION_TIMEOUT,
+        codes.ER_OPTION_PREVENTS_STATEMENT,
+        codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
+        codes.ER_READ_ONLY_MODE,
+        POOL_TIMEOUT,
+        POOL_QUEUE_FULL,
+        POOL_DEADLOCK,
+    }
+)
+"""The numbers that tell of a connection. Deadlocks, bad SQL and wrong passwords do not."""
+
+# Other databases' errors have no number in this place, other software's classes other names.
+_NUMBERED = re.compile(
+    r"(?P<kind>(?:[\w.]{1,80}\.)?(?:OperationalError|InterfaceError|InternalError|DatabaseError"
+    r"|ProgrammingError|DataError|NotSupportedError|MySQLError|ConnectionLost"
+    r"|CommitOutcomeUnknown|PoolTimeout|PoolQueueFull|PoolDeadlock|PacketTooLarge|NoWritableHost"
+    r"|PoolError))['\">)]{0,3} ?:? ?\({0,2}(?P<code>\d{1,5})"
+    r"(?:, ?|: | \(\w{5}\)[ :]*)(?P<rest>.{0,400})",
+    re.DOTALL,
+)
+_CLIENT = re.compile(
+    r"\b(?:ERROR|[Ee]rror:?|Errno) (?P<code>\d{4})(?: \(\w{5}\)|:)(?P<rest>.{0,400})"
+)
+_BARE = re.compile(r"\((?P<code>\d{1,5}), ?[urb]?['\"](?P<rest>.{0,400})")
+_TEXTS = (
+    (
+        codes.CR_SERVER_GONE_ERROR,
+        re.compile(r"(?i:MySQL server has gone away)|Server has gone away"),
+    ),
+    (codes.CR_SERVER_LOST, re.compile(r"Lost connection to (?:MySQL )?server (?:at|during)\b")),
+    (codes.CR_SERVER_LOST_EXTENDED, re.compile(r"Lost connection to (?:MySQL )?server - system")),
+    (
+        codes.ER_CLIENT_INTERACTION_TIMEOUT,
+        re.compile(r"disconnected by the server because of inac"),
+    ),
+    (codes.CR_COMMANDS_OUT_OF_SYNC, re.compile(r"Commands out of sync; you can't run this")),
+    (codes.CR_CONN_HOST_ERROR, re.compile(r"Can't connect to (?:MySQL )?server on '")),
+    (
+        codes.CR_CONNECTION_ERROR,
+        re.compile(r"Can't connect to local (?:MySQL )?server through soc"),
+    ),
+    (codes.CR_UNKNOWN_HOST, re.compile(r"Unknown (?:MySQL )?server host")),
+    (codes.ER_NET_PACKET_TOO_LARGE, re.compile(r"Got a packet bigger than 'max_allowed_packet'")),
+    (codes.ER_HOST_IS_BLOCKED, re.compile(r"is blocked because of many connection errors")),
+    (codes.ER_TOO_MANY_USER_CONNECTIONS, re.compile(r"more than 'max_user_connections' active")),
+    (
+        codes.CLOSED_BY_US,
+        re.compile(r"MySQL Connection not available|pymysql\.err\.\w+: Already cl"),
+    ),
+    (None, re.compile(r"Packet sequence number wrong - got \d+ expected \d+")),
+)
+# Short texts of a number, believed only beside it.
+_SHORT_TEXTS = re.compile(
+    r"Too many connections|Server shutdown in progress|Connection was killed|read[-_ ]only|SSL|TLS"
+    r"|Malformed packet|Bad handshake|max_user_connections|exceeded the|communication packets"
+    r"|not allowed to connect|is blocked|gone away|Lost connection|out of sync"
+)
+_WORDS = (
+    "rror",
+    "gone away",
+    "Lost conn",
+    "out of sync",
+    "Pool",
+    "onnection",
+    "Packet",
+    "Can't con",
+)
+
+_DETAILS = (
+    ("reset", re.compile(r"Connection reset|system error: 104|Errno 104|ECONNRESET")),
+    ("pipe", re.compile(r"Broken pipe|system error: 32|Errno 32|EPIPE")),
+    ("refused", re.compile(r"refused|\(111\b|\(61\b|Errno 111|system error: 111|10061")),
+    ("timed_out", re.compile(r"\(timed out\)|read operation timed out|The write operation timed")),
+    ("no_answer", re.compile(r"Errno 110|system error: 110|\(110\b|Connection timed out|10060")),
+    ("no_route", re.compile(r"No route to host|\(113\b|system error: 113|Network is unreach")),
+    ("no_socket", re.compile(r"through socket|\(2 \"No such file|Errno 2\]")),
+    (
+        "no_name",
+        re.compile(r"Name or service|Unknown (?:MySQL )?server host|name resolution|Errno -[235]"),
+    ),
+    (
+        "connecting",
+        re.compile(r"initial communication|authentication|handshake|authorization packet"),
+    ),
+    ("inactivity", re.compile(r"because of inactivity")),
+    ("read_only", re.compile(r"read[-_ ]only", re.IGNORECASE)),
+    ("sequence", re.compile(r"Packet sequence number wrong")),
+    ("tls", re.compile(r"\bSSL|\bTLS|CERTIFICATE_VERIFY|ssl\.c")),
+)
+_EMPTY = re.compile(r"['\"]{2}\)")
+
+
+def sign_in(text: str, level: str = "") -> Sign | None:
+    """Return what *text*, a line logged at *level*, says about a lost connection, if anything."""
+    if not any(word in text for word in _WORDS):
+        return None
+    found = _NUMBERED.search(text)
+    if found and _is_loss(int(found["code"]), found["rest"]):
+        return Sign(int(found["code"]), found["kind"], _details(found["rest"]))
+    for pattern in (_BARE, _CLIENT):
+        found = pattern.search(text)
+        if found and _is_loss(int(found["code"]), found["rest"]) and _believed(found["rest"]):
+            return Sign(int(found["code"]), "", _details(found["rest"]))
+    return _from_text(text, level)
+
+
+def _is_loss(code: int, rest: str) -> bool:
+    # 1290 is said of every option that forbids something.
+    return code in LOSSES and (
+        code != codes.ER_OPTION_PREVENTS_STATEMENT or re.search(r"read[-_]only", rest) is not None
+    )
+
+
+def _believed(rest: str) -> bool:
+    return _SHORT_TEXTS.search(rest) is not None or any(p.search(rest) for _, p in _TEXTS)
+
+
+def _from_text(text: str, level: str) -> Sign | None:
+    # An INFO line that has these words tells a story, such as the title of an article.
+    if level in ("DEBUG", "INFO", "NOTICE"):
+        return None
+    for code, pattern in _TEXTS:
+        if pattern.search(text):
+            numbered = code is None or re.search(rf"\b{code}\b|\w+(?:Error|Exception)\b", text)
+            return Sign(code, "", _details(text), certain=bool(numbered))
+    return None
+
+
+def _details(text: str) -> frozenset[str]:
+    found = {name for name, pattern in _DETAILS if pattern.search(text)}
+    if _EMPTY.match(text) or text.startswith(")"):
+        found.add("empty")
+    return frozenset(found)

@@ -1,0 +1,82 @@
+"""Says what happened at a place, and what became of the work."""
+
+from __future__ import annotations
+
+from django_lifeline.diagnosis.explain.facts import Facts
+from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.text import N_
+
+STEPS = {
+    Step.CONNECT: N_("connecting"),
+    Step.BEGIN: N_("the beginning of a transaction (atomic)"),
+    Step.AFTER_COMMIT: N_("the end of a transaction, after COMMIT was answered"),
+    Step.COMMIT: N_("COMMIT"),
+    Step.ROLLBACK: N_("ROLLBACK"),
+    Step.SAVEPOINT: N_("a savepoint inside a transaction"),
+    Step.PING: N_("a check whether the connection lives"),
+    Step.FETCH: N_("reading the rows of a result"),
+    Step.BULK: N_("a statement with many rows"),
+    Step.WRITE: N_("a write"),
+    Step.READ: N_("a read"),
+    Step.STATEMENT: N_("a statement"),
+}
+CONTEXTS = {
+    Context.WEB: N_("a web request"),
+    Context.TEST: N_("a test run"),
+    Context.CELERY: N_("a Celery task"),
+    Context.APSCHEDULER: N_("an APScheduler job"),
+    Context.RPC: N_("an RPC call"),
+    Context.COMMAND: N_("a management command"),
+    Context.PROCESS: N_("a child process"),
+    Context.GEVENT: N_("a greenlet"),
+    Context.EXECUTOR: N_("a thread pool"),
+    Context.THREAD: N_("a thread"),
+    Context.ASYNC: N_("async code"),
+    Context.SHELL: N_("an interactive shell"),
+    Context.HEALTH: N_("a health check"),
+}
+
+_FATES = {
+    Step.CONNECT: N_("Nothing had been sent; repeating it is safe."),
+    Step.BEGIN: N_("Nothing of the transaction had been sent; running the block again is safe."),
+    Step.AFTER_COMMIT: N_(
+        "If the block had ended without an error, its COMMIT was answered and its data are stored; "
+        "what runs on commit was lost. Running it again would store it twice."
+    ),
+    Step.COMMIT: N_(
+        "COMMIT may have been done or not. Look whether the rows are there before repeating it."
+    ),
+    Step.ROLLBACK: N_("The server undoes a transaction whose connection ends; nothing is stored."),
+    Step.SAVEPOINT: N_("The transaction is undone as a whole; run the outermost block again."),
+    Step.PING: N_("No work was lost by this one; what came before it in the log may have been."),
+    Step.FETCH: N_("Some rows had been read; the reading has to begin again."),
+    Step.BULK: N_("Inside atomic nothing is stored; outside, a part of the rows may be."),
+    Step.WRITE: N_(
+        "Inside atomic nothing is stored; outside, look whether it was done before repeating it."
+    ),
+    Step.READ: N_("A read changes nothing; repeating it is safe."),
+    Step.STATEMENT: N_(
+        "The text does not show what statement it was. A read may be repeated; look before you "
+        "repeat a write."
+    ),
+}
+_REFUSED = N_("No statement was sent; repeating it is safe once the server takes connections.")
+_NOT_RUN = N_("The statement did not run.")
+
+_CONNECTING = frozenset({1040, 1042, 1043, 1129, 1130, 1203, 2002, 2003, 2005, 2012})
+_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, 9001, 9002, 9003})
+
+
+def fate_of(facts: Facts) -> str:
+    """Say what became of the work, as far as number and place tell."""
+    if facts.code in _CONNECTING or "connecting" in facts.details:
+        return _REFUSED
+    if facts.code in _NEVER_RUN:
+        return _NOT_RUN
+    return _FATES[facts.step]
+
+
+def step_of(facts: Facts) -> Step:
+    """Return the step, which some numbers name better than the stack."""
+    connecting = facts.code in _CONNECTING or "connecting" in facts.details
+    return Step.CONNECT if connecting else facts.step
