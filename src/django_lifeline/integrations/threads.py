@@ -32,7 +32,7 @@ class Thread(threading.Thread):
 class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
     """A thread pool whose idle threads hold no connections."""
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
@@ -56,7 +56,7 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
         begin = functools.partial(_begin_worker, initializer)
         super().__init__(*args, initializer=begin, initargs=initargs, **kwargs)
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
