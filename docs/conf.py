@@ -1,0 +1,40 @@
+"""How Sphinx builds the site; ``scripts/docs`` runs it. Nothing is fetched while building."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+_project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+project = "django-lifeline"
+author = "django-lifeline contributors"
+copyright = author
+release = version = _project["version"]
+language = "en"
+
+extensions = ["myst_parser", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+# Links are written as files, "settings.md#pool", so that they work on a code host as well; these
+# are the anchors that headings get there.
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence"]
+nitpicky = True
+
+html_theme = "furo"
+html_title = "django-lifeline"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+html_last_updated_fmt = None
+pygments_style = "friendly"
+pygments_dark_style = "native"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#a8431a", "color-brand-content": "#a8431a"},
+    "dark_css_variables": {"color-brand-primary": "#ff9d6b", "color-brand-content": "#ff9d6b"},
+}
+
+# Only code is copied, not the prompt before it.
+copybutton_prompt_text = r"\$ |>>> |mysql> "
+copybutton_prompt_is_regexp = True
