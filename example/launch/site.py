@@ -1,0 +1,114 @@
+"""One start of the whole example: what it consists of, and its end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django_lifeline.lab.servers import Server
+from launch import database, processes
+from launch.control import Control
+from launch.processes import EXAMPLE, HOST, Started
+
+STAFF = "staff"
+SOURCE = EXAMPLE.parent / "src"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a visitor chooses at the start."""
+
+    arm: str = "lifeline"
+    web: str = "gthread"
+    runner: str = "thread"
+    port: int = 8000
+
+
+class Site:
+    """Starts everything in order; `close` ends it and leaves nothing behind."""
+
+    def __init__(self, choices: Choices, tell: Callable[[str], None]) -> None:
+        self.choices, self.tell = choices, tell
+        self.folder = Path(tempfile.mkdtemp(prefix="autoemail-"))
+        self.password = secrets.token_urlsafe(9)
+        self.server: Server | None = None
+        self.control: Control | None = None
+        self.started: list[Started] = []
+        self._stop = threading.Event()
+        self._sampler: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.choices.port}/"
+
+    def open(self) -> None:
+        self._set_environment()
+        if "DATABASE_URL" not in os.environ:
+            self.tell("MariaDB")
+            self._start_database()
+        self.tell("tables and something to look at")
+        processes.run("migrate", "--verbosity", "0")
+        processes.run("seed")
+        self._make_staff()
+        self.tell("SMTP, the web site, the schedule, the RPC service")
+        self._start_processes()
+
+    def _set_environment(self) -> None:
+        paths = [str(EXAMPLE), str(SOURCE), os.environ.get("PYTHONPATH", "")]
+        os.environ.update(
+            LIFELINE_ARM=self.choices.arm,
+            SCHEDULE_RUNNER=self.choices.runner,
+            EXAMPLE_FOLDER=str(self.folder),
+            SECRET_KEY=secrets.token_urlsafe(40),
+            SMTP_PORT=str(processes.free_port()),
+            RPC_PORT=str(processes.free_port()),
+            DJANGO_SETTINGS_MODULE="autoemail.settings",
+            PYTHONPATH=os.pathsep.join(filter(None, paths)),
+        )
+
+    def _start_database(self) -> None:
+        self.server = server = database.start_server()
+        os.environ["DATABASE_URL"] = database.url(server)
+        self.control = Control(self.folder, database.deeds(server))
+        arguments = (server, self.folder / "pulse.jsonl", self._stop)
+        self._sampler = threading.Thread(target=database.sample, args=arguments)
+        self._sampler.start()
+
+    def _make_staff(self) -> None:
+        os.environ["DJANGO_SUPERUSER_PASSWORD"] = self.password
+        try:
+            processes.run("make_staff", STAFF)
+        finally:
+            del os.environ["DJANGO_SUPERUSER_PASSWORD"]
+
+    def _start_processes(self) -> None:
+        if self.choices.runner == "celery" and "CELERY_BROKER_URL" not in os.environ:
+            port = processes.free_port()
+            os.environ["CELERY_BROKER_URL"] = f"redis://{HOST}:{port}/0"
+            self.started.append(processes.redis(port, self.folder))
+        self.started += [
+            processes.sink(int(os.environ["SMTP_PORT"]), self.folder),
+            processes.rpc(int(os.environ["RPC_PORT"]), self.folder),
+            processes.web(self.choices.web, self.choices.port, self.folder),
+            *processes.schedule(self.choices.runner, self.folder),
+        ]
+        for one in self.started:
+            one.wait_until_up()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._sampler is not None:
+            self._sampler.join()
+        for one in reversed(self.started):
+            one.end()
+        if self.control is not None:
+            self.control.close()
+        if self.server is not None:
+            self.server.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,69 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from mail import claims, planning
+from mail.models import Delivery, Recipient, Schedule, Template
+
+
+@admin.register(Recipient)
+class RecipientAdmin(admin.ModelAdmin):
+    list_display = ["name", "address", "active"]
+    list_filter = ["active"]
+    search_fields = ["name", "address"]
+
+
+@admin.register(Template)
+class TemplateAdmin(admin.ModelAdmin):
+    list_display = ["name", "subject"]
+    view_on_site = True
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(admin.ModelAdmin):
+    list_display = ["name", "told", "zone", "template", "next_due", "active"]
+    list_filter = ["active", "kind"]
+    filter_horizontal = ["recipients"]
+    readonly_fields = ["next_due"]
+    actions = ["send_now"]
+
+    def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
+        if not change or Schedule.RULE_FIELDS & set(form.changed_data):
+            obj.plan_anew(timezone.now())
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Send now")
+    def send_now(self, request: HttpRequest, chosen: QuerySet[Schedule]) -> None:
+        now = timezone.now()
+        count = sum(planning.queue(schedule, [now], manual=True) for schedule in chosen)
+        self.message_user(request, f"{count} mails are queued.")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin):
+    """The timeline. Nobody edits it: staff decide about single mails by the actions."""
+
+    list_display = ["due", "schedule", "recipient", "state", "manual", "seconds", "reason"]
+    list_filter = ["state", "manual", "schedule"]
+    list_select_related = ["schedule", "recipient"]
+    date_hierarchy = "due"
+    actions = ["resend", "mark_sent"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        return False
+
+    @admin.action(description="Send again (of unknown outcome, or failed)", permissions=["view"])
+    def resend(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        count = claims.resend(chosen.order_by(), timezone.now())
+        self.message_user(request, f"{count} mails are queued again.")
+
+    @admin.action(description="Mark as sent (of unknown outcome)", permissions=["view"])
+    def mark_sent(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        count = claims.mark_sent(chosen.order_by(), request.user.get_username())
+        self.message_user(request, f"{count} mails are marked.")

@@ -1,0 +1,49 @@
+"""Starts the whole example and opens it in a browser. Ctrl-C ends it; nothing stays behind."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import webbrowser
+
+from launch.processes import RUNNERS, WEB, DidNotStart, free_port
+from launch.site import STAFF, Choices, Site
+
+
+def main() -> int:
+    given = arguments()
+    choices = Choices(given.arm, given.web, given.runner, given.port or free_port())
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    site = Site(choices, tell=lambda step: print(f"… {step}", flush=True))
+    try:
+        site.open()
+        print(f"\n  {site.address}   engine: {choices.arm}")
+        print(f"  {site.address}trouble/   {STAFF} / {site.password}")
+        print(f"  Ctrl-C ends it. Logs: {site.folder}\n", flush=True)
+        if not given.no_browser:
+            webbrowser.open(site.address)
+        stop.wait()
+    except DidNotStart as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    finally:
+        site.close()
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/example", description=__doc__)
+    parser.add_argument("--arm", choices=["lifeline", "stock"], default="lifeline", help="ENGINE")
+    parser.add_argument("--web", choices=WEB, default=WEB[0], help="gunicorn's worker, or uvicorn")
+    parser.add_argument("--runner", choices=RUNNERS, default=RUNNERS[0], help="of the schedule")
+    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
+    parser.add_argument("--no-browser", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
