@@ -1,4 +1,4 @@
-"""The optional app: the engine needs none, but system checks that run at every ``check`` do."""
+"""The optional app: the engine needs none; the command and checks at every ``check`` do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class LifelineConfig(AppConfig):
     verbose_name = "Lifeline"
 
     def ready(self) -> None:
-        """Register the checks that need no database."""
-        from django_lifeline.checks import check_databases
+        """Register the checks: those that need no database, and those that ask a stock engine's."""
+        from django_lifeline.checks import check_databases, check_servers
 
         checks.register(check_databases, "lifeline")
+        checks.register(check_servers, checks.Tags.database)

@@ -1,21 +1,35 @@
-"""The system checks that run without a database: see `backends.validation` for what they say."""
+"""System checks of the app: the doctor's rules, for this package's engine and for the stock one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.checks import CheckMessage
 from django.db import connections
 
 from django_lifeline.backends.borrowing import Borrowing
-from django_lifeline.backends.validation import settings_messages
+from django_lifeline.diagnosis.doctor.messages import server_messages, settings_messages
 
 
 def check_databases(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Return what the settings of all databases with this engine tell; none is connected to."""
+    """Return what the settings of all MySQL databases tell; none is connected to."""
     return [
         message
         for wrapper in connections.all()
-        if isinstance(wrapper, Borrowing)
+        if wrapper.vendor == "mysql"
         for message in settings_messages(wrapper)
+    ]
+
+
+def check_servers(
+    app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Return what the servers behind stock engines tell; our engine is asked by Django itself."""
+    wrappers = [connections[alias] for alias in databases or ()]
+    return [
+        message
+        for wrapper in wrappers
+        if wrapper.vendor == "mysql" and not isinstance(wrapper, Borrowing)
+        for message in server_messages(wrapper)
     ]

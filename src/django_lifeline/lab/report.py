@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from django_lifeline.diagnosis.style import style
 from django_lifeline.lab.arms import ARMS, DRIVERS, LIFELINE
 from django_lifeline.lab.cell import Result
 from django_lifeline.lab.drawing import draw
@@ -109,6 +110,7 @@ def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:
     )
     by_name = {name: [g for g in found if g.scenario.name == name] for name in scenarios}
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        style=style(),
         state="good" if succeeded(listed) else "bad",
         summary=" ".join(escape(line) for line in sentences(listed)),
         versions="".join(

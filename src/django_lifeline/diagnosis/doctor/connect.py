@@ -1,0 +1,118 @@
+"""A connection of the doctor's own: bounded in time, and the driver's, not the pool's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
+
+from django_lifeline.core.session import Effect, effect_of
+from django_lifeline.diagnosis.doctor.facts import Unreachable
+from django_lifeline.diagnosis.doctor.server import Link
+
+PATIENCE = 10
+"""Seconds that the doctor waits for a connection or an answer."""
+OURS = ("pool", "lifeline")
+SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
+_ONLY_SETS = Effect.SETS | Effect.READ | Effect.PINS
+
+ADVICE = {
+    1044: "# GRANT the account its rights on this database, or correct NAME",
+    1045: "# correct USER and PASSWORD, or the account's host on the server",
+    1049: "# correct NAME, or: CREATE DATABASE … CHARACTER SET utf8mb4;",
+    1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
+    1129: "FLUSH HOSTS;  # and find out which clients broke off while connecting",
+    1130: "# create the account for this machine: CREATE USER 'user'@'host'",
+    2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
+    2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
+    2005: "# correct HOST: the name is unknown",
+    2026: "# correct OPTIONS['ssl'] or ssl_mode, or the server's certificate",
+    2059: "# pip install PyMySQL[rsa], or change the account's authentication plugin",
+}
+DEFAULT_ADVICE = "# correct the OPTIONS that the message names"
+
+
+class CannotConnect(Exception):
+    """Carries the `Unreachable` that says why."""
+
+    def __init__(self, why: Unreachable) -> None:
+        super().__init__(why.text)
+        self.why = why
+
+
+@contextmanager
+def connected(wrapper: Any) -> Iterator[tuple[Callable[[str], list[tuple[Any, ...]]], Link]]:
+    """Connect as *wrapper* would; yield a function that asks, and what our end knows.
+
+    Raises `CannotConnect`, also where the connection is lost while it is asked.
+    """
+    connection = _connect(wrapper)
+    with closing(connection):
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(sql)
+                return list(cursor.fetchall())
+
+        try:
+            yield ask, _link(connection, str(wrapper.settings_dict.get("HOST") or ""))
+        except wrapper.Database.Error as error:
+            raise CannotConnect(_why(error, {})) from None
+
+
+def without_secrets(text: str, params: Mapping[str, Any]) -> str:
+    """Return *text* without any value that must not be shown."""
+    for name in SECRETS:
+        value = params.get(name)
+        if isinstance(value, str) and value:
+            text = text.replace(value, "***")
+    return text
+
+
+def _connect(wrapper: Any) -> Any:
+    params: dict[str, Any] = {}
+    try:
+        params = _bounded(wrapper.get_connection_params())
+        return wrapper.Database.connect(**params)
+    except Exception as error:
+        raise CannotConnect(_why(error, params)) from None
+
+
+def _bounded(given: Mapping[str, Any]) -> dict[str, Any]:
+    params = {name: value for name, value in given.items() if name not in OURS}
+    for name in ("connect_timeout", "read_timeout", "write_timeout"):
+        params[name] = min(params.get(name) or PATIENCE, PATIENCE)
+    # The rows of a streaming cursor, or of one that makes dicts, are not what is read here.
+    params.pop("cursorclass", None)
+    init = str(params.get("init_command") or "")
+    if effect_of(init) & ~_ONLY_SETS:
+        # The doctor only reads. What it sets counts, though, so a SET is run.
+        del params["init_command"]
+    return params
+
+
+def _why(error: Exception, params: Mapping[str, Any]) -> Unreachable:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    text = str(error.args[1]) if code is not None and len(error.args) > 1 else str(error)
+    told = f"{type(error).__name__}: {without_secrets(text, params)}"
+    return Unreachable(text=told, code=code, change=ADVICE.get(code or 0, DEFAULT_ADVICE))
+
+
+def _link(connection: Any, host: str) -> Link:
+    return Link(
+        host=host,
+        local_port=_local_port(connection),
+        greeting=str(connection.get_server_info()),
+        thread_id=connection.thread_id(),
+    )
+
+
+def _local_port(connection: Any) -> int | None:
+    """Ask the kernel; both drivers have the descriptor, in different places."""
+    own = getattr(connection, "_sock", None)
+    fd = own.fileno() if own is not None else connection.fileno()
+    with socket.socket(fileno=os.dup(fd)) as copy:
+        name = copy.getsockname()
+    return int(name[1]) if isinstance(name, tuple) else None

@@ -1,0 +1,125 @@
+"""What is sent in one piece, and how slowly results are read."""
+
+from __future__ import annotations
+
+from django_lifeline.diagnosis.doctor.facts import Facts, Field
+from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+
+ESCAPED = 2
+"""A byte of binary data may take two in a statement."""
+SMALL_FOR_BULK = 4 << 20
+COMFORTABLE_PACKET = 64 << 20
+DEFAULT_NET_WRITE_TIMEOUT = 60
+LOW_NET_WRITE_TIMEOUT = 10
+STREAMING_NET_WRITE_TIMEOUT = 600
+
+
+@rule(
+    "D401",
+    "Uploads and fields may exceed max_allowed_packet",
+    "The server closes the connection on which a larger packet arrives, and the client says 2006, "
+    "MySQL server has gone away, as if it were a timeout.",
+)
+def fields_over_packet(facts: Facts) -> Found | None:
+    """The largest request body or field against the server's packet."""
+    packet = facts.server.number("max_allowed_packet") if facts.server else None
+    project = facts.project
+    if packet is None or project is None or not project.large_fields:
+        return None
+    names = [field.name for field in project.large_fields]
+    upload = project.upload_limit
+    declared = max((_bytes(field) for field in project.large_fields), default=0)
+    most = max(ESCAPED * upload if upload else 0, declared)
+    if upload is not None and most <= packet:
+        return None
+    told = (
+        "DATA_UPLOAD_MAX_MEMORY_SIZE is None, so a request may bring any size"
+        if upload is None
+        else f"a statement may need {_size(most)} (DATA_UPLOAD_MAX_MEMORY_SIZE {_size(upload)}, "
+        f"escaped up to twice; largest declared field {_size(declared)})"
+    )
+    wanted = _round_up(max(most, COMFORTABLE_PACKET))
+    fewer = f"\n# or accept less:\nDATA_UPLOAD_MAX_MEMORY_SIZE = {packet // ESCAPED // 2}"
+    return Found(
+        Level.WARNING,
+        f"max_allowed_packet is {_size(packet)}; {told}. Fields that take it: {_some(names)}.",
+        f"SET GLOBAL max_allowed_packet = {wanted};  # and in the server's configuration" + fewer,
+        {"max_allowed_packet": packet, "needed": most or None, "fields": names},
+    )
+
+
+@rule(
+    "D402",
+    "Bulk operations send everything in one statement",
+    "With the stock engine bulk_create() without batch_size makes one INSERT of all objects. When "
+    "it is longer than max_allowed_packet the connection is closed (2006), and so is the next.",
+)
+def bulk_over_packet(facts: Facts) -> Found | None:
+    """The stock engine and a small packet; this package's splits by bytes."""
+    packet = facts.server.number("max_allowed_packet") if facts.server else None
+    if packet is None or facts.settings.ours or packet >= COMFORTABLE_PACKET:
+        return None
+    return Found(
+        Level.WARNING if packet <= SMALL_FOR_BULK else Level.INFO,
+        f"max_allowed_packet is {_size(packet)}, and the stock engine does not limit a statement "
+        "to it.",
+        f"SET GLOBAL max_allowed_packet = {COMFORTABLE_PACKET};\n"
+        "# and in the code:\nModel.objects.bulk_create(objects, batch_size=500)",
+        {"max_allowed_packet": packet},
+    )
+
+
+@rule(
+    "D403",
+    "Results are read more slowly than the server waits",
+    "While rows are read one by one the server blocks on sending. After net_write_timeout it gives "
+    "up and closes, and the client gets 2013 in the middle of the result.",
+)
+def net_write_timeout_too_low(facts: Facts) -> Found | None:
+    """Low for anybody, or too low for a cursor that streams."""
+    wait = facts.server.number("net_write_timeout") if facts.server else None
+    if wait is None:
+        return None
+    streaming = facts.settings.streaming
+    enough = STREAMING_NET_WRITE_TIMEOUT if streaming else DEFAULT_NET_WRITE_TIMEOUT
+    if wait >= enough:
+        return None
+    level = Level.WARNING if streaming or wait < LOW_NET_WRITE_TIMEOUT else Level.INFO
+    told = (
+        "and OPTIONS['cursorclass'] streams every result."
+        if streaming
+        else f"the default is {DEFAULT_NET_WRITE_TIMEOUT} s."
+    )
+    return Found(
+        level,
+        f"net_write_timeout is {wait} s; {told}",
+        f"SET GLOBAL net_write_timeout = {enough};\n"
+        "# or only where a result is read slowly, before it:\n"
+        f"SET SESSION net_write_timeout = {STREAMING_NET_WRITE_TIMEOUT};",
+        {"net_write_timeout": wait, "streaming": streaming},
+    )
+
+
+def _bytes(field: Field) -> int:
+    """How long a statement may get by this field; text has up to four bytes a character."""
+    if field.limit is None:
+        return 0
+    return field.limit * (ESCAPED if field.kind == "BinaryField" else 4)
+
+
+def _round_up(size: int) -> int:
+    """The variable is a multiple of 1024; a power of two reads better, and 1 GiB is the most."""
+    return min(1 << (size - 1).bit_length(), 1 << 30)
+
+
+def _size(size: int) -> str:
+    if size >= 1 << 20:
+        return f"{size / (1 << 20):.4g} MiB"
+    return f"{size / 1024:.4g} KiB" if size >= 1024 else f"{size} bytes"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+RULES = (fields_over_packet, bulk_over_packet, net_write_timeout_too_low)

@@ -1,0 +1,202 @@
+"""The server itself, what stands before it, and who we are there."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from django_lifeline.diagnosis.doctor.facts import Facts
+from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
+
+SOON = timedelta(days=180)
+PROXY_IDLE = 60
+"""The idle limit that TCP proxies are commonly given, such as HAProxy's ``timeout client 1m``."""
+
+MARIADB_ENDS = {
+    "10.2": date(2022, 5, 23),
+    "10.3": date(2023, 5, 25),
+    "10.4": date(2024, 6, 18),
+    "10.5": date(2025, 6, 24),
+    "10.6": date(2026, 7, 6),
+    "10.7": date(2023, 2, 9),
+    "10.8": date(2023, 5, 20),
+    "10.9": date(2023, 8, 22),
+    "10.10": date(2023, 11, 17),
+    "10.11": date(2028, 2, 16),
+    "11.0": date(2024, 6, 6),
+    "11.1": date(2024, 8, 21),
+    "11.2": date(2024, 11, 21),
+    "11.4": date(2029, 5, 29),
+    "11.8": date(2028, 6, 4),
+}
+"""Source: MariaDB Foundation, Maintenance Policy (mariadb.org/about/#maintenance-policy)."""
+MYSQL_ENDS = {
+    "5.5": date(2018, 12, 31),
+    "5.6": date(2021, 2, 28),
+    "5.7": date(2023, 10, 31),
+    "8.0": date(2026, 4, 30),
+    "8.4": date(2032, 4, 30),
+}
+"""Source: Oracle Lifetime Support Policy, MySQL (end of Extended Support)."""
+INTERIM = {
+    True: ("11.3", "11.5", "11.6", "11.7"),
+    False: ("8.1", "8.2", "8.3", "9.0", "9.1", "9.2", "9.3", "9.4", "9.5", "9.6"),
+}
+"""Releases that ended with the next one: MariaDB's rolling (True), MySQL's innovation (False)."""
+ADMINISTRATORS = frozenset(
+    {
+        "ALL PRIVILEGES",
+        "SUPER",
+        "SHUTDOWN",
+        "FILE",
+        "CREATE USER",
+        "GRANT OPTION",
+        "RELOAD",
+        "SYSTEM_VARIABLES_ADMIN",
+        "CONNECTION_ADMIN",
+        "CONNECTION ADMIN",
+        "READ_ONLY ADMIN",
+    }
+)
+
+
+@rule(
+    "D701",
+    "The server cannot be reached",
+    "Nothing works without it. The settings were examined all the same; what the server would have "
+    "said is missing below.",
+    as_check=False,
+)
+def unreachable(facts: Facts) -> Found | None:
+    """The doctor itself could not connect."""
+    trouble = facts.unreachable
+    if trouble is None:
+        return None
+    number = f" ({trouble.code})" if trouble.code else ""
+    return Found(
+        Level.CRITICAL,
+        f"Connecting to {facts.settings.address} as {facts.settings.user or 'nobody'!r} failed"
+        f"{number}: {trouble.text}",
+        trouble.change,
+        {"address": facts.settings.address, "code": trouble.code},
+    )
+
+
+@rule(
+    "D702",
+    "Something stands between Django and the server",
+    "It closes connections by its own idle limit, which no variable of the server shows, and when "
+    "it restarts. Where it shares server connections between clients, session state (locks, "
+    "temporary tables, variables) may vanish or pin a connection.",
+)
+def proxy(facts: Facts) -> Found | None:
+    """ProxySQL, MaxScale, RDS Proxy, HAProxy or another that the evidence shows."""
+    settings = facts.settings
+    if facts.server is None or not facts.server.proxies:
+        return None
+    found = facts.server.proxies
+    limits = [one.idle_limit for one in found if one.idle_limit is not None]
+    limit = min(limits) if limits else PROXY_IDLE
+    age = settings.conn_max_age
+    trouble = settings.persistent and not settings.health_checks and (age is None or age >= limit)
+    idle = settings.pool.max_idle if settings.pool else None
+    lines = [f"# its idle limit, often {limit:g} s, must be longer than what is kept here:"]
+    if settings.ours:
+        lines.append(f'"OPTIONS": {{"pool": {{"max_idle": {int(limit * 0.8)}}}}},')
+    else:
+        lines += [f'"CONN_MAX_AGE": {int(limit * 0.8)},', '"CONN_HEALTH_CHECKS": True,']
+        lines.append(f"# or:\n{OUR_ENGINE}  # notices the cut before each statement")
+    return Found(
+        Level.WARNING if trouble else Level.INFO,
+        "; ".join(f"{one.name}: {one.evidence}" for one in found) + ".",
+        "\n".join(lines),
+        {
+            "proxies": [one.name for one in found],
+            "idle_limit": min(limits) if limits else None,
+            "CONN_MAX_AGE": age,
+            "max_idle": idle,
+        },
+    )
+
+
+@rule(
+    "D703",
+    "The server is at the end of its support",
+    "Crashes and security holes are not repaired any more, and Django drops old versions with each "
+    "of its releases.",
+)
+def end_of_support(facts: Facts) -> Found | None:
+    """The release series against the table of dates."""
+    server = facts.server
+    if server is None:
+        return None
+    ends = (MARIADB_ENDS if server.mariadb else MYSQL_ENDS).get(server.series)
+    interim = server.series in INTERIM[server.mariadb]
+    if interim:
+        told = f"{server.name} is an interim release; a later one has replaced it."
+    elif ends is None or ends - SOON > facts.today:
+        return None
+    else:
+        tense = "ended" if ends < facts.today else "ends"
+        told = f"Support of {server.name} {tense} on {ends:%Y-%m-%d}."
+    past = interim or (ends is not None and ends < facts.today)
+    newer = "MariaDB 11.4 or 11.8" if server.mariadb else "MySQL 8.4 or 9.7"
+    return Found(
+        Level.WARNING if past else Level.INFO,
+        told,
+        f"# upgrade to a release with long-term support: {newer}",
+        {"version": server.version, "end": ends.isoformat() if ends else None},
+    )
+
+
+@rule(
+    "D704",
+    "The server takes no writes",
+    "Every write fails with 1290. After a failover the address may still lead to the old primary.",
+)
+def read_only(facts: Facts) -> Found | None:
+    """read_only or super_read_only."""
+    server = facts.server
+    if server is None:
+        return None
+    on = [
+        name
+        for name in ("super_read_only", "read_only")
+        if server.globals.get(name, "OFF").upper() not in ("OFF", "0", "")
+    ]
+    if not on:
+        return None
+    return Found(
+        Level.INFO,
+        f"{on[0]} is on. That is right for a replica that is only read.",
+        "# if this alias should write, HOST must name the primary",
+        {"read_only": True},
+    )
+
+
+@rule(
+    "D705",
+    "The account may do more than it needs",
+    "A hole in the application becomes a hole in the server. An administrator's account also takes "
+    "the connection that is kept for administrators, and writes to replicas that are read only.",
+    as_check=False,
+)
+def too_many_rights(facts: Facts) -> Found | None:
+    """Privileges on everything."""
+    server = facts.server
+    if server is None or not server.rights:
+        return None
+    admin = sorted(server.rights & ADMINISTRATORS)
+    user, _, host = server.account.rpartition("@")
+    told = f"administrator's rights ({', '.join(admin)})" if admin else "rights on all databases"
+    return Found(
+        Level.WARNING if admin else Level.INFO,
+        f"{server.account} has {told}.",
+        f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'{host}';\n"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES\n"
+        f"  ON `your_database`.* TO '{user}'@'{host}';",
+        {"account": server.account, "rights": sorted(server.rights)},
+    )
+
+
+RULES = (unreachable, proxy, end_of_support, too_many_rights, read_only)
