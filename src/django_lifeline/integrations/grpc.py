@@ -1,0 +1,113 @@
+"""gRPC: interceptors that give connections back at the end of each call.
+
+grpc.server(executor, interceptors=[ConnectionScopeInterceptor()])
+grpc.aio.server(interceptors=[AsyncConnectionScopeInterceptor()])
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+
+from django_lifeline.integrations.base import give_back, missing
+
+try:
+    import grpc
+    import grpc.aio
+except ImportError as error:
+    raise missing("grpc") from error
+
+Behaviour = Callable[[Any, Any], Any]
+
+
+class ConnectionScopeInterceptor(grpc.ServerInterceptor):
+    """For ``grpc.server``: what a call borrowed goes back when it ends, also when it fails."""
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        """Wrap the handler of one call."""
+        return _wrapped(continuation(details), _around)
+
+
+class AsyncConnectionScopeInterceptor(grpc.aio.ServerInterceptor):
+    """The same for ``grpc.aio.server``, whose handlers may be of either kind.
+
+    Each asynchronous call gets a thread for its synchronous parts, as Django gives one to each
+    request under ASGI. Otherwise the ORM would serve all calls from a single thread, one by one.
+    """
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
+    ) -> Any:
+        """Wrap the handler of one call."""
+        return _wrapped(await continuation(details), _around_either)
+
+
+_HANDLERS = {
+    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
+
+
+def _wrapped(handler: Any, wrap: Callable[[Behaviour, bool], Behaviour]) -> Any:
+    """Return a handler like this one, None for a method that nobody handles."""
+    if handler is None:
+        return None
+    streams = bool(handler.response_streaming)
+    kind, make = _HANDLERS[bool(handler.request_streaming), streams]
+    return make(
+        wrap(getattr(handler, kind), streams),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def _around(behaviour: Behaviour, streams: bool) -> Behaviour:
+    def answer(request: Any, context: Any) -> Any:
+        try:
+            return behaviour(request, context)
+        finally:
+            give_back()
+
+    def answer_with_stream(request: Any, context: Any) -> Iterator[Any]:
+        try:
+            yield from behaviour(request, context)
+        finally:
+            give_back()
+
+    return answer_with_stream if streams else answer
+
+
+def _around_either(behaviour: Behaviour, streams: bool) -> Behaviour:
+    if inspect.iscoroutinefunction(behaviour):
+        return _around_coroutine(behaviour)
+    if inspect.isasyncgenfunction(behaviour):
+        return _around_async_generator(behaviour)
+    return _around(behaviour, streams)
+
+
+def _around_coroutine(behaviour: Behaviour) -> Behaviour:
+    async def answer(request: Any, context: Any) -> Any:
+        async with ThreadSensitiveContext():
+            try:
+                return await behaviour(request, context)
+            finally:
+                await sync_to_async(give_back)()
+
+    return answer
+
+
+def _around_async_generator(behaviour: Behaviour) -> Behaviour:
+    async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+        async with ThreadSensitiveContext():
+            try:
+                async for response in behaviour(request, context):
+                    yield response
+            finally:
+                await sync_to_async(give_back)()
+
+    return answer
