@@ -263,11 +263,12 @@ def _take_frame(stream: _Stream, block: Block, frame: Frame) -> None:
 def _among_frames(stream: _Stream, block: Block, line: Line, body: str) -> Block | None:
     if not body.strip() or body[0] in " \t":
         return None  # code, and the marks under it
+    part = block.parts[-1]
     found = _EXCEPTION.match(body)
-    if found and block.parts[-1].frames:
-        part = block.parts[-1]
-        part.kind = found["kind"]
-        part.sign = sign_in(body, stream.level)
+    sign = sign_in(body, stream.level)
+    if part.frames and (found or sign):  # without its class where a page says "Exception Value"
+        part.kind = found["kind"] if found else ""
+        part.sign = sign
         part.keyword = _keyword(body)
         stream.state, stream.stray = _State.AFTER, 0
         return None

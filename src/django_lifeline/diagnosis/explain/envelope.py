@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import cast
 
 from django_lifeline.diagnosis.explain import stamps
@@ -52,7 +53,7 @@ _PREFIX = re.compile(
     (?: (?: [\[(]?{_STAMP_VERBOSE}[\])]?
           | \[(?!SQL|param|Errno|generated|WinError)[^\]\n]{{1,80}}\]
           | \((?:Thread|Main|Fork|Spawn|Dummy|Pool)[\w-]{{1,40}}\)
-          | (?:{_LEVELS})\b
+          | (?:{_LEVELS})\b(?![ ]\d{{4}}[ ]\()  # "ERROR 2013 (HY000)" is what clients print
           | (?:pid|PID|process|thread)[=:][ ]?[\w-]{{1,40}}
           | (?:Thread|MainThread|ThreadPoolExecutor|ForkPoolWorker|Dummy|Process)
             (?:-[\w]{{1,20}})?(?=[ ]*[:|])
@@ -123,15 +124,22 @@ def _take_prefix(line: Line) -> None:
             line.level, line.head = plain["level"], True
         return
     stamp = _STAMP.search(prefix)
-    level = _LEVEL.search(prefix)
-    worker = _WORKER.search(prefix)
+    level, worker = _level_and_worker(prefix.replace(stamp[0], "", 1) if stamp else prefix)
     if not (stamp or level or worker):
         return
     line.head = True
     line.stamp = stamp[0] if stamp else line.stamp
-    line.level = level[0] if level else ""
-    line.worker = "/".join(part for part in worker.groups() if part) if worker else ""
+    line.level, line.worker = level, worker
     line.body = line.body[len(prefix) :].removeprefix(" ")
+
+
+@lru_cache(maxsize=4096)
+def _level_and_worker(prefix: str) -> tuple[str, str]:
+    """Read what a prefix says beside the time; the same few prefixes come all the time."""
+    level = _LEVEL.search(prefix)
+    worker = _WORKER.search(prefix)
+    named = "/".join(part for part in worker.groups() if part) if worker else ""
+    return level[0] if level else "", named
 
 
 def _split(line: Line) -> Iterator[Line]:

@@ -43,12 +43,12 @@ _LINES = (
     (Event.OUT_OF_MEMORY, re.compile(r"(?:Out of memory|oom).*\((?:mysqld|mariadbd)\)")),
     (Event.FULL, re.compile(r"\[(?:Warning|ERROR)\].*Too many connections")),
 )
-_WORDS = ("mysql", "maria", "MySQL", "Maria", "Aborted conn", "SHUTDOWN", "[Warn", "[ERR")
+_WORDS = re.compile(r"mysql|maria|MySQL|Maria|Aborted conn|SHUTDOWN|\[Warn|\[ERR")
 
 
 def event_in(text: str) -> Event | None:
     """Return what *text* tells, if it is such a log's line."""
-    if not any(word in text for word in _WORDS):
+    if _WORDS.search(text) is None:
         return None
     if "Aborted connection" in text:
         return next((event for event, words in _ABORTED if words in text), Event.ABORTED_OTHER)

@@ -112,16 +112,7 @@ _SHORT_TEXTS = re.compile(
     r"|Malformed packet|Bad handshake|max_user_connections|exceeded the|communication packets"
     r"|not allowed to connect|is blocked|gone away|Lost connection|out of sync"
 )
-_WORDS = (
-    "rror",
-    "gone away",
-    "Lost conn",
-    "out of sync",
-    "Pool",
-    "onnection",
-    "Packet",
-    "Can't con",
-)
+_WORDS = re.compile(r"rror|gone away|Lost conn|out of sync|Pool|onnection|Packet|Can't con")
 
 _DETAILS = (
     ("reset", re.compile(r"Connection reset|system error: 104|Errno 104|ECONNRESET")),
@@ -149,7 +140,7 @@ _EMPTY = re.compile(r"['\"]{2}\)")
 
 def sign_in(text: str, level: str = "") -> Sign | None:
     """Return what *text*, a line logged at *level*, says about a lost connection, if anything."""
-    if not any(word in text for word in _WORDS):
+    if _WORDS.search(text) is None:
         return None
     found = _NUMBERED.search(text)
     if found and _is_loss(int(found["code"]), found["rest"]):

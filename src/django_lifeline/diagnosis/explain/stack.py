@@ -117,7 +117,7 @@ _CONTEXTS = (
     (Context.COMMAND, r"core/management/base\.py:(?:execute|run_from_argv)$"),
     (
         Context.PROCESS,
-        r"multiprocessing/(?:process|pool|spawn|popen_fork)\.py|billiard/|concurrent/futures/process"
+        r"multiprocessing/(?:process|pool|spawn|popen_fork)\.py|concurrent/futures/process"
         r"|joblib/|:_?after_fork$|:os_fork$",
     ),
     (
@@ -130,7 +130,7 @@ _CONTEXTS = (
     (Context.SHELL, r"<console>|<stdin>|<ipython|IPython/|commands/shell\.py"),
     (Context.HEALTH, r"health_?check|:(?:healthz?|readyz?|livez|liveness|readiness)$"),
 )
-_CONTEXT_PATTERNS = tuple((context, re.compile(pattern)) for context, pattern in _CONTEXTS)
+_CONTEXT_PATTERNS = tuple((context, re.compile(text, re.MULTILINE)) for context, text in _CONTEXTS)
 _RUNSERVER = re.compile(r"commands/runserver\.py")
 
 _EARLY = re.compile(

@@ -19,7 +19,7 @@ NAMES = (
 STATUS = ("Uptime", "Aborted_clients", "Aborted_connects", "Threads_connected")
 
 _KEPT = 16
-_ANY = "|".join((*NAMES, *STATUS))
+_ANY = "|".join(NAMES)
 # A client's table, a configuration file, SET, and what people type when they copy by hand.
 _VALUE = re.compile(
     rf"(?<![\w]) (?P<name>{_ANY}) ['\"`]? \s* (?:\|\s*|=\s*|:=\s*|:\s*|\t\s*|\s{{2,}})"
@@ -38,7 +38,7 @@ class Variables:
 
     def read(self, number: int, text: str) -> bool:
         """Take the value that line *number* states, if it states one."""
-        if "_" not in text and "Uptime" not in text:
+        if "_timeout" not in text and "max_" not in text:
             return False
         found = _VALUE.search(text) or _SECONDS.search(text)
         if not found:
