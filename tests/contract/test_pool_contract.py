@@ -187,15 +187,16 @@ def test_repr_names_the_pool(make):
     assert lease.connection.open
 
 
-def test_reviving_a_lease_gives_the_same_connection_or_none(make):
+def test_lease_left_at_rest_is_resumed_with_the_same_connection_or_given_back(make):
     pool = make()
     lease = pool.lease()
     connection = lease.connection
-    pool.give_back(lease)
-    if pool.lease_again(lease):
+    lease.rest()
+    if pool.leave(lease):
+        assert pool.stats().used == 0
         assert lease.resume() and lease.connection is connection
         assert pool.stats().used == 1
-        pool.give_back(lease)
+    pool.give_back(lease)
     assert pool.stats().used == 0
 
 

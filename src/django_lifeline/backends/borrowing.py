@@ -43,8 +43,6 @@ class Borrowing(stock.DatabaseWrapper):
         self._hold: Hold | None = None
         self._target: Target | None = None
         self._target_name: object = None
-        self._last_hold: Hold | None = None
-        """What went back in good order, so that borrowing again is all there is to do."""
         self._announce = True
         """Whether the next connection is announced with ``connection_created`` in any case."""
         self._work_lost = False
@@ -84,22 +82,18 @@ class Borrowing(stock.DatabaseWrapper):
         """Whether a subclass makes parameters that the settings do not tell, such as tokens."""
         return False
 
-    def _take(self, settings: tuple[str, ...] = (), *, probe: bool = True) -> Hold:
-        """Borrow, and repeat *settings* of the session that is replaced.
-
-        Without *probe*, for those who go through `ready` before anything is sent.
-        """
+    def _take(self, settings: tuple[str, ...] = ()) -> Hold:
+        """Borrow, and repeat *settings* of the session that is replaced."""
         pid = _getpid()
         if pid != targets.pid:
             targets.notice_fork()
         try:
-            lease = self._find_target().pool.lease(probe=probe)
+            lease = self._find_target().pool.lease()
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
             self._target = None
             raise
         hold = self._hold = Hold(lease, pid, _monotonic())
-        self._last_hold = None
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
         if not self.autocommit and not self.in_atomic_block:
@@ -108,24 +102,6 @@ class Borrowing(stock.DatabaseWrapper):
             hold.connection.run(sql)
             hold.note(statement_of(sql), sql)
         return hold
-
-    def _take_again(self) -> Hold | None:
-        """Borrow once more what was given back last, if nobody had it since.
-
-        `ready` looks at it before anything is sent; here nothing is opened nor waited for.
-        """
-        last, self._last_hold = self._last_hold, None
-        target = self._target
-        if (
-            last is None
-            or target is None
-            or self.settings_dict["NAME"] is not self._target_name
-            or not target.pool.lease_again(last.lease)
-        ):
-            return None
-        last.resting = last.exposed = False
-        self._hold = last
-        return last
 
     def _announce_connection(self, hold: Hold) -> Hold:
         """Send ``connection_created``: for each physical connection, and after each close().
@@ -215,34 +191,50 @@ class Borrowing(stock.DatabaseWrapper):
         and the pool's or the driver's errors when no other can be had.
         """
         hold = self._hold
-        if hold is None:
-            self.ensure_connection()
-            hold = self._hold
-            assert hold is not None
-        if hold.pid != _getpid():
-            hold = self._leave_to_parent(hold, statement)
+        if hold is None or hold.pid != _getpid():
+            hold = self._obtain(hold, statement)
         if hold.resting:
-            if not hold.lease.resume():
+            if hold.returned and self.settings_dict["NAME"] is not self._target_name:
+                # Test runners set another database's name between two pieces of work.
+                self._give_back(hold)
+                hold = self._take()
+            elif hold.lease.resume():
+                hold.resting = hold.returned = False
+                slot, now = hold.lease.slot, _monotonic()
+                if now >= slot.expires or now - hold.used_at >= slot.max_idle:
+                    hold = self._renew(hold, statement)
+            else:
                 hold = self._replace_recalled(hold, statement)
-            hold.resting = False
         connection = hold.connection
         if connection.busy:
             if connection.broken or not hold.is_being_read:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
-        elif not connection.alive():
+        elif connection.closed or connection.channel.poll(0) and not connection.alive():
             hold = self._replace(hold, statement, Reason.DEAD)
-        elif hold.used_at >= hold.lease.slot.expires and not statement.uses_previous:
-            hold = self._renew(hold)
         if hold.began and statement.may_commit:
             hold = self._use_stock_transaction(hold, statement)
         return hold
 
-    def _renew(self, hold: Hold) -> Hold:
-        """At the end of its lifetime, exchange a connection on which nothing depends."""
-        if hold.in_transaction or hold.exposed or not hold.clean:
+    def _obtain(self, hold: Hold | None, statement: Statement) -> Hold:
+        """Return a connection of this process, which has none, or only its parent's."""
+        if hold is not None:
+            return self._leave_to_parent(hold, statement)
+        self.ensure_connection()
+        hold = self._hold
+        assert hold is not None
+        return hold
+
+    def _renew(self, hold: Hold, statement: Statement) -> Hold:
+        """Replace a connection that the server may be about to end.
+
+        It has rested, so nothing depends on it but the answer to a question like
+        LAST_INSERT_ID().
+        """
+        if statement.uses_previous:
             return hold
-        self._give_back(hold)
+        self._hold = None
+        self._find_target().pool.retire(hold.lease)
         return self._take()
 
     def settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
@@ -257,7 +249,7 @@ class Borrowing(stock.DatabaseWrapper):
         elif hold.clean and not hold.exposed:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
-            hold.lease.rest()
+            hold.lease.rest(hold.used_at)
         return True
 
     def _rest(self, hold: Hold) -> None:
@@ -270,7 +262,7 @@ class Borrowing(stock.DatabaseWrapper):
             # In this order: a token given away while the owner believes to hold it would be
             # two holders, the reverse only costs the owner a new lease.
             hold.resting = True
-            hold.lease.rest()
+            hold.lease.rest(_monotonic())
 
     def _lives(self, hold: Hold) -> bool:
         """Whether the connection can take the next command; no round trip."""
@@ -341,7 +333,7 @@ class Borrowing(stock.DatabaseWrapper):
     def _replace_recalled(self, hold: Hold, statement: Statement) -> Hold:
         """Borrow anew after the pool lent the resting connection to somebody else."""
         self._hold = None
-        if statement.uses_previous:
+        if statement.uses_previous and not hold.returned:
             decision = Decision(Label.NOT_EXECUTED, repeat=False)
             facts = self._facts(hold, statement, decision, "recalled", None)
             raise self._lose(hold, facts, Reason.CLOSED)
@@ -400,7 +392,7 @@ class Borrowing(stock.DatabaseWrapper):
             code=code if isinstance(code, int) else None,
             idle=now - hold.used_at,
             age=now - hold.connection.opened_at,
-            wait_timeout=facts.wait_timeout if facts else None,
+            own_wait_timeout=facts.wait_timeout if facts else None,
             server_thread_id=hold.connection.server_thread_id,
             statement=statement.keyword,
             state_lost=hold.pinned_by,

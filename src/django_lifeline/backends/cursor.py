@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError
 from django.db.backends.mysql import base as stock
 
-from django_lifeline.core.statement import Statement, statement_of
+from django_lifeline.core.statement import Statement, known_statements, statement_of
 
 if TYPE_CHECKING:
     from django_lifeline.backends.hold import Hold
     from django_lifeline.backends.wrapper import LifelineMixin
 
 _PROCEDURE_CALL = "CALL a_procedure()"
+_known = known_statements.get
 
 
 class CursorWrapper(stock.CursorWrapper):
@@ -34,43 +35,34 @@ class CursorWrapper(stock.CursorWrapper):
 
         Raises ``ConnectionLost`` when the connection died and repeating would not be safe.
         """
-        return self._run(statement_of(query), _execute, query, args)
+        return self._run(_known(query) or statement_of(query), "execute", query, args)
 
     def executemany(self, query: Any, args: Any) -> Any:
         """Run one statement for many rows; once part of it was sent it is never repeated."""
         batch = statement_of(query).as_batch
-        return self._run(batch, _execute_many, query, args)
+        return self._run(batch, "executemany", query, args)
 
     def callproc(self, procname: str, args: Any = ()) -> Any:
         """Call a stored procedure; what it does to the session cannot be seen from here."""
-        return self._run(statement_of(_PROCEDURE_CALL), _call_procedure, procname, args)
+        return self._run(statement_of(_PROCEDURE_CALL), "callproc", procname, args)
 
     def nextset(self) -> Any:
         """Move to the next result, as the driver does; None when there is none."""
         return None if self.cursor.connection is None else self.cursor.nextset()
 
-    # Asked for often enough that the detour through ``__getattr__`` shows.
-
-    def fetchone(self) -> Any:
-        """Return the next row, or None."""
-        return self.cursor.fetchone()
-
-    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the next rows, ``arraysize`` of them unless told otherwise."""
-        return self.cursor.fetchmany(*args, **kwargs)
-
-    def fetchall(self) -> Any:
-        """Return the remaining rows."""
-        return self.cursor.fetchall()
+    # The driver's own, without the detour through ``__getattr__`` or a frame between.
+    fetchone = property(attrgetter("cursor.fetchone"))
+    fetchmany = property(attrgetter("cursor.fetchmany"))
+    fetchall = property(attrgetter("cursor.fetchall"))
 
     def close(self) -> None:
         """Close the cursor; from then on it runs no statement."""
         self._closed = True
-        self.cursor.close()
+        if self.cursor.connection is not None:
+            self.cursor.close()
 
-    def _run(
-        self, statement: Statement, method: Callable[..., Any], query: Any, args: Any
-    ) -> Any:
+    def _run(self, statement: Statement, method: str, query: Any, args: Any) -> Any:
+        # The driver's cursor may change between two attempts, so its method is named, not bound.
         db = self._db
         if self._closed:
             raise db.Database.ProgrammingError("The cursor is closed.")
@@ -78,7 +70,7 @@ class CursorWrapper(stock.CursorWrapper):
         if self.cursor.connection is not hold.connection:
             self._move(hold)
         try:
-            result = method(self.cursor, query, args)
+            result = getattr(self.cursor, method)(query, args)
         except BaseException as error:
             again = db.recover(hold, statement, error)
             if again is None:
@@ -87,7 +79,7 @@ class CursorWrapper(stock.CursorWrapper):
             hold = again
             self._move(hold)
             try:
-                result = method(self.cursor, query, args)
+                result = getattr(self.cursor, method)(query, args)
             except BaseException as second:
                 db.recover(hold, statement, second, may_repeat=False)
                 self._say_integrity(second)
@@ -104,18 +96,3 @@ class CursorWrapper(stock.CursorWrapper):
         operational = isinstance(error, self._db.Database.OperationalError)
         if operational and error.args[0] in self.codes_for_integrityerror:
             raise IntegrityError(*error.args)
-
-
-# The driver's cursor may change between two attempts, so its methods are named, not bound.
-
-
-def _execute(cursor: Any, query: Any, args: Any) -> Any:
-    return cursor.execute(query, args)
-
-
-def _execute_many(cursor: Any, query: Any, args: Any) -> Any:
-    return cursor.executemany(query, args)
-
-
-def _call_procedure(cursor: Any, procname: str, args: Any) -> Any:
-    return cursor.callproc(procname, args)

@@ -16,38 +16,59 @@ class Hold:
     A new lease is a new `Hold`, so no flag survives from one connection to the next.
     """
 
-    # Defaults of the class, since one is made for every piece of work and few are ever changed.
-    resting = False
-    """The pool may recall the connection: ask the lease before touching it."""
-    clean = True
-    """No trace in the session, so that the pool may lend it on as it is."""
-    exposed = False
-    """The driver's object was given out, so that the pool must not recall it."""
-    reader: weakref.ref[Any] | None = None
-    """The driver's cursor that reads a result row by row, while the connection is busy."""
-    settings: tuple[str, ...] = ()
-    """Literal SET statements that ran, to be repeated on a replacement."""
-    pinned_by = ""
-    """The statement that left state no other connection has; empty when there is none."""
-    server_autocommit = True
-    began = False
-    """START TRANSACTION was sent and neither COMMIT nor ROLLBACK since."""
-    manual = False
-    """The application began a transaction in SQL, behind Django's back."""
-    in_transaction = False
-    """Any of the three: the server has a transaction open, or may have."""
-    work = 0
-    """Statements that ran in the open transaction."""
-    wrote = False
-    """Whether one of them may have changed data."""
-    partly_stored = False
-    """Whether one of them may have committed, as DDL does, what came before it."""
+    __slots__ = (
+        "began",
+        "clean",
+        "connection",
+        "exposed",
+        "in_transaction",
+        "lease",
+        "manual",
+        "partly_stored",
+        "pid",
+        "pinned_by",
+        "reader",
+        "resting",
+        "returned",
+        "server_autocommit",
+        "settings",
+        "used_at",
+        "work",
+        "wrote",
+    )
 
     def __init__(self, lease: Lease[DriverConnection], pid: int, now: float) -> None:
         self.lease = lease
         self.connection = lease.connection
         self.pid = pid
         self.used_at = now
+        self.resting = False
+        """The pool may recall the connection: ask the lease before touching it."""
+        self.returned = False
+        """While it rests: it has been given back, and is only kept until somebody asks for it."""
+        self.clean = True
+        """No trace in the session, so that the pool may lend it on as it is."""
+        self.exposed = False
+        """The driver's object was given out, so that the pool must not recall it."""
+        self.reader: weakref.ref[Any] | None = None
+        """The driver's cursor that reads a result row by row, while the connection is busy."""
+        self.settings: tuple[str, ...] = ()
+        """Literal SET statements that ran, to be repeated on a replacement."""
+        self.pinned_by = ""
+        """The statement that left state no other connection has; empty when there is none."""
+        self.server_autocommit = True
+        self.began = False
+        """START TRANSACTION was sent and neither COMMIT nor ROLLBACK since."""
+        self.manual = False
+        """The application began a transaction in SQL, behind Django's back."""
+        self.in_transaction = False
+        """Any of the three: the server has a transaction open, or may have."""
+        self.work = 0
+        """Statements that ran in the open transaction."""
+        self.wrote = False
+        """Whether one of them may have changed data."""
+        self.partly_stored = False
+        """Whether one of them may have committed, as DDL does, what came before it."""
 
     def note(self, statement: Statement, sql: str | bytes) -> None:
         """Record what a statement that ran has left behind."""

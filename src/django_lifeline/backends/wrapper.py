@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
+from django.conf import settings
 from django.db import ProgrammingError
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
@@ -56,17 +57,17 @@ class LifelineMixin(Transactions):
         if self._ensuring:
             # To ask whether there is one is not to take it.
             return None if hold is None else hold.connection
-        if hold is None:
-            # With CONN_MAX_AGE stock Django shows its connection between two requests too.
-            hold = None if self._is_obsolete() else self._take_again()
-            if hold is None:
-                return None
+        # With CONN_MAX_AGE stock Django shows its connection between two requests too.
+        if hold is None or hold.returned and self._is_obsolete():
+            return None
         if hold.resting:
             if not hold.lease.resume():
                 # Recalled for another borrower, which is nothing that the owner should notice.
                 self._hold = None
+                if hold.returned:
+                    return None
                 hold = self._take()
-            hold.resting = False
+            hold.resting = hold.returned = False
         hold.exposed = True
         return hold.connection
 
@@ -162,26 +163,22 @@ class LifelineMixin(Transactions):
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
         if self.health_check_enabled:
             self.close_if_health_check_failed()
-        if BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE:
+        if BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE or self._hold is None:
             self.ensure_connection()
-        elif self._hold is None:
-            if self._last_hold is None:
-                self.ensure_connection()
-            elif self._take_again() is None:
-                # Nothing of what connect() resets can have changed since.
-                with self.wrap_database_errors:
-                    self._take(probe=False)
         if self._thread_ident != get_ident():
             self.validate_thread_sharing()
         cursor = self.create_cursor(name)
-        return self.make_debug_cursor(cursor) if self.queries_logged else self.make_cursor(cursor)
+        if self.force_debug_cursor or settings.DEBUG:  # that is, if queries are logged
+            return self.make_debug_cursor(cursor)
+        return self.make_cursor(cursor)
 
     @async_unsafe
     def create_cursor(self, name: str | None = None) -> CursorWrapper:
         """Return a cursor; the connection is checked when the cursor is used."""
         hold = self._hold
         assert hold is not None
-        return CursorWrapper(self, hold.connection.cursor())
+        connection = hold.connection
+        return CursorWrapper(self, connection.cursorclass(connection))
 
     def is_usable(self) -> bool:
         """Whether the held connection lives, as far as the kernel knows: no round trip."""
@@ -192,12 +189,16 @@ class LifelineMixin(Transactions):
             if not hold.lease.resume():
                 self._hold = None
                 return False
-            hold.resting = False
-        return bool(hold.connection.alive())
+            hold.resting = hold.returned = False
+        if not hold.connection.alive():
+            return False
+        self._rest(hold)
+        return True
 
     def close_if_health_check_failed(self) -> None:
         """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
-        if self._hold is None or not self.health_check_enabled or self.health_check_done:
+        hold = self._hold
+        if hold is None or hold.returned or not self.health_check_enabled or self.health_check_done:
             return
         if not self.is_usable():
             self._end_unusable()
@@ -214,6 +215,8 @@ class LifelineMixin(Transactions):
             if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
                 self.close()
             return
+        if hold.returned:  # and nothing was done since
+            return
         self.health_check_done = False
         if self.autocommit != self.settings_dict["AUTOCOMMIT"]:
             # The application did not restore autocommit: don't take chances with its session.
@@ -221,8 +224,10 @@ class LifelineMixin(Transactions):
         elif self.errors_occurred and not self._recovers_from_errors():
             self._end_unusable()
         elif self._target is not None and self._target.pooled:
-            self._give_back(hold)
-            self._last_hold = hold if hold.clean else None
+            if hold.resting and self._target.pool.leave(hold.lease):
+                hold.returned = True
+            else:
+                self._give_back(hold)
         elif self._is_obsolete():
             self.close()
 
@@ -251,7 +256,6 @@ class LifelineMixin(Transactions):
         self._announce = True
         if not self.in_atomic_block:
             self._work_lost = False
-        self._last_hold = None
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = None

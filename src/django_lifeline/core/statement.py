@@ -51,18 +51,19 @@ class Statement:
 
 def statement_of(sql: str | bytes) -> Statement:
     """Return the traits of *sql*, a template or the final text."""
-    known = _known.get(sql)
+    known = known_statements.get(sql)
     if known is not None:
         return known
     statement = _read(sql)
     if len(sql) <= _CACHED_LENGTH:
-        if len(_known) >= _CACHE_SIZE:
-            _known.clear()
-        _known[sql] = statement
+        if len(known_statements) >= _CACHE_SIZE:
+            known_statements.clear()
+        known_statements[sql] = statement
     return statement
 
 
-_known: dict[str | bytes, Statement] = {}
+known_statements: dict[str | bytes, Statement] = {}
+"""What `statement_of` found already, for those who have no time to call it."""
 
 _STATEFUL = Effect.SETS | Effect.PINS | Effect.OPAQUE | Effect.TRANSACTION
 _COMMITTING = Effect.TRANSACTION | Effect.IMPLICIT_COMMIT | Effect.OPAQUE

@@ -70,7 +70,7 @@ def test_statement_is_read_once() -> None:
 
 def test_memory_for_statements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     known: dict[str | bytes, object] = {}
-    monkeypatch.setattr(module, "_known", known)
+    monkeypatch.setattr(module, "known_statements", known)
     monkeypatch.setattr(module, "_CACHE_SIZE", 5)
     for number in range(50):
         statement_of(f"SELECT {number}")

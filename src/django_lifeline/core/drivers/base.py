@@ -75,6 +75,9 @@ class DriverConnection(Protocol):
     def park(self) -> None:
         """Cut a forked child off from the connection that it inherited."""
 
+    cursorclass: Any
+    """The driver's class of cursors."""
+
     def cursor(self, *args: Any) -> Any:
         """Return a cursor of the driver."""
 

@@ -151,7 +151,14 @@ class Connection(Guarded, StockConnection):
     def query(self, query: str | bytes | bytearray) -> None:
         """Send a statement and read the head of its answer."""
         # As `_step`, in place: this and `store_result` run for every statement of Django's.
-        data = self._starts(query)
+        data = query if type(query) is bytes else _encoded(query)
+        size = len(data) + 1
+        if self.busy or 0 < self.max_packet < size:
+            self._begin(size)  # raises
+        self.last_size = size
+        self.busy = self._under_way = True
+        if not _TELLS_MORE:
+            self._many = _may_have_many(data)
         try:
             self._ask(data)
             unread = self.field_count() > 0 or self._more()
@@ -165,20 +172,11 @@ class Connection(Guarded, StockConnection):
         super()._begin(size)
         self.busy = True
 
-    def _starts(self, query: str | bytes | bytearray) -> bytes:
-        data = query.encode() if isinstance(query, str) else bytes(query)
-        size = len(data) + 1
-        if self.busy or 0 < self.max_packet < size:
-            self._begin(size)  # raises
-        self.last_size = size
-        self.busy = self._under_way = True
-        if not _TELLS_MORE:
-            self._many = b";" in data or data[:4].upper() == b"CALL"
-        return data
-
     def send_query(self, query: str | bytes | bytearray) -> None:
         """Send a statement; `read_query_result` reads the head of its answer."""
-        data = self._starts(query)
+        data = _encoded(query)
+        self._begin(len(data) + 1)
+        self._many = _may_have_many(data)
         self._blocking(_wire.send_query, self, data)
 
     def read_query_result(self) -> None:
@@ -340,6 +338,14 @@ class Connection(Guarded, StockConnection):
 
         def _more(self) -> bool:
             return self._many
+
+
+def _encoded(query: str | bytes | bytearray) -> bytes:
+    return query.encode() if isinstance(query, str) else bytes(query)
+
+
+def _may_have_many(statement: bytes) -> bool:
+    return b";" in statement or statement[:4].upper() == b"CALL"
 
 
 class _Stream:

@@ -82,8 +82,8 @@ class DirectPool(Generic[C]):
         tell(self._emit, ConnectionOpened(self.name, self.now() - started))
         return lease
 
-    def lease_again(self, lease: Lease[C]) -> bool:
-        """Return False: a connection that was given back is closed."""
+    def leave(self, lease: Lease[C]) -> bool:
+        """Return False: nothing is kept here for later."""
         return False
 
     def give_back(self, lease: Lease[C]) -> None:
@@ -93,6 +93,10 @@ class DirectPool(Generic[C]):
     def discard(self, lease: Lease[C], reason: Reason) -> None:
         """End the connection without a word. Does nothing for a lease that has ended already."""
         self._end(lease, reason, abrupt=True)
+
+    def retire(self, lease: Lease[C]) -> None:
+        """End a connection that is too old. Does nothing for a lease that has ended already."""
+        self._end(lease, Reason.EXPIRED, abrupt=False)
 
     def _end(self, lease: Lease[C], reason: Reason, *, abrupt: bool) -> None:
         try:

@@ -10,6 +10,8 @@ from django_lifeline.core.pool.slot import C, State
 if TYPE_CHECKING:
     from django_lifeline.core.pool.slot import Slot
 
+_LENT, _RESTING = State.LENT, State.RESTING
+
 
 class Lender(Protocol):
     """What a lease needs of the pool it came from."""
@@ -34,7 +36,7 @@ class Lease(Generic[C]):
     abandoned, and its connection is discarded.
     """
 
-    __slots__ = ("__weakref__", "_claim", "_lender", "connection", "fresh", "hold", "slot")
+    __slots__ = ("__weakref__", "_lender", "claim", "connection", "fresh", "hold", "slot")
 
     def __init__(self, lender: Lender, slot: Slot[C], connection: C) -> None:
         self._lender = lender
@@ -45,7 +47,8 @@ class Lease(Generic[C]):
         """Whether the connection was opened for this lease and was never lent before."""
         self.hold = [slot]
         """Whoever pops its one element ends the lease, and nobody else does."""
-        self._claim: list[None] | None = None
+        self.claim: list[None] | None = None
+        """The slot's claim of the same name while the lease rests, None while it does not."""
 
     @property
     def due(self) -> bool:
@@ -53,19 +56,21 @@ class Lease(Generic[C]):
         slot, lender = self.slot, self._lender
         return slot.generation != lender.generation or lender.now() >= slot.expires
 
-    def rest(self) -> None:
+    def rest(self, now: float | None = None) -> None:
         """Leave the connection unused for now: it stays yours until somebody waits for one.
 
+        ``now`` is the pool's time, for those who have just read it.
         Do not touch it again before `resume` has returned True. The session must be in a state
         that the next borrower may see.
         """
-        if self._claim is not None or not self.hold:
+        if self.claim is not None or not self.hold:
             return
         slot, lender = self.slot, self._lender
-        slot.rested_at = lender.now()
-        self._claim = slot.claim = [None]
-        if slot.state is State.LENT:
-            slot.state = State.RESTING
+        slot.rested_at = now = lender.now() if now is None else now
+        slot.returned = False
+        self.claim = slot.claim = [None]
+        if slot.state is _LENT:
+            slot.state = _RESTING
         else:
             slot.move(State.RESTING)
         if lender.waiters:
@@ -73,19 +78,19 @@ class Lease(Generic[C]):
 
     def stop_resting(self) -> bool:
         """Take the claim back, to end the lease; False: the connection was recalled."""
-        claim = self._claim
+        claim = self.claim
         if claim is None:
             return True
         try:
             claim.pop()
         except IndexError:
             return False
-        self._claim = None
+        self.claim = None
         return True
 
     def resume(self) -> bool:
         """Use the connection again; False: it was recalled, lease anew."""
-        claim = self._claim
+        claim = self.claim
         if claim is None:
             return bool(self.hold)
         try:
@@ -94,9 +99,9 @@ class Lease(Generic[C]):
             return False
         if not self.hold:
             return False
-        if self.slot.state is State.RESTING:  # not so when something broke into rest()
-            self.slot.state = State.LENT
-        self._claim = None
+        if self.slot.state is _RESTING:  # not so when something broke into rest()
+            self.slot.state = _LENT
+        self.claim = None
         return True
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ Every method is called under the pool's lock and returns what is to be done outs
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,8 @@ LOST_AFTER = 0.05
 
 LOST_GENERATION = -1
 
+_RESTING = State.RESTING
+
 
 @dataclass(frozen=True, slots=True)
 class Ending(Generic[C]):
@@ -52,15 +55,17 @@ class Orders(Generic[C]):
     recalled: int = 0
 
 
-def _has_owner(slot: Slot[C]) -> bool:
-    return slot.owner is not None and not slot.owner.ended()
+def _is_used(slot: Slot[C]) -> bool:
+    """Whether the owner of a resting slot is likely to want it again soon."""
+    return not slot.returned and slot.owner is not None and not slot.owner.ended()
 
 
 class Ledger(Generic[C]):
     """Who has which slot, and who waits for one.
 
-    ``idle`` and ``waiters`` may be read, popped and appended to without the lock, one atomic
-    operation at a time: whoever popped a slot has it. All else is changed under the lock only.
+    ``idle``, ``returned`` and ``waiters`` may be read, popped and added to without the lock, one
+    atomic operation at a time: whoever popped a slot from ``idle`` has it; one from ``returned``
+    has to be claimed. All else is changed under the lock only.
     """
 
     def __init__(
@@ -76,6 +81,9 @@ class Ledger(Generic[C]):
         self.slots: set[Slot[C]] = set()
         self.idle: deque[Slot[C]] = deque()
         """The most recently used at the right end; the longest idle at the left."""
+        self.returned: dict[Slot[C], None] = {}
+        """Where to look first for slots that rest with owners who are done with them. A slot may
+        be in it and lent all the same."""
         self.waiters: deque[Waiter[C]] = deque()
         self.connecting = 0
         self._scanned_at = float("-inf")
@@ -92,6 +100,16 @@ class Ledger(Generic[C]):
         if to is State.LENT:
             slot.lends += 1
         return lease
+
+    def find_returned(self) -> Slot[C] | None:
+        """Win a resting slot from an owner who is done with it. Needs no lock."""
+        while True:
+            try:
+                slot, _ = self.returned.popitem()
+            except KeyError:
+                return None
+            if slot.returned and slot.state is State.RESTING and self._claimed(slot):
+                return slot
 
     def may_open(self) -> bool:
         """Whether one more connection may be opened now."""
@@ -121,6 +139,7 @@ class Ledger(Generic[C]):
         if slot not in self.slots:
             return False
         self.slots.remove(slot)
+        self.returned.pop(slot, None)
         if slot.state is State.CONNECTING:
             self.connecting -= 1
         slot.state = State.GONE
@@ -164,10 +183,14 @@ class Ledger(Generic[C]):
         return orders
 
     def _serve(self, orders: Orders[C]) -> None:
-        self._serve_idle(orders)
-        if self.waiters:
-            # Those whose owner is gone come before opening another, all others after it.
-            self._recall(orders, only_ended=self.may_open())
+        if self.idle:
+            self._serve_idle(orders)
+        if not self.waiters:
+            return
+        resting = [slot for slot in self.slots if slot.state is _RESTING]
+        if resting:
+            # Those whose owner is done or gone come before opening another, all others after it.
+            self._recall(resting, orders, only_unused=self.may_open())
         if self.waiters and self.may_open():
             orders.wake.append(self.waiters[0])
 
@@ -179,27 +202,32 @@ class Ledger(Generic[C]):
                 return
             self._hand_over(slot, orders)
 
-    def _hand_over(self, slot: Slot[C], orders: Orders[C]) -> None:
+    def pass_on(self, slot: Slot[C]) -> Waiter[C] | None:
+        """Hand an idle slot to the first in the queue, who is to be woken; or stack it."""
+        if not self.waiters:
+            self.idle.append(slot)
+            return None
         waiter = self.waiters[0]
         waiter.lease = self.take(slot, waiter.owner)
         self.waiters.popleft()
-        orders.wake.append(waiter)
+        return waiter
+
+    def _hand_over(self, slot: Slot[C], orders: Orders[C]) -> None:
+        waiter = self.pass_on(slot)
+        if waiter is not None:
+            orders.wake.append(waiter)
 
     # -- taking back ---------------------------------------------------------------------
 
-    def _recall(self, orders: Orders[C], *, only_ended: bool) -> None:
-        resting = [
-            slot
-            for slot in self.slots
-            if slot.state is State.RESTING and not (only_ended and _has_owner(slot))
-        ]
-        resting.sort(key=lambda slot: slot.rested_at)
+    def _recall(self, resting: list[Slot[C]], orders: Orders[C], *, only_unused: bool) -> None:
+        if only_unused:
+            resting = [slot for slot in resting if not _is_used(slot)]
+        resting.sort(key=lambda slot: (_is_used(slot), slot.rested_at))
         for slot in resting:
             if not self.waiters:
                 return
             if self._claimed(slot):
-                orders.recalled += 1
-                slot.lend_until = min(slot.rested_at + slot.max_idle, slot.expires)
+                orders.recalled += not slot.returned
                 self._hand_over(slot, orders)
 
     def _claimed(self, slot: Slot[C]) -> bool:
@@ -209,7 +237,10 @@ class Ledger(Generic[C]):
         except IndexError:
             return False
         lease = slot.lease()
-        return lease is None or _end_lease(lease)
+        if lease is not None and not _end_lease(lease):
+            return False
+        slot.lend_until = min(slot.rested_at + slot.max_idle, slot.expires)
+        return True
 
     def abandoned(self, now: float) -> list[Ending[C]]:
         """The slots that nobody can give back any more, each in a new hand that shall end it."""
@@ -262,27 +293,45 @@ class Ledger(Generic[C]):
         return lost
 
     def take_idle(self, owner: Owner) -> list[Lease[C]]:
-        """Take all idle slots out, to be ended."""
+        """Take all idle slots out, and those whose owners are done with them, to be ended."""
         leases: list[Lease[C]] = []
         while True:
             try:
                 slot = self.idle.popleft()
             except IndexError:
-                return leases
+                break
             leases.append(self.take(slot, owner, State.CLOSING))
+        claimed = [slot for slot in self.at_rest() if self._claimed(slot)]
+        return leases + [self.take(slot, owner, State.CLOSING) for slot in claimed]
+
+    def at_rest(self) -> list[Slot[C]]:
+        """The slots that rest with owners who are done with them."""
+        return [slot for slot in list(self.slots) if slot.state is State.RESTING and slot.returned]
+
+    def take_out(self, slot: Slot[C], owner: Owner, to: State = State.LENT) -> Lease[C] | None:
+        """Take exactly this slot if nobody uses it; None: somebody does."""
+        if slot.state is State.RESTING:
+            won = slot.returned and self._claimed(slot)
+        else:
+            try:
+                self.idle.remove(slot)
+                won = True
+            except ValueError:
+                won = False
+        return self.take(slot, owner, to) if won else None
 
     def take_stale(self, now: float, owner: Owner, limit: int) -> list[Lease[C]]:
         """Take out up to ``limit`` slots that were idle too long, but keep ``min_size``."""
         leases: list[Lease[C]] = []
-        while len(leases) < limit and len(self.slots) - len(leases) > self.min_size:
-            try:
-                slot = self.idle.popleft()
-            except IndexError:
+        unused = [*itertools.islice(self.idle.copy(), limit), *self.at_rest()]
+        for slot in unused:
+            if len(leases) == limit or len(self.slots) - len(leases) <= self.min_size:
                 break
-            if now < slot.returned_at + slot.max_idle and now < slot.expires:
-                self.idle.appendleft(slot)
-                break
-            leases.append(self.take(slot, owner, State.CLOSING))
+            # What upkeep has pinged lives on, but was used no later for that.
+            fresh_until = max(slot.returned_at, slot.rested_at) + slot.max_idle
+            if now >= fresh_until or now >= slot.expires:
+                lease = self.take_out(slot, owner, State.CLOSING)
+                leases += [lease] if lease is not None else []
         return leases
 
     def deadlocked(self, waiter: Waiter[C]) -> bool:
@@ -290,10 +339,11 @@ class Ledger(Generic[C]):
 
         Nothing in this process could give a connection back then.
         """
-        if not any(slot.owner is waiter.owner for slot in self.slots):
-            return False  # by far the most frequent case
         if len(self.slots) < self.max_size:
             return False
+        owner = waiter.owner
+        if not [slot for slot in self.slots if slot.owner is owner]:
+            return False  # by far the most frequent case
         if any(slot.state is not State.LENT for slot in self.slots):
             return False
         return {slot.owner for slot in self.slots} <= {other.owner for other in self.waiters}

@@ -105,6 +105,7 @@ class Pool(Generic[C]):
             new_lease=functools.partial(Lease, self),
         )
         self._idle = self._ledger.idle
+        self._returned = self._ledger.returned
         self.waiters = self._ledger.waiters
         self._tidy_at = 0.0
         self.upkeep: Upkeep[C] | None = None
@@ -126,7 +127,10 @@ class Pool(Generic[C]):
             try:
                 slot = self._idle.pop()
             except IndexError:
-                break
+                found = self._ledger.find_returned()
+                if found is None:
+                    break
+                slot = found
             try:
                 lease = self._ledger.take(slot, owner)
             except IllegalMove:  # a scan took this thread for broken off right after the pop
@@ -141,34 +145,6 @@ class Pool(Generic[C]):
                 return lease
             self._end(lease, self._unfit(slot) or Reason.DEAD)
         return self._lease_in_turn(owner, timeout)
-
-    def lease_again(self, lease: Lease[C]) -> bool:
-        """Revive an ended lease: lend its borrower what came back last and was lent to him last.
-
-        Cheaper than a new lease, and the common case where one thread serves request after
-        request. False: do as if there had been no such lease. The connection is not probed.
-        """
-        if self.waiters:
-            return False
-        try:
-            slot = self._idle.pop()
-        except IndexError:
-            return False
-        if (
-            slot is lease.slot
-            and slot.lease() is lease
-            and slot.generation == self.generation
-            and self.now() < slot.lend_until
-        ):
-            slot.move(State.LENT)
-            slot.lends += 1
-            lease.fresh = False
-            lease.hold.append(slot)
-            return True
-        self._idle.append(slot)
-        if self.waiters:
-            self.settle()
-        return False
 
     def give_back(self, lease: Lease[C]) -> None:
         """Return the connection. Does nothing for a lease that has ended already."""
@@ -193,6 +169,9 @@ class Pool(Generic[C]):
         fresh_until, expires = now + slot.max_idle, slot.expires
         slot.lend_until = fresh_until if fresh_until < expires else expires
         slot.move(State.IDLE)
+        if self.waiters:
+            self._pass_on(slot)
+            return
         self._idle.append(slot)
         if self.waiters:
             self.settle()
@@ -200,6 +179,45 @@ class Pool(Generic[C]):
             self._end_idle(Reason.RETIRED)
         elif now >= self._tidy_at:
             self._tidy(now)
+
+    def leave(self, lease: Lease[C]) -> bool:
+        """Give back a connection at rest, yet let its owner `resume` it if nobody took it by then.
+
+        Cheaper than to return and lease anew, and the common case where one thread serves request
+        after request. Whoever finds nothing idle takes such a connection before opening another.
+        False: it does not rest, or it is due to end; give it back.
+        """
+        slot, generation = lease.slot, self.generation
+        if (
+            not lease.claim
+            or not lease.hold
+            or slot.generation != generation
+            or slot.rested_at >= slot.expires
+        ):
+            return False
+        slot.returned = True
+        self._returned[slot] = None
+        if self.waiters:
+            self.settle()
+        if self.generation != generation:  # retired meanwhile, before the slot could be seen
+            self._end_idle(Reason.RETIRED)
+        elif slot.rested_at >= self._tidy_at:
+            self._tidy(slot.rested_at)
+        return True
+
+    def retire(self, lease: Lease[C]) -> None:
+        """End a connection that is too old or was unused for too long, with a word to the server.
+
+        Does nothing for a lease that has ended already.
+        """
+        try:
+            slot = lease.hold.pop()
+        except IndexError:
+            return
+        if slot.generation != self.generation:
+            self._end(lease, Reason.RETIRED)
+        else:
+            self._end(lease, Reason.EXPIRED if self.now() >= slot.expires else Reason.IDLE)
 
     def discard(self, lease: Lease[C], reason: Reason) -> None:
         """End the connection without a word to the server and give its slot free.
@@ -251,6 +269,7 @@ class Pool(Generic[C]):
             lease = slot.lease()
             if lease is not None:
                 lease.hold.clear()
+            slot.claim.clear()
         self.random.seed()
         self._begin()
 
@@ -260,7 +279,8 @@ class Pool(Generic[C]):
         slots = list(self._ledger.slots)
         states = [slot.state for slot in slots]
         connecting = states.count(State.CONNECTING)
-        idle = states.count(State.IDLE)
+        returned = len(self._ledger.at_rest())
+        idle = states.count(State.IDLE) + returned
         return PoolStats(
             name=self.name,
             min_size=self.options.min_size,
@@ -268,7 +288,7 @@ class Pool(Generic[C]):
             size=len(slots) - connecting,
             idle=idle,
             used=len(slots) - connecting - idle,
-            resting=states.count(State.RESTING),
+            resting=states.count(State.RESTING) - returned,
             waiting=len(self.waiters),
             connecting=connecting,
             lends=counters.lends + sum(slot.lends for slot in slots),
@@ -396,13 +416,21 @@ class Pool(Generic[C]):
             self._counters.recalls += orders.recalled
         self._carry_out(orders)
 
+    def _pass_on(self, slot: Slot[C]) -> None:
+        """Give a slot that has just come back to the first in the queue."""
+        with self._lock:
+            waiter = self._ledger.pass_on(slot)
+        if waiter is not None:
+            waiter.ring()
+
     def _carry_out(self, orders: Orders[C]) -> None:
         for waiter in orders.wake:
             waiter.ring()
         for ending in orders.end:
             self._end(ending.lease, ending.reason)
-        for _ in range(orders.recalled):
-            tell(self._emit, LeaseRecalled(self.name))
+        if orders.recalled:
+            for _ in range(orders.recalled):
+                tell(self._emit, LeaseRecalled(self.name))
 
     # -- opening and ending --------------------------------------------------------------
 
@@ -542,16 +570,13 @@ class Pool(Generic[C]):
 
     def idle_slots(self) -> list[Slot[C]]:
         """The idle slots at this moment, the longest idle first."""
-        return list(self._idle)
+        return [*self._idle.copy(), *self._ledger.at_rest()]
 
     def take_out(self, slot: Slot[C]) -> Lease[C] | None:
         """Lease exactly this idle slot, for upkeep; None: it is not idle any more."""
-        try:
-            self._idle.remove(slot)
-        except ValueError:
-            return None
-        lease = self._ledger.take(slot, self.owner())
-        slot.lends -= 1
+        lease = self._ledger.take_out(slot, self.owner())
+        if lease is not None:
+            slot.lends -= 1
         return lease
 
     def put_under(self, lease: Lease[C]) -> None:
@@ -563,7 +588,3 @@ class Pool(Generic[C]):
         self._idle.appendleft(slot)
         if self.waiters:
             self.settle()
-
-    def end(self, lease: Lease[C], reason: Reason) -> None:
-        """End a connection that upkeep has taken out."""
-        self._end(lease, reason)

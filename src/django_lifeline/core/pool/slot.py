@@ -70,6 +70,7 @@ class Slot(Generic[C]):
         "owner",
         "pinged_at",
         "rested_at",
+        "returned",
         "returned_at",
         "state",
         "waited",
@@ -84,6 +85,8 @@ class Slot(Generic[C]):
         self.owner: Owner | None = None
         self.claim: list[None] = []
         """Whoever pops its one element has the resting connection: its owner, or the pool."""
+        self.returned = False
+        """While it rests: whether its owner is done with it and only keeps it until asked for."""
         self.lends = 0
         self.waited = 0.0
         """Seconds that borrowers have waited for it."""

@@ -65,13 +65,13 @@ def _end_worn_out(pool: Pool[C]) -> None:
             continue
         lease = pool.take_out(slot)
         if lease is not None:
-            pool.end(lease, Reason.EXPIRED)
+            pool.retire(lease)
 
 
 def _ping_silent(pool: Pool[C], keepalive: float) -> None:
     silent_since = pool.now() - keepalive
     for slot in pool.idle_slots():
-        if max(slot.returned_at, slot.pinged_at) > silent_since:
+        if max(slot.returned_at, slot.rested_at, slot.pinged_at) > silent_since:
             continue
         lease = pool.take_out(slot)
         if lease is None:

@@ -62,6 +62,9 @@ def borrow_at_random(pool, chance, rounds):
         turn = chance.random()
         if turn < 0.4:
             lease.rest()
+            if chance.random() < 0.5 and not pool.leave(lease):
+                pool.give_back(lease)
+                continue
             if chance.random() < 0.5:
                 if not lease.resume():
                     continue

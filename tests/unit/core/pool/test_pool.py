@@ -749,23 +749,114 @@ def test_repr_of_pool_and_lease_is_readable(make_pool):
     assert repr(lease) == "<Lease of <Slot idle <FakeConnection 1>>, ended>"
 
 
-def test_lease_is_not_revived_after_somebody_else_had_its_connection(make_pool):
-    pool = make_pool(max_size=1)
+def test_lease_left_at_rest_counts_as_idle_and_goes_to_the_next_borrower(make_pool):
+    pool = make_pool(max_size=2)
     first = pool.lease()
-    pool.give_back(first)
+    first.rest()
+    assert (pool.stats().idle, pool.stats().used, pool.stats().resting) == (0, 1, 1)
+    assert pool.leave(first)
+    assert (pool.stats().idle, pool.stats().used, pool.stats().resting) == (1, 0, 0)
     second = pool.lease()
-    pool.give_back(second)
-    assert not pool.lease_again(first)
-    assert pool.lease_again(second)
-    assert (pool.stats().idle, pool.stats().used) == (0, 1)
+    assert second.connection is first.connection
+    assert not first.resume()
+    stats = pool.stats()
+    assert (stats.opened, stats.recalls, stats.idle, stats.used) == (1, 0, 0, 1)
 
 
-def test_lease_is_not_revived_past_its_connections_lifetime(make_pool, clock):
+def test_lease_resumed_after_it_was_left_is_not_lent_to_another(make_pool):
+    pool = make_pool(max_size=2)
+    first = pool.lease()
+    first.rest()
+    assert pool.leave(first)
+    assert first.resume()
+    assert pool.lease().connection is not first.connection
+    first.rest()  # between two statements: recalled in need only
+    assert pool.stats().idle == 0
+    assert pool.lease().connection is first.connection
+    assert pool.stats().recalls == 1
+
+
+def test_lease_that_does_not_rest_is_not_left(make_pool):
+    pool = make_pool(max_size=1)
+    lease = pool.lease()
+    assert not pool.leave(lease)
+    assert pool.stats().used == 1
+    pool.give_back(lease)
+    lease.rest()
+    assert not pool.leave(lease)
+
+
+def test_lease_past_its_connections_lifetime_is_not_left(make_pool, clock):
     pool = make_pool(max_size=1, max_lifetime=10)
     lease = pool.lease()
-    pool.give_back(lease)
     clock.advance(11)
-    assert not pool.lease_again(lease)
+    lease.rest()
+    assert not pool.leave(lease)
+    pool.give_back(lease)
+    assert pool.lease().connection is not lease.connection
+
+
+def test_lease_left_for_too_long_is_not_lent_to_another(make_pool, clock):
+    pool = make_pool(max_size=2, max_idle=10)
+    lease = pool.lease()
+    lease.rest()
+    assert pool.leave(lease)
+    clock.advance(11)
+    assert pool.lease().connection is not lease.connection
+    assert lease.connection.closed and not lease.connection.discarded
+
+
+def test_lease_left_in_a_thread_that_ended_goes_to_the_next_borrower(make_pool, in_thread):
+    pool = make_pool(max_size=2)
+
+    def work():
+        lease = pool.lease()
+        lease.rest()
+        pool.leave(lease)
+        return lease.connection
+
+    connection = in_thread(work).result()
+    assert pool.lease().connection is connection
+
+
+def test_leases_left_are_ended_with_the_idle_connections(make_pool, clock):
+    pool = make_pool(max_size=3, max_idle=10)
+    leases = [pool.lease() for _ in range(3)]
+    for lease in leases:
+        lease.rest()
+        assert pool.leave(lease)
+    clock.advance(11)
+    passing = pool.lease()
+    pool.give_back(passing)
+    assert sum(lease.connection.open for lease in leases) == 0
+    pool.drain()
+    assert pool.stats().size == 0
+    left = pool.lease()
+    left.rest()
+    assert pool.leave(left)
+    pool.retire_generation()
+    assert not left.connection.open
+    assert not left.resume()
+
+
+def test_waiter_gets_the_lease_that_is_left(make_pool, in_thread, eventually):
+    pool = make_pool(max_size=1)
+    lease = pool.lease()
+    waiting = in_thread(pool.lease, 10)
+    eventually(lambda: pool.stats().waiting == 1)
+    lease.rest()
+    assert waiting.result().connection is lease.connection
+    assert not pool.leave(lease)
+
+
+def test_child_does_not_get_what_its_parent_left(make_pool):
+    pool = make_pool(max_size=2)
+    lease = pool.lease()
+    lease.rest()
+    assert pool.leave(lease)
+    pool.start_over_after_fork()
+    assert not lease.resume()
+    assert not pool.leave(lease)
     assert pool.lease().connection is not lease.connection
 
 
