@@ -20,6 +20,8 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 nitpicky = True
+# An error text is quoted as it was printed, so that it can be searched for.
+smartquotes = False
 
 html_theme = "furo"
 html_title = "django-lifeline"

@@ -1,23 +1,53 @@
-"""The documentation says what the code does."""
+"""The reference says what the code does."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+from django.dispatch import Signal
 
+import django_lifeline
+from django_lifeline import commands, exceptions, signals, testing
 from django_lifeline.core.options import LifelineOptions, PoolOptions
+from django_lifeline.core.pool.stats import PoolStats
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.doctor.rules import RULES
+from django_lifeline.lab.__main__ import parser as lab_parser
+from django_lifeline.scopes import Pools, connection_scope
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "django_lifeline"
 
 
 def page(name: str) -> str:
     return (DOCS / name).read_text()
+
+
+def section(text: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next one of the same level."""
+    found = re.search(rf"^(#+) {re.escape(heading)}\n(.*?)(?=^\1 |\Z)", text, re.M | re.S)
+    assert found is not None, heading
+    return found[2]
+
+
+def rows(text: str) -> list[str]:
+    """Return the names in the first column of the tables."""
+    return re.findall(r"^\| `([A-Za-z_]+)` \|", text, re.MULTILINE)
+
+
+def classes(module: object) -> set[str]:
+    name = getattr(module, "__name__", "")
+    return {
+        key
+        for key, kind in vars(module).items()
+        if isinstance(kind, type) and kind.__module__ == name
+    }
 
 
 def test_every_check_is_described_and_every_description_is_a_check() -> None:
@@ -28,7 +58,7 @@ def test_every_check_is_described_and_every_description_is_a_check() -> None:
 
 
 def test_every_option_is_described_and_every_description_is_an_option() -> None:
-    described = set(re.findall(r"^\| `([a-z_]+)` \|", page("settings.md"), re.MULTILINE))
+    described = {name for name in rows(page("settings.md")) if name.islower()}
     known = {
         field.name for kind in (PoolOptions, LifelineOptions) for field in dataclasses.fields(kind)
     }
@@ -47,15 +77,74 @@ def test_described_defaults_are_the_codes(kind: type) -> None:
 
 
 def test_every_label_of_a_loss_is_described() -> None:
-    text = page("errors.md") + page("life-of-a-connection.md")
+    text = page("errors.md") + page("what-may-be-repeated.md")
     for label in Label:
         shown = label.value in text or (label is Label.COMMIT_UNKNOWN and "CommitOutcome" in text)
         assert shown, label
 
 
-def test_links_between_pages_lead_somewhere() -> None:
-    for path in [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
-        if not path.exists():
-            continue
-        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+def test_api_describes_what_the_package_offers() -> None:
+    text = page("api.md")
+    headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert headings == [*django_lifeline.__all__, "exceptions", "signals", "testing"]
+
+
+def test_described_signature_of_connection_scope_is_the_codes() -> None:
+    taken = inspect.signature(connection_scope).parameters.values()
+    told = ", ".join(str(one.replace(annotation=one.empty)) for one in taken)
+    assert f"connection_scope({told})" in section(page("api.md"), "connection_scope")
+
+
+def test_described_methods_of_pools_are_the_codes() -> None:
+    text = section(page("api.md"), "pools")
+    assert not [name for name in vars(Pools) if not name.startswith("_")]
+    assert re.findall(r"^### (\w+)\(\)$", text, re.MULTILINE) == ["stats"]
+    assert rows(text) == [field.name for field in dataclasses.fields(PoolStats)]
+
+
+def test_described_helpers_for_tests_are_the_codes() -> None:
+    assert set(rows(section(page("api.md"), "testing"))) == classes(testing)
+
+
+def test_every_error_is_described_with_its_number() -> None:
+    text = page("errors.md")
+    raised = classes(exceptions) - {"LifelineError"}
+    assert raised <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+    numbers = {value for value in vars(exceptions).values() if type(value) is int}
+    assert numbers == set(map(int, re.findall(r"^\| (\d{4}) \|", text, re.MULTILINE)))
+
+
+def test_every_signal_is_described_with_its_arguments() -> None:
+    known = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page("signals.md"), re.MULTILINE))
+    assert set(told) == known
+    code = (SOURCE / "signals.py").read_text()
+    for name, arguments in told.items():
+        sent = re.search(rf"{name}\.send_robust\((.*?)\)$", code, re.MULTILINE | re.DOTALL)
+        assert sent is not None
+        assert re.findall(r"\w+", arguments) == re.findall(r"(\w+)=", sent[1]), name
+
+
+def options_of(command: str) -> set[str]:
+    """Return the long options that a command takes."""
+    if command == "lab":
+        parser = lab_parser()
+    else:
+        parser = argparse.ArgumentParser()
+        commands.load(command).add_arguments(parser)
+    taken = {option for action in parser._actions for option in action.option_strings}
+    return {option for option in taken if option.startswith("--")} - {"--help"}
+
+
+@pytest.mark.parametrize("command", [*commands.COMMANDS, "lab"])
+def test_options_of_a_command_are_described_as_it_takes_them(command: str) -> None:
+    text = page(f"{command}.md") if (DOCS / f"{command}.md").exists() else ""
+    text += section(page("commands.md"), command)
+    listed = re.findall(r"^\| (`--[^|]+) \|", text, re.MULTILINE)
+    described = {option for row in listed for option in re.findall(r"`(--[a-z-]+)", row)}
+    assert described == options_of(command)
+
+
+def test_every_command_has_its_section() -> None:
+    found = re.findall(r"^## (\w+)$", page("commands.md"), re.MULTILINE)
+    assert found == [*commands.COMMANDS, "lab"]
