@@ -38,6 +38,8 @@ class Part:
     sign: Sign | None = None
     keyword: str = ""
     """The first word of the statement, where the text has one."""
+    told: tuple[str, str] = ("", "")
+    """The cause and its confidence, where this package's engine has noted them."""
     backwards: bool = False
     """Printed from the inside out, as some error pages and mails do."""
 
@@ -89,6 +91,7 @@ _LINKS = (
     ("during", "The above exception ("),  # Django's text pages; both kinds read alike there
 )
 _EXCEPTION = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
+_NOTE = re.compile(r"Cause: .{1,120}? \((?P<cause>\w+), (?P<confidence>\w+)\)")
 _KEYWORD = re.compile(r"(?:\[SQL: |statement=['\"]?)\s*([A-Za-z]{3,10})")
 _SUCCESS = re.compile(r'succe|" 20\d |^\(\d\.\d{3}\) |completed')
 
@@ -281,6 +284,9 @@ def _after_exception(stream: _Stream, block: Block, line: Line, body: str) -> Bl
     if part.backwards and body[:1] in (" ", "\t"):
         return None
     part.keyword = part.keyword or _keyword(body)
+    note = _NOTE.match(body)
+    if note:
+        part.told = note["cause"], note["confidence"]
     sign = sign_in(body, stream.level)
     if sign is not None and part.sign is None:
         part.sign = sign  # the message had several lines

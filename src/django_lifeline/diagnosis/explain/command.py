@@ -74,7 +74,7 @@ def _known_word(word: str, lang: str) -> tuple[str, Mapping[str, object]] | None
 
 
 def _explained(options: argparse.Namespace, lang: str) -> Explanation:
-    live = server.ask(server.address_of(options.dsn)) if options.dsn else None
+    live = server.ask(options.dsn) if options.dsn else None
     translate = saying.translator(lang)
     reader = Reader()
     with opened(options.subject) as raw:

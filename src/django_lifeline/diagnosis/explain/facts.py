@@ -36,6 +36,8 @@ class Facts:
     contexts: frozenset[Context] = frozenset()
     first_query: bool = False
     interrupted_by: str = ""
+    told: tuple[str, str] = ("", "")
+    """The cause that this package's engine noted, and how far it was decided."""
     count: int = 1
     processes: int = 1
     at_once: int = 1

@@ -27,6 +27,8 @@ class Loss:
     """The statement's first word."""
     interrupted_by: str = ""
     """The class of an exception that broke into the query: a time limit, a killed greenlet."""
+    told: tuple[str, str] = ("", "")
+    """The cause that this package's engine noted on the error, and how far it was decided."""
     job: str = ""
     """The name of the task or job."""
     line: int = 0
@@ -94,6 +96,7 @@ def loss_in(block: Block) -> Loss | None:
         place=_place(failing, everything, block.headers, keyword),
         keyword=first_keyword(keyword) if keyword else "",
         interrupted_by=_interrupt(block.parts),
+        told=next((p.told for p in block.parts if p.told[0]), ("", "")),
         job=_job(block.headers),
         line=block.line,
         time=time,

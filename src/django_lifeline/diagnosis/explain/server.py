@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import closing
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from django_lifeline.diagnosis.dsn import entry_from_dsn
 from django_lifeline.diagnosis.explain.explanation import LiveServer
 from django_lifeline.diagnosis.explain.variables import NAMES, STATUS
 from django_lifeline.diagnosis.usage import UsageError
@@ -15,56 +14,28 @@ from django_lifeline.diagnosis.usage import UsageError
 PATIENCE = 5
 """Seconds for connecting, and for each answer."""
 
-_SCHEMES = ("mysql", "mariadb", "mysql+pymysql", "mysql+mysqldb")
+_NOT_THE_DRIVERS = ("pool", "lifeline", "init_command")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is and who asks; the password stays out of ``repr``."""
-
-    host: str
-    port: int
-    user: str
-    options: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"Address({self.host!r}, {self.port})"
-
-
-def address_of(dsn: str) -> Address:
-    """Read ``mysql://user:password@host:port/name``; `UsageError` for anything else."""
-    try:
-        parts = urlsplit(dsn)
-        port = parts.port or 3306
-    except ValueError:
-        raise UsageError("--dsn has a port that is no number") from None
-    if parts.scheme not in _SCHEMES or not parts.hostname:
-        raise UsageError("--dsn takes mysql://user:password@host:port/name")
-    password = {"password": unquote(parts.password)} if parts.password else {}
-    return Address(parts.hostname, port, unquote(parts.username or ""), password)
-
-
-def ask(address: Address) -> LiveServer:
-    """Return what the server says of itself; `UsageError` if it cannot be asked."""
+def ask(dsn: str) -> LiveServer:
+    """Return what the server at *dsn* says of itself; `UsageError` if it cannot be asked."""
+    entry = entry_from_dsn(dsn)
     driver = _driver()
     try:
-        connection = driver.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            connect_timeout=PATIENCE,
-            read_timeout=PATIENCE,
-            **address.options,
-        )
-        try:
+        with closing(driver.connect(**_params(entry))) as connection:
             return _read(connection)
-        finally:
-            connection.close()
     except driver.MySQLError as error:
         # Only the number: the text names the account.
         code = error.args[0] if error.args else type(error).__name__
-        where = f"{address.host}:{address.port}"
-        raise UsageError(f"the server at {where} cannot be asked (error {code})") from None
+        raise UsageError(f"the server of --dsn cannot be asked (error {code})") from None
+
+
+def _params(entry: dict[str, Any]) -> dict[str, Any]:
+    options = {n: v for n, v in entry["OPTIONS"].items() if n not in _NOT_THE_DRIVERS}
+    named = {"host": entry["HOST"], "user": entry["USER"], "password": entry["PASSWORD"]}
+    named["port"] = int(entry["PORT"] or 0)
+    bounds = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE}
+    return {name: value for name, value in named.items() if value} | options | bounds
 
 
 def _driver() -> Any:
@@ -77,7 +48,7 @@ def _driver() -> Any:
 
 
 def _read(connection: Any) -> LiveServer:
-    with connection.cursor() as cursor:
+    with closing(connection.cursor()) as cursor:
         values = _rows(cursor, "VARIABLES", NAMES) | _rows(cursor, "STATUS", STATUS)
         cursor.execute("SELECT UNIX_TIMESTAMP()")
         now = float(cursor.fetchone()[0])

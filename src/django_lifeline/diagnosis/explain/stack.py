@@ -162,7 +162,7 @@ def place_of(failing: Sequence[Frame], all_frames: Sequence[Frame]) -> Place:
     *all_frames* are those of everything that was printed with it as well: the request, the task.
     """
     names = [str(frame) for frame in failing]
-    own = [frame for frame in all_frames if not _LIBRARY.search(frame.path)]
+    own = _own(failing) or _own(all_frames)
     all_names = [str(frame) for frame in all_frames]
     contexts = _contexts(all_names)
     return Place(
@@ -171,6 +171,10 @@ def place_of(failing: Sequence[Frame], all_frames: Sequence[Frame]) -> Place:
         first_query=_is_first(all_names, own, contexts),
         code=_shown(own[-1]) if own else "",
     )
+
+
+def _own(frames: Sequence[Frame]) -> list[Frame]:
+    return [frame for frame in frames if not _LIBRARY.search(frame.path)]
 
 
 def _step(names: Sequence[str]) -> Step:
@@ -214,5 +218,11 @@ def _is_first(names: Sequence[str], own: Sequence[Frame], contexts: frozenset[Co
 
 
 def _shown(frame: Frame) -> str:
+    """Return the frame for people; what is no plain name is not shown, whatever it may be."""
     path = "/".join(frame.path.split("/")[-2:])
-    return f"{path} in {frame.function}"
+    names = (path if _PATH.fullmatch(path) else "…", frame.function)
+    return f"{names[0]} in {names[1] if _NAME.fullmatch(names[1]) else '…'}"
+
+
+_PATH = re.compile(r"[\w.+-]{1,80}(?:/[\w.+-]{1,80})?")
+_NAME = re.compile(r"<?[\w.]{1,80}>?")

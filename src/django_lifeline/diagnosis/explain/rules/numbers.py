@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django_lifeline.core import classification as codes
+from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
 from django_lifeline.diagnosis.explain.saying import say
@@ -135,6 +136,18 @@ def closed_here(facts: Facts) -> Iterator[Evidence]:
         yield Evidence("closed_by_application", 30, say(reason))
 
 
+def engine_said(facts: Facts) -> Iterator[Evidence]:
+    """This package's engine saw the loss happen, and noted on the error what it was."""
+    cause, confidence = facts.told
+    if cause in CAUSES:
+        reason = N_("django-lifeline saw it happen and noted this cause ({confidence}).")
+        weight = _NOTED.get(confidence, _NOTED["undecided"])
+        yield Evidence(cause, weight, say(reason, confidence=confidence))
+
+
+_NOTED = {"certain": DECIDES + 20, "likely": 60, "undecided": 25}
+
+
 def answers_mixed_up(facts: Facts) -> Iterator[Evidence]:
     """Answers out of step mean two users of one connection, or a reader that was stopped."""
     if "sequence" not in facts.details and facts.code not in (2014, 2027, 1156):
@@ -157,5 +170,6 @@ RULES = (
     tcp_gave_up,
     connection_refused,
     closed_here,
+    engine_said,
     answers_mixed_up,
 )

@@ -13,7 +13,9 @@ from django_lifeline.diagnosis.text import N_
 LOST = frozenset({2006, 2013, 2055, 0})
 """The numbers of a connection that is gone, whatever took it."""
 
-_SMALL = frozenset({Step.BEGIN, Step.COMMIT, Step.ROLLBACK, Step.SAVEPOINT, Step.PING, Step.READ})
+_SMALL = frozenset(
+    {Step.BEGIN, Step.AFTER_COMMIT, Step.COMMIT, Step.ROLLBACK, Step.SAVEPOINT, Step.PING}
+)
 
 
 def beginning_of_a_transaction(facts: Facts) -> Iterator[Evidence]:
@@ -65,7 +67,7 @@ def web_request(facts: Facts) -> Iterator[Evidence]:
 
 def small_statement(facts: Facts) -> Iterator[Evidence]:
     """What is a few bytes long cannot be too large."""
-    if facts.code in LOST and facts.step in _SMALL and facts.step is not Step.READ:
+    if facts.code in LOST and facts.step in _SMALL:
         reason = N_("What was being sent is a few bytes long.")
         yield Evidence("packet_too_large", -80, say(reason))
     elif facts.code in LOST and (facts.first_query or facts.step is Step.READ):
@@ -105,6 +107,16 @@ def forked_process(facts: Facts) -> Iterator[Evidence]:
             N_("It happened in a child process, which inherits its parent's open connections.")
         )
         yield Evidence("shared_after_fork", 45, reason)
+
+
+def just_answered(facts: Facts) -> Iterator[Evidence]:
+    """COMMIT's answer is microseconds old when autocommit is switched on again."""
+    if facts.code in LOST and facts.step is Step.AFTER_COMMIT:
+        reason = N_("The server had answered a moment before, so the session was not idle.")
+        yield Evidence("idle_timeout", -40, say(reason))
+    elif facts.code in LOST and facts.step in (Step.COMMIT, Step.SAVEPOINT):
+        reason = N_("A transaction was under way, so the session was hardly idle for long.")
+        yield Evidence("idle_timeout", -8, say(reason))
 
 
 def greenlets(facts: Facts) -> Iterator[Evidence]:
@@ -161,6 +173,7 @@ RULES = (
     while_rows_were_read,
     waiting_for_an_answer,
     forked_process,
+    just_answered,
     greenlets,
     broken_into,
     in_tests,
