@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from django_lifeline.integrations.base import give_back
 from django_lifeline.scopes import connection_scope
@@ -19,7 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def database_sync_to_async(function: Callable[..., Any], **options: Any) -> SyncToAsync[..., Any]:
+def database_sync_to_async(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Return what ``sync_to_async(function, **options)`` does; connections go back at each end.
 
     For code outside requests, and with ``thread_sensitive=False`` for code in other threads.

@@ -9,7 +9,17 @@ from tests.server.programs.toolbox import kill, say, wait_until
 
 from django_lifeline import pools
 
-__all__ = ["aborted", "ask", "kill_all", "say", "sessions_of_this_database", "state", "wait_until"]
+__all__ = [
+    "aborted",
+    "admin",
+    "ask",
+    "kill_all",
+    "say",
+    "sessions_of_this_database",
+    "state",
+    "used",
+    "wait_until",
+]
 
 
 def ask(value: Any = 7) -> Any:
@@ -25,6 +35,11 @@ def state() -> dict[str, int]:
     """How many connections the pool has open, idle and in somebody's hands."""
     stats = pools["default"].stats()
     return {"open": stats.size, "idle": stats.idle, "used": stats.used}
+
+
+def used() -> int:
+    """How many are in somebody's hands."""
+    return state()["used"]
 
 
 def sessions_of_this_database() -> set[int]:

@@ -1,0 +1,12 @@
+"""Tasks of django.tasks, in a module of their own since workers look them up by name."""
+
+from __future__ import annotations
+
+from django.tasks import task
+from tests.integrations.programs import watch
+
+
+@task
+def ask(tag: str) -> object:
+    """Send the tag through the database and back."""
+    return watch.ask(tag)
