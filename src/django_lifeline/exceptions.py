@@ -54,3 +54,8 @@ class PoolQueueFull(LifelineError, OperationalError):
 
 class PacketTooLarge(LifelineError, DataError):
     """The statement is longer than the server's ``max_allowed_packet``; it was not sent."""
+
+    size: int = 0
+    """The statement's length in bytes."""
+    limit: int = 0
+    """``max_allowed_packet`` in bytes."""

@@ -15,12 +15,15 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from django_lifeline.backends.errors import explain_refusal
 from django_lifeline.backends.notices import publish
+from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.classification import is_full
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.events import Reason
 from django_lifeline.core.liveness import TcpOptions
 from django_lifeline.core.options import (
     LifelineOptions,
@@ -30,59 +33,17 @@ from django_lifeline.core.options import (
     pool_options,
 )
 from django_lifeline.core.pool import DirectPool, Lifetimes, Pool
+from django_lifeline.diagnosis.facts import ServerNow
 
 DEFAULT_MAX_LIFETIME = 3600.0
 DEFAULT_MAX_IDLE = 600.0
 SAFE_SHARE_OF_WAIT_TIMEOUT = 0.9
+ASKING_PAUSE = 1.0
+"""Seconds in which a server is asked at most once after losses."""
+ASKING_TIMEOUT = 2
+"""Seconds that each step of asking may take: borrowing, connecting, the answer."""
 
 clock = SystemClock()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What one server says of itself, read once, in the round trip that sets up a session."""
-
-    version: str
-    sql_mode: str
-    default_storage_engine: str
-    sql_auto_is_null: bool
-    lower_case_table_names: bool
-    has_zoneinfo_database: bool
-    wait_timeout: float
-    max_allowed_packet: int
-
-    QUERY = (
-        "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
-        " @@lower_case_table_names,"
-        " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL,"
-        " @@session.wait_timeout, @@max_allowed_packet"
-    )
-
-    @classmethod
-    def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
-        """Build the facts from the row that `QUERY` returns."""
-        version, sql_mode, engine, null, names, zones, wait_timeout, packet = row
-        return cls(
-            version=version,
-            sql_mode=sql_mode,
-            default_storage_engine=engine,
-            sql_auto_is_null=bool(null),
-            lower_case_table_names=bool(names),
-            has_zoneinfo_database=bool(zones),
-            wait_timeout=float(wait_timeout),
-            max_allowed_packet=int(packet),
-        )
-
-    def as_django_wants(self) -> dict[str, Any]:
-        """Return what Django's ``DatabaseWrapper.mysql_server_data`` holds."""
-        return {
-            "version": self.version,
-            "sql_mode": self.sql_mode,
-            "default_storage_engine": self.default_storage_engine,
-            "sql_auto_is_null": self.sql_auto_is_null,
-            "lower_case_table_names": self.lower_case_table_names,
-            "has_zoneinfo_database": self.has_zoneinfo_database,
-        }
 
 
 class Target:
@@ -101,8 +62,16 @@ class Target:
         self.lifeline = lifeline
         self.name = _name(params)
         self.facts: ServerFacts | None = None
+        self.through_proxy: bool | None = None
+        """Whether something passes the connections on; None: not known."""
+        self.connect_error: int | None = None
+        """The number of the latest attempt to connect, None if it succeeded."""
         self._driver = driver_for(database)
         self._error = database.OperationalError
+        self._mistaken = database.Error
+        self._asked_at = float("-inf")
+        self._hurried = 0
+        """The thread that asks after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
             DirectPool(self.name, self._open, clock=clock, emit=publish)
@@ -127,14 +96,24 @@ class Target:
         tcp = TcpOptions(
             keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
         )
-        backoff = Backoff(clock.monotonic(), self.lifeline.full_server_timeout)
+        hurried = self._hurried == threading.get_ident()
+        if hurried:
+            params["connect_timeout"] = ASKING_TIMEOUT
+        started = clock.monotonic()
+        backoff = Backoff(started, self.lifeline.full_server_timeout)
+        attempts = 0
         while True:
+            attempts += 1
             try:
                 connection: DriverConnection = self._driver.connect(params, tcp=tcp)
+                self.connect_error = None
                 return connection
             except self._error as error:
-                pause = backoff.next_pause(clock.monotonic()) if is_full(error.args[0]) else None
+                now = clock.monotonic()
+                self.connect_error = code = error.args[0] if error.args else 0
+                pause = backoff.next_pause(now) if is_full(code) and not hurried else None
                 if pause is None:
+                    explain_refusal(error, self.name, attempts, now - started)
                     raise
             clock.sleep(pause)
 
@@ -142,15 +121,42 @@ class Target:
         connection = self._connect()
         connection.ping_timeout = self.lifeline.ping_timeout
         connection.opened_at = clock.monotonic()
+        connection.opened_by = threading.current_thread().name
         connection.announced = False
         if self.facts is None:
             try:
-                self.facts = ServerFacts.from_row(connection.run(ServerFacts.QUERY)[0])
+                self.facts = facts = ServerFacts.ask(connection, self._mistaken)
+                self.through_proxy = facts.passed_on(connection)
             except BaseException:
                 connection.discard()
                 raise
-        connection.max_packet = self.facts.max_allowed_packet
+        connection.max_packet = self.facts.limits.max_allowed_packet
         return connection
+
+    def ask_again(self) -> tuple[ServerNow, DriverConnection] | None:
+        """After a loss, ask the server about itself; None: it did not answer, or not again so soon.
+
+        Borrows from the pool, unless others are waiting, so the limits are kept. Returns the
+        connection that was used for it as well, which is in other hands by then.
+        """
+        now = clock.monotonic()
+        if self.facts is None or now - self._asked_at < ASKING_PAUSE or self.pool.waiters:
+            return None
+        self._asked_at = now
+        self._hurried = threading.get_ident()
+        try:
+            lease = self.pool.lease(ASKING_TIMEOUT)
+        except Exception:
+            # The loss itself is what the caller is to be told about.
+            return None
+        finally:
+            self._hurried = 0
+        answer = self.facts.ask_again(lease.connection, ASKING_TIMEOUT)
+        if answer is None:
+            self.pool.discard(lease, Reason.LOST)
+            return None
+        self.pool.give_back(lease)
+        return answer, lease.connection
 
     def _opening_sets(self, server_version: str) -> str:
         """Return the assignments that Django makes on a new session, to travel with SET NAMES.
@@ -164,7 +170,7 @@ class Target:
         return sets
 
     def _lifetimes(self, options: PoolOptions) -> Lifetimes:
-        limit = self.facts.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None
+        limit = self.facts.limits.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None
         return Lifetimes(
             max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME),
             max_idle=_below(limit, options.max_idle, DEFAULT_MAX_IDLE),

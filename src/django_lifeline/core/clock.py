@@ -26,3 +26,8 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Sleep; looked up at the call, since gevent may have replaced it by then."""
         time.sleep(seconds)
+
+
+def now() -> float:
+    """Return the time of day as seconds since 1970, to tell people when something happened."""
+    return time.time()

@@ -14,7 +14,7 @@ import select
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 POLLRDHUP = getattr(select, "POLLRDHUP", 0)
@@ -22,8 +22,10 @@ POLLNVAL = getattr(select, "POLLNVAL", 0x20)
 _READABLE = getattr(select, "POLLIN", 1) | getattr(select, "POLLPRI", 2) | POLLRDHUP
 _ENDED = getattr(select, "POLLHUP", 0x10) | getattr(select, "POLLERR", 8) | POLLNVAL | POLLRDHUP
 
-# struct tcp_info of Linux: the state is the first byte, tcpi_notsent_bytes lies behind
-# eight bytes, 24 32-bit and four 64-bit numbers and two more 32-bit ones.
+# struct tcp_info of Linux: eight bytes, of which the state is the first and the retransmissions
+# the third, 24 32-bit numbers, four 64-bit ones, and two more of 32 bits before tcpi_notsent_bytes.
+_NUMBERS = struct.Struct("=24I")
+_UNACKED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKED = 4, 9, 11, 12
 _NOTSENT = struct.Struct("=I")
 _NOTSENT_OFFSET = 8 + 24 * 4 + 4 * 8 + 2 * 4
 _TCP_INFO_BYTES = 192
@@ -47,6 +49,27 @@ class TcpOptions:
 
 SYSTEM_TCP = TcpOptions()
 """Leave everything to the system."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpFacts:
+    """What the kernel knows of a TCP connection, also after its end. Times are in seconds ago."""
+
+    state: str
+    """Such as ``ESTABLISHED``; ``CLOSE_WAIT`` after the other side's FIN, ``CLOSE`` after an RST
+    or when this side gave up."""
+    last_sent: float
+    """When data was sent last."""
+    last_received: float
+    """When data was received last."""
+    last_acked: float
+    """When the other side confirmed something last: data, a keepalive probe, or with its FIN."""
+    unacked: int = 0
+    """Segments sent and not confirmed."""
+    retransmits: int = 0
+    """How often the oldest of them was sent again."""
+    unsent: int = 0
+    """Bytes that have not left this host."""
 
 
 class SightKind(enum.Enum):
@@ -73,6 +96,12 @@ class Sight:
     """The number in the server's goodbye, such as 4031."""
     encrypted: bool = False
     """Whether the waiting bytes are a TLS record, which only the driver can read."""
+    record: int = 0
+    """The length of that record: a server's goodbye is longer than TLS's own farewell."""
+    errno: int = 0
+    """The system's error that was waiting, such as that of a reset; 0 for none."""
+    tcp: TcpFacts | None = None
+    """The kernel's knowledge at that moment, where there is any."""
 
 
 class Channel:
@@ -100,13 +129,15 @@ class Channel:
         events = self.poll(0)
         if not events:
             return Sight(SightKind.SILENT)
-        bits = events[0][1]
+        return replace(self._read(events[0][1]), tcp=self.tcp_facts())
+
+    def _read(self, bits: int) -> Sight:
         try:
             head = self.peek(7)
         except BlockingIOError:
             return Sight(SightKind.CLOSED if bits & _ENDED else SightKind.SILENT, bits)
-        except OSError:
-            return Sight(SightKind.CLOSED, bits)
+        except OSError as error:
+            return Sight(SightKind.CLOSED, bits, errno=error.errno or 0)
         return read_sight(head, bits, tls=self._tls)
 
     def peek(self, size: int) -> bytes:
@@ -135,6 +166,22 @@ class Channel:
     def tcp_state(self) -> str | None:
         """Return the kernel's name for the TCP state, such as ``ESTABLISHED``, or None."""
         return _state(self._tcp_info())
+
+    def tcp_facts(self) -> TcpFacts | None:
+        """Return what the kernel knows of the connection; None where it does not tell."""
+        return read_tcp_info(self._tcp_info())
+
+    def local_port(self) -> int | None:
+        """Return this side's TCP port, None where there is none."""
+        try:
+            name = self._sock.getsockname()
+        except OSError:
+            return None
+        return int(name[1]) if isinstance(name, tuple) else None
+
+    def driver_closed_it(self) -> bool:
+        """Return whether the driver's descriptor is closed, or is another file by now."""
+        return self.poll is _closed_poll or not self._still_the_drivers()
 
     def set_tcp(self, options: TcpOptions) -> None:
         """Set keepalive and user timeout, as far as the platform has them."""
@@ -213,11 +260,29 @@ def read_sight(head: bytes, bits: int, *, tls: bool) -> Sight:
     if tls and _is_tls_record(head):
         # What was sent before the end cannot be read here, but the end itself shows.
         kind = SightKind.CLOSED if bits & _ENDED else SightKind.DATA
-        return Sight(kind, bits, encrypted=True)
+        length = head[3] << 8 | head[4] if len(head) > 4 else 0
+        return Sight(kind, bits, encrypted=True, record=length)
     # An error packet is short (length below 64 KiB) and, unasked for, has sequence number 0.
     if len(head) >= 7 and head[2] == 0 and head[3] == 0 and head[4] == 0xFF:
         return Sight(SightKind.GOODBYE, bits, head[5] | head[6] << 8)
     return Sight(SightKind.DATA, bits)
+
+
+def read_tcp_info(info: bytes) -> TcpFacts | None:
+    """Interpret Linux's ``struct tcp_info``; None if it is too short or of another system."""
+    state = _state(info)
+    if state is None or len(info) < _NOTSENT_OFFSET + _NOTSENT.size:
+        return None
+    numbers = _NUMBERS.unpack_from(info, 8)
+    return TcpFacts(
+        state=state,
+        last_sent=numbers[_LAST_SENT] / 1000,
+        last_received=numbers[_LAST_RECEIVED] / 1000,
+        last_acked=numbers[_LAST_ACKED] / 1000,
+        unacked=numbers[_UNACKED],
+        retransmits=info[2],
+        unsent=_NOTSENT.unpack_from(info, _NOTSENT_OFFSET)[0],
+    )
 
 
 def original(module: str, name: str) -> Any:

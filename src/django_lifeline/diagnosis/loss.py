@@ -1,70 +1,70 @@
-"""From the facts of one loss to its `Diagnosis`: pure rules, one function each."""
+"""From the facts of one loss, or of one refusal, to its `Diagnosis`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from django_lifeline.core.classification import ER_CLIENT_INTERACTION_TIMEOUT
 from django_lifeline.core.retry import Label
-from django_lifeline.diagnosis.model import Diagnosis
+from django_lifeline.diagnosis.facts import LossFacts, RefusalFacts
+from django_lifeline.diagnosis.model import UNKNOWN, Confidence, Diagnosis, Done
+from django_lifeline.diagnosis.refusals import refusal
+from django_lifeline.diagnosis.rules import RULES, Finding
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossFacts:
-    """What was known, at no cost, at the moment of a loss. Times are in seconds."""
-
-    label: Label
-    phase: str
-    """``before`` sending, ``in flight``, or ``commit``."""
-    code: int | None = None
-    """The number of the driver's error, or of the server's goodbye."""
-    idle: float = 0.0
-    age: float = 0.0
-    wait_timeout: float | None = None
-    server_thread_id: int = 0
-    statement: str = ""
-    """The statement's first keyword."""
-    state_lost: str = ""
-    """What kind of session state went with the connection, if any."""
-    forked: bool = False
-    interrupted_by: str = ""
-    """The class of the exception that broke into the exchange."""
+_NOTHING = Finding(UNKNOWN, Confidence.UNDECIDED, "")
 
 
 def diagnose(facts: LossFacts) -> Diagnosis:
-    """Name the cause as far as the facts decide it."""
-    for rule in (_forked, _interrupted, _idle_timeout, _gone_before, _gone_in_flight):
-        cause = rule(facts)
-        if cause:
-            break
+    """Name the cause of a lost connection as far as the facts decide it."""
+    found = next(filter(None, (rule(facts) for rule in RULES)), _NOTHING)
     return Diagnosis(
-        cause=cause or "unknown", label=facts.label, advice=_advice(facts), evidence=_told(facts)
+        cause=found.cause,
+        confidence=found.confidence,
+        alternatives=found.alternatives,
+        because=found.because,
+        label=facts.label,
+        done=facts.done,
+        advice=_advice(facts),
+        evidence=_evidence(facts),
     )
 
 
-def _forked(facts: LossFacts) -> str:
-    return "forked" if facts.forked else ""
+def diagnose_refusal(facts: RefusalFacts) -> Diagnosis | None:
+    """Name the cause why no connection could be had; None where it is none of ours.
+
+    Such as a wrong password, which the server's own message explains.
+    """
+    found = refusal(facts)
+    if found is None:
+        return None
+    told = {
+        "code": facts.code,
+        "driver_cause": facts.driver_cause,
+        "pool": facts.place,
+        "waited_seconds": round(facts.waited, 1) if facts.waited else None,
+        "attempts": facts.attempts if facts.attempts > 1 else None,
+        "last_connect_code": facts.last_connect_code,
+        "bytes": facts.size,
+        "max_allowed_packet": facts.limit,
+        **dict(facts.figures),
+    }
+    return Diagnosis(
+        cause=found.cause,
+        confidence=found.confidence,
+        alternatives=found.alternatives,
+        because=found.because,
+        label=Label.NOT_EXECUTED,
+        done=Done.RAISED,
+        advice="The statement did not run; it is safe to run it again once this is put right.",
+        evidence={name: value for name, value in told.items() if value or name in _COUNTS},
+    )
 
 
-def _interrupted(facts: LossFacts) -> str:
-    return "interrupted" if facts.interrupted_by else ""
+_COUNTS = frozenset({"idle", "used", "size"})
+"""Figures for which 0 is told as well."""
 
-
-def _idle_timeout(facts: LossFacts) -> str:
-    if facts.code == ER_CLIENT_INTERACTION_TIMEOUT:
-        return "idle_timeout"
-    # The server counts whole seconds and closes within about one of the limit.
-    waited = facts.wait_timeout is not None and facts.idle >= facts.wait_timeout - 0.5
-    return "idle_timeout" if waited and facts.phase == "before" else ""
-
-
-def _gone_before(facts: LossFacts) -> str:
-    return "closed_while_idle" if facts.phase == "before" else ""
-
-
-def _gone_in_flight(facts: LossFacts) -> str:
-    return "lost_in_flight"
-
+_HEALED = {
+    Done.REPLACED: "Nothing to do: the statement ran on another connection.",
+    Done.REPEATED: "Nothing to do: it was run again on another connection.",
+    Done.DISCARDED: "Nothing to do: nobody was using the connection.",
+}
 
 _ADVICE = {
     Label.NOT_EXECUTED: "The statement did not run; it is safe to run it again.",
@@ -76,14 +76,16 @@ _ADVICE = {
 
 
 def _advice(facts: LossFacts) -> str:
+    if facts.done is not Done.RAISED:
+        return _HEALED[facts.done]
     if facts.label is Label.NOT_EXECUTED and facts.state_lost:
         return "The statement did not run. Set up what its session held, then run it again."
     return _ADVICE[facts.label]
 
 
-def _told(facts: LossFacts) -> dict[str, object]:
+def _evidence(facts: LossFacts) -> dict[str, object]:
     told: dict[str, object] = {
-        "phase": facts.phase,
+        "phase": str(facts.phase),
         "idle_seconds": round(facts.idle, 1),
         "age_seconds": round(facts.age, 1),
         "wait_timeout": facts.wait_timeout,
@@ -91,8 +93,66 @@ def _told(facts: LossFacts) -> dict[str, object]:
     }
     optional = {
         "code": facts.code,
+        "driver_cause": facts.driver_cause,
         "statement": facts.statement,
+        "bytes_sent": facts.bytes_sent,
+        "seconds_in_flight": 0 if facts.before_sending else round(facts.elapsed, 1),
+        "longest_pause": round(facts.pause, 1),
         "session_state_lost": facts.state_lost,
+        "in_transaction": facts.in_transaction,
         "interrupted_by": facts.interrupted_by,
+        "read_timeout": facts.read_timeout,
+        "write_timeout": facts.write_timeout,
+        "opened_by": facts.opened_by,
+        "used_by": facts.used_by,
+        "pid": facts.pid,
+        "tls": facts.tls,
+        "through_proxy": {True: "yes", False: "no"}.get(facts.through_proxy, ""),  # type: ignore[arg-type]
+        **_limits(facts),
+        **_kernel(facts),
+        **_afterwards(facts),
     }
     return told | {name: value for name, value in optional.items() if value}
+
+
+def _limits(facts: LossFacts) -> dict[str, object]:
+    limits = facts.limits
+    if limits is None:
+        return {}
+    return {
+        "global_wait_timeout": limits.global_wait_timeout,
+        "interactive_timeout": limits.interactive_timeout,
+        "net_write_timeout": limits.net_write_timeout,
+        "max_allowed_packet": limits.max_allowed_packet,
+    }
+
+
+def _kernel(facts: LossFacts) -> dict[str, object]:
+    sight, tcp = facts.sight, facts.tcp
+    told: dict[str, object] = {}
+    if sight is not None:
+        told = {"seen": sight.kind.value, "poll_bits": sight.bits, "errno": sight.errno}
+    if tcp is not None:
+        told |= {
+            "tcp_state": tcp.state,
+            "last_heard_seconds": round(min(tcp.last_acked, tcp.last_received), 1),
+            "unsent_bytes": tcp.unsent,
+            "retransmits": tcp.retransmits,
+        }
+    return told
+
+
+def _afterwards(facts: LossFacts) -> dict[str, object]:
+    now, after = facts.server, facts.successor
+    told: dict[str, object] = {}
+    if after is not None:
+        told = {"next_server_thread_id": after.server_thread_id}
+    if now is not None:
+        told |= {
+            "uptime_seconds": now.uptime,
+            "same_server": {True: "yes", False: "no"}.get(now.same_server, ""),  # type: ignore[arg-type]
+            "read_only": now.read_only,
+            "aborted_clients": now.aborted_clients,
+            "aborted_connects": now.aborted_connects,
+        }
+    return told

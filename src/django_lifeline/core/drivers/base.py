@@ -16,6 +16,8 @@ OpeningSets = str | Callable[[str], str]
 COMMANDS_OUT_OF_SYNC = 2014
 SERVER_LOST = 2013
 
+NO_ANSWER = object()
+
 # Errors of the server after which it says no more and closes: shutting down, communication
 # errors (1152 to 1161), the connection killed or aborted, the idle timeout.
 _LAST_WORDS = frozenset({1053, *range(1152, 1162), 1184, 1927, 3169, 4031})
@@ -35,8 +37,14 @@ class DriverConnection(Protocol):
     """True once the driver has closed it."""
     opened_at: float
     """Monotonic seconds; set by whoever opened it."""
+    opened_by: str
+    """The thread or greenlet that opened it; set by whoever opened it."""
     announced: bool
     """Whether ``connection_created`` was sent for it; set by the engine."""
+    ended_for: str
+    """Why the engine itself ended it, where that is a cause of the catalogue."""
+    loss_told: bool
+    """Whether its loss was diagnosed already; set by the engine."""
     channel: Channel
     """The socket below."""
     fd: int
@@ -62,6 +70,9 @@ class DriverConnection(Protocol):
 
     def ping_within(self, seconds: float) -> bool:
         """Ask the server; False after an error or too long a silence: then discard it."""
+
+    def run_within(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:
+        """As `run`; None after an error or too long a silence: then discard it."""
 
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""
@@ -117,6 +128,8 @@ class Guarded:
     last_size: int = 0
     last_sight: Sight | None = None
     ping_timeout: float = 5.0
+    ended_for: str = ""
+    loss_told: bool = False
 
     Error: type[Exception]
     OperationalError: type[Exception]
@@ -154,6 +167,22 @@ class Guarded:
 
     def ping_within(self, seconds: float) -> bool:
         """Ask the server; False after an error or too long a silence: then discard it."""
+        return self._within(seconds, self._ping) is not NO_ANSWER
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL of our own; the rows of the last result that has rows."""
+        raise NotImplementedError
+
+    def run_within(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:
+        """As `run`; None after an error or too long a silence: then discard it."""
+        rows: list[tuple[Any, ...]] | None = self._within(seconds, lambda: self.run(sql))
+        return None if rows is NO_ANSWER else rows
+
+    def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
+        """Return what *call* returns, `NO_ANSWER` after an error or ``seconds`` of waiting."""
+        raise NotImplementedError
+
+    def _ping(self) -> None:
         raise NotImplementedError
 
     def _survives_a_look(self) -> bool:
@@ -179,12 +208,14 @@ class Guarded:
         if self.busy:
             raise self._out_of_sync()
         if 0 < self.max_packet < size:
-            raise PacketTooLarge(
+            error = PacketTooLarge(
                 NET_PACKET_TOO_LARGE,
                 f"The statement is {size} bytes long, the server takes {self.max_packet} "
                 "(max_allowed_packet). It was not sent. Send less at a time, or raise the "
                 "server's max_allowed_packet.",
             )
+            error.size, error.limit = size, self.max_packet
+            raise error
         self.last_size = size
         self._under_way = True
 

@@ -16,7 +16,7 @@ import gevent.socket
 from MySQLdb import _mysql
 
 from django_lifeline.core.drivers import mysqlclient
-from django_lifeline.core.drivers.base import SERVER_LOST
+from django_lifeline.core.drivers.base import NO_ANSWER, SERVER_LOST
 
 T = TypeVar("T")
 
@@ -72,15 +72,13 @@ class CooperativeConnection(mysqlclient.Connection):
         """Ask the server for a sign of life."""
         self.query(b"DO 0")
 
-    def ping_within(self, seconds: float) -> bool:
-        """Ask the server; False after an error or too long a silence: then discard it."""
+    def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
         try:
             with gevent.Timeout(seconds, False):
-                self.ping()
-                return True
+                return call()
         except self.Error:
             pass
-        return False
+        return NO_ANSWER
 
     def next_result(self) -> int:
         """Go on to the next result: 0, or -1 where there is none."""

@@ -13,7 +13,13 @@ from MySQLdb.connections import Connection as StockConnection
 from MySQLdb.connections import _charset_to_encoding
 from MySQLdb.constants import CLIENT
 
-from django_lifeline.core.drivers.base import Guarded, OpeningSets, ends_exchange, quietly
+from django_lifeline.core.drivers.base import (
+    NO_ANSWER,
+    Guarded,
+    OpeningSets,
+    ends_exchange,
+    quietly,
+)
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 
 T = TypeVar("T")
@@ -85,23 +91,23 @@ class Connection(Guarded, StockConnection):
             if self.next_result() == -1:
                 return rows
 
-    def ping_within(self, seconds: float) -> bool:
-        """Ask the server; False after an error or too long a silence: then discard it.
-
-        The library's ping has no timeout of its own: a thread ends the wait.
-        """
+    def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
+        """As the base says. The library has no timeout for one call: a thread ends the wait."""
         watchdog = threading.Timer(seconds, self.channel.shutdown)
         watchdog.daemon = True
         try:
             watchdog.start()
             try:
-                self.ping()
+                answer = call()
             finally:
                 watchdog.cancel()
                 watchdog.join()
         except (self.Error, RuntimeError):
-            return False
-        return self.channel.silent()
+            return NO_ANSWER
+        return answer if self.channel.silent() else NO_ANSWER
+
+    def _ping(self) -> None:
+        self.ping()
 
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""

@@ -13,7 +13,13 @@ from pymysql.connections import Connection as StockConnection
 from pymysql.connections import MySQLResult
 from pymysql.constants import COMMAND
 
-from django_lifeline.core.drivers.base import Guarded, OpeningSets, ends_exchange, quietly
+from django_lifeline.core.drivers.base import (
+    NO_ANSWER,
+    Guarded,
+    OpeningSets,
+    ends_exchange,
+    quietly,
+)
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 
 T = TypeVar("T")
@@ -87,17 +93,18 @@ class Connection(Guarded, StockConnection):
             rows = rows if self._result.rows is None else self._result.rows
         return list(rows or ())
 
-    def ping_within(self, seconds: float) -> bool:
-        """Ask the server; False after an error or too long a silence: then discard it."""
+    def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
         timeouts = self._read_timeout, self._write_timeout
         self._read_timeout = self._write_timeout = seconds
         try:
-            self.ping(reconnect=False)
+            return call()
         except (self.Error, OSError):
-            return False
+            return NO_ANSWER
         finally:
             self._read_timeout, self._write_timeout = timeouts
-        return True
+
+    def _ping(self) -> None:
+        self.ping(reconnect=False)
 
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""

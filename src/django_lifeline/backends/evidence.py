@@ -1,0 +1,163 @@
+"""Gathers what is known of a lost connection; nothing here runs unless one was lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from django_lifeline.backends.assembly import Target, clock
+from django_lifeline.backends.errors import driver_cause
+from django_lifeline.backends.hold import Hold
+from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.liveness import Sight, TcpFacts
+from django_lifeline.core.retry import Label
+from django_lifeline.core.statement import Statement
+from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
+
+_INTERACTIVE = 1024
+"""The client flag CLIENT_INTERACTIVE."""
+_WAIT_TIMEOUT = re.compile(r"\bwait_timeout\s*:?=\s*(\d+)", re.IGNORECASE)
+_FOREIGN = 0.25
+"""Seconds after our own last command from which a later one was somebody else's."""
+
+
+def facts_of(
+    target: Target,
+    hold: Hold,
+    statement: Statement,
+    label: Label,
+    phase: Phase,
+    error: BaseException | None = None,
+) -> LossFacts:
+    """Return what is known about the loss of what *hold* holds."""
+    slot = hold.lease.slot
+    at_rest = max(slot.rested_at, slot.returned_at, slot.pinged_at)
+    rests = at_rest >= hold.used_at
+    used_at = at_rest if rests or not (hold.work or hold.settings) else hold.used_at
+    facts = connection_facts(
+        target, hold.connection, used_at, label=label, phase=phase, error=error
+    )
+    quiet = rests and not (hold.in_transaction or hold.exposed)
+    return replace(
+        facts,
+        statement=statement.keyword,
+        state_lost=hold.pinned_by,
+        in_transaction=hold.in_transaction,
+        own_wait_timeout=_own_wait_timeout(hold.settings),
+        sent_by_another=quiet and facts.before_sending and _sent_by_another(facts, used_at),
+    )
+
+
+def connection_facts(
+    target: Target,
+    connection: DriverConnection,
+    used_at: float,
+    *,
+    label: Label,
+    phase: Phase,
+    error: BaseException | None = None,
+) -> LossFacts:
+    """Return what is known about a connection by itself; it was last used at *used_at*."""
+    before = phase in (Phase.BEFORE, Phase.IDLE)
+    sight = connection.last_sight if before and not connection.closed else None
+    tcp = connection.channel.tcp_facts() if sight is None else sight.tcp
+    now = clock.monotonic()
+    known, params = target.facts, target.params
+    own = max(now - max(used_at, connection.opened_at), 0.0)
+    return LossFacts(
+        label=label,
+        phase=phase,
+        code=_code(error, sight),
+        driver_cause=driver_cause(error),
+        idle=min(own, tcp.last_sent) if before and tcp is not None else own,
+        age=now - connection.opened_at,
+        elapsed=0.0 if before else _elapsed(own, tcp),
+        limits=known.limits if known else None,
+        interactive=bool(params.get("client_flag", 0) & _INTERACTIVE),
+        read_timeout=params.get("read_timeout") or None,
+        write_timeout=params.get("write_timeout") or None,
+        tcp_user_timeout=target.lifeline.tcp_user_timeout,
+        ping_timeout=target.lifeline.ping_timeout,
+        sight=sight,
+        tcp=tcp,
+        through_proxy=target.through_proxy,
+        mariadb="mariadb" in connection.server_version.lower(),
+        tls=connection.channel.tls,
+        server_thread_id=connection.server_thread_id,
+        bytes_sent=connection.last_size,
+        opened_by=connection.opened_by,
+        used_by=threading.current_thread().name,
+        pid=os.getpid(),
+        closed_here=_closed_here(connection, before, own, tcp),
+        ended_for=connection.ended_for,
+    )
+
+
+def successor_of(lost: DriverConnection, noticed: float, new: DriverConnection) -> Successor:
+    """Describe the connection that took the place of the *lost* one."""
+    return Successor(
+        server_thread_id=new.server_thread_id,
+        server_version=new.server_version,
+        opened_after=new.opened_at >= noticed,
+        opened_before_lost=new.opened_at <= lost.opened_at,
+    )
+
+
+def other_user_of(connection: DriverConnection) -> str:
+    """Return the name of another thread that is inside *connection* now; empty for none."""
+    me = threading.get_ident()
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():
+        if ident != me and _is_inside(frame, connection):
+            return names.get(ident) or str(ident)
+    return ""
+
+
+def _code(error: BaseException | None, sight: Sight | None) -> int | None:
+    code: Any = error.args[0] if error is not None and error.args else None
+    if error is None and sight is not None:
+        code = sight.code
+    return code if isinstance(code, int) else None
+
+
+def _elapsed(own: float, tcp: TcpFacts | None) -> float:
+    # What was sent last is the statement, or its last part.
+    return own if tcp is None else min(own, tcp.last_sent)
+
+
+def _closed_here(
+    connection: DriverConnection, before: bool, own: float, tcp: TcpFacts | None
+) -> bool:
+    if connection.ended_for or connection.broken:
+        return False
+    if before:
+        return bool(connection.closed)
+    # Sending failed, though the kernel has nothing against it: the driver's descriptor is gone.
+    never_sent = tcp is not None and tcp.last_sent > own + _FOREIGN
+    return never_sent and tcp is not None and tcp.state == "ESTABLISHED"
+
+
+def _sent_by_another(facts: LossFacts, used_at: float) -> bool:
+    """Whether data left through the socket later than this process sent any."""
+    if facts.tcp is None or facts.tls:
+        return False
+    return clock.monotonic() - used_at - facts.tcp.last_sent > _FOREIGN
+
+
+def _own_wait_timeout(settings: tuple[str, ...]) -> float | None:
+    found = [_WAIT_TIMEOUT.search(sql) for sql in settings]
+    values = [float(match[1]) for match in found if match]
+    return values[-1] if values else None
+
+
+def _is_inside(frame: FrameType | None, connection: DriverConnection) -> bool:
+    while frame is not None:
+        if frame.f_locals.get("self") is connection:
+            return True
+        frame = frame.f_back
+    return False

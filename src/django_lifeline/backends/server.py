@@ -1,0 +1,145 @@
+"""What a server says of itself: once at the beginning, and again after a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.diagnosis.facts import Limits, ServerNow
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What one server says of itself, read once, in the round trip that sets up a session."""
+
+    version: str
+    sql_mode: str
+    default_storage_engine: str
+    sql_auto_is_null: bool
+    lower_case_table_names: bool
+    has_zoneinfo_database: bool
+    limits: Limits
+    host: str = ""
+    """What the server calls itself: its host name and port."""
+    client: str | None = None
+    """What the server calls this client, such as ``10.0.0.7:40312``; None: it does not tell."""
+
+    QUERY = (
+        "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
+        " @@lower_case_table_names,"
+        " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL,"
+        " @@session.wait_timeout, @@max_allowed_packet,"
+        " @@global.wait_timeout, @@global.interactive_timeout,"
+        " @@session.net_write_timeout, @@session.net_read_timeout"
+    )
+
+    @property
+    def wait_timeout(self) -> float:
+        """The session's ``wait_timeout``."""
+        return self.limits.wait_timeout
+
+    @property
+    def max_allowed_packet(self) -> int:
+        """The session's ``max_allowed_packet``, in bytes."""
+        return self.limits.max_allowed_packet
+
+    @classmethod
+    def ask(cls, connection: DriverConnection, mistaken: type[Exception]) -> ServerFacts:
+        """Ask in one round trip; of a server that cannot tell where it stands, in two.
+
+        ``mistaken`` is the driver's error for what a server does not know.
+        """
+        schema = "information_schema" if _is_mariadb(connection) else "performance_schema"
+        sessions = f"{schema}.processlist"
+        place = (
+            ", CONCAT(@@hostname, ':', @@port),"
+            f" (SELECT host FROM {sessions} WHERE id = CONNECTION_ID())"
+        )
+        try:
+            return cls.from_row(connection.run(cls.QUERY + place)[0])
+        except mistaken:
+            if connection.broken or connection.closed:
+                raise
+            return cls.from_row((*connection.run(cls.QUERY)[0], "", None))
+
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
+        """Build the facts from the row that `ask` gets."""
+        version, sql_mode, engine, null, names, zones, *limits, host, client = row
+        wait, packet, global_wait, interactive, net_write, net_read = limits
+        return cls(
+            version=version,
+            sql_mode=sql_mode,
+            default_storage_engine=engine,
+            sql_auto_is_null=bool(null),
+            lower_case_table_names=bool(names),
+            has_zoneinfo_database=bool(zones),
+            limits=Limits(
+                wait_timeout=float(wait),
+                global_wait_timeout=float(global_wait),
+                interactive_timeout=float(interactive),
+                net_write_timeout=float(net_write),
+                net_read_timeout=float(net_read),
+                max_allowed_packet=int(packet),
+            ),
+            host=str(host),
+            client=None if client is None else str(client),
+        )
+
+    def as_django_wants(self) -> dict[str, Any]:
+        """Return what Django's ``DatabaseWrapper.mysql_server_data`` holds."""
+        return {
+            "version": self.version,
+            "sql_mode": self.sql_mode,
+            "default_storage_engine": self.default_storage_engine,
+            "sql_auto_is_null": self.sql_auto_is_null,
+            "lower_case_table_names": self.lower_case_table_names,
+            "has_zoneinfo_database": self.has_zoneinfo_database,
+        }
+
+    def passed_on(self, connection: DriverConnection) -> bool | None:
+        """Whether something stands between *connection*, from which this was asked, and the server.
+
+        The server then sees another port than the one that this side has. None: not known.
+        """
+        if self.client is None:
+            return None
+        port = connection.channel.local_port()
+        seen = self.client.rpartition(":")[2]
+        return seen.isdigit() and int(seen) != port if port else seen.isdigit()
+
+    def ask_again(self, connection: DriverConnection, seconds: float) -> ServerNow | None:
+        """Ask after a loss, for no longer than so many seconds; None: no answer."""
+        status = _status_table(connection)
+        values = ", ".join(
+            f"(SELECT variable_value FROM {status} WHERE variable_name = '{name}')"
+            for name in ("Uptime", "Aborted_clients", "Aborted_connects")
+        )
+        sql = f"SELECT CONCAT(@@hostname, ':', @@port), @@global.read_only, {values}"
+        rows = connection.run_within(sql, seconds)
+        if not rows:
+            return None
+        host, read_only, uptime, clients, connects = rows[0]
+        if uptime is None:
+            return None
+        return ServerNow(
+            uptime=float(uptime),
+            same_server=str(host) == self.host if self.host else None,
+            read_only=str(read_only) in ("1", "ON"),
+            aborted_clients=_number(clients),
+            aborted_connects=_number(connects),
+        )
+
+
+def _is_mariadb(connection: DriverConnection) -> bool:
+    return "mariadb" in connection.server_version.lower()
+
+
+def _status_table(connection: DriverConnection) -> str:
+    schema = "information_schema" if _is_mariadb(connection) else "performance_schema"
+    return f"{schema}.global_status"
+
+
+def _number(value: object) -> int | None:
+    return None if value is None else int(str(value))

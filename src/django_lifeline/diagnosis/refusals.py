@@ -1,0 +1,86 @@
+"""Why no connection could be had, or a statement was refused: from numbers to findings."""
+
+from __future__ import annotations
+
+from django_lifeline import exceptions
+from django_lifeline.core import classification as codes
+from django_lifeline.diagnosis.facts import RefusalFacts
+from django_lifeline.diagnosis.model import Confidence
+from django_lifeline.diagnosis.rules import Finding
+
+_POOL = frozenset({exceptions.POOL_TIMEOUT, exceptions.POOL_QUEUE_FULL, exceptions.POOL_DEADLOCK})
+
+_SAID = {
+    codes.ER_CON_COUNT_ERROR: "too_many_connections",
+    codes.ER_TOO_MANY_USER_CONNECTIONS: "user_limit",
+    codes.ER_USER_LIMIT_REACHED: "user_limit",
+    codes.ER_HOST_IS_BLOCKED: "host_blocked",
+    codes.ER_HOST_NOT_PRIVILEGED: "host_blocked",
+    codes.CR_CONNECTION_ERROR: "unreachable",
+    codes.CR_CONN_HOST_ERROR: "unreachable",
+    codes.CR_UNKNOWN_HOST: "unreachable",
+    codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
+    codes.CR_COMMANDS_OUT_OF_SYNC: "out_of_sync",
+    codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
+    codes.ER_READ_ONLY_MODE: "read_only",
+    codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: "read_only",
+    codes.ER_NET_PACKET_TOO_LARGE: "packet_too_large",
+}
+
+_BROKEN_HANDSHAKE = frozenset(
+    {codes.CR_SERVER_LOST, codes.CR_SERVER_GONE_ERROR, codes.CR_SERVER_HANDSHAKE_ERR, 0}
+)
+
+_OPTIONS_OR_FAILOVER = frozenset(
+    {codes.ER_OPTION_PREVENTS_STATEMENT, codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION}
+)
+"""1290 is said of other options than read_only as well, 1792 where the session chose it."""
+
+REFUSED_STATEMENTS = frozenset(
+    {
+        codes.CR_COMMANDS_OUT_OF_SYNC,
+        codes.ER_OPTION_PREVENTS_STATEMENT,
+        codes.ER_READ_ONLY_MODE,
+        codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
+    }
+)
+"""Errors of a statement, on a connection that lives on, which have a page of their own."""
+
+
+def refusal(facts: RefusalFacts) -> Finding | None:
+    """Name the cause, or None for what is not in the catalogue, such as a wrong password."""
+    if facts.code in _POOL:
+        return _pool_exhausted(facts)
+    if facts.driver_cause.startswith(("SSL", "CertificateError")):
+        met = f"the driver met {facts.driver_cause} while connecting."
+        return Finding("tls_failure", Confidence.CERTAIN, met)
+    if facts.code in _BROKEN_HANDSHAKE:
+        met = f"the connection was lost while logging in (error {facts.code})."
+        return Finding(
+            "unreachable", Confidence.UNDECIDED, met, ("server_restarted", "tls_failure")
+        )
+    cause = _SAID.get(facts.code or 0)
+    if cause is None:
+        return None
+    if cause == "packet_too_large" and facts.size:
+        met = f"the statement has {facts.size} bytes, max_allowed_packet is {facts.limit}."
+        return Finding(cause, Confidence.CERTAIN, met)
+    sure = facts.code not in _OPTIONS_OR_FAILOVER
+    met = f"error {facts.code} says so{_after_waiting(facts)}."
+    return Finding(cause, Confidence.CERTAIN if sure else Confidence.LIKELY, met)
+
+
+def _after_waiting(facts: RefusalFacts) -> str:
+    if facts.attempts < 2:
+        return ""
+    return f", {facts.attempts} times within {facts.waited:.1f} s"
+
+
+def _pool_exhausted(facts: RefusalFacts) -> Finding:
+    """An empty pool is the cause, unless it is empty since connecting fails."""
+    behind = _SAID.get(facts.last_connect_code or 0)
+    if behind is not None:
+        met = f"connecting fails with error {facts.last_connect_code}, so the pool stays empty."
+        return Finding(behind, Confidence.LIKELY, met, ("pool_exhausted",))
+    figures = ", ".join(f"{value} {name}" for name, value in facts.figures)
+    return Finding("pool_exhausted", Confidence.CERTAIN, f"{figures}." if figures else "")

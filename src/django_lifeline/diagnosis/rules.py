@@ -1,0 +1,414 @@
+"""The rules: each is a pure function from the facts of a loss to a finding, or None.
+
+`RULES` is in the order of decision: what somebody said in so many words comes first, then what
+the kernel saw, then what the times suggest. What no rule decides is said to be undecided.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django_lifeline.core import classification as codes
+from django_lifeline.core.liveness import SightKind
+from django_lifeline.diagnosis.facts import LossFacts, Phase
+from django_lifeline.diagnosis.model import Confidence
+
+CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
+
+TIMER_SLACK = 1.5
+"""Seconds by which a server, which counts whole ones, may end a session beside its limit."""
+UPTIME_SLACK = 1.5
+"""Seconds by which an uptime in whole seconds and this process's clock may differ."""
+READ_SLACK = 0.3
+"""Seconds by which a driver's timer may be early against the kernel's figures."""
+UNHEARD = 1.0
+"""Seconds without a confirmation after which a packet counts as unanswered, not as on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule says."""
+
+    cause: str
+    confidence: Confidence
+    because: str
+    alternatives: tuple[str, ...] = ()
+
+
+Rule = Callable[[LossFacts], Finding | None]
+
+
+# What the program itself did.
+
+
+def shared_after_fork(facts: LossFacts) -> Finding | None:
+    """Another process has the connection too, since one was forked from the other."""
+    if facts.forked:
+        told = f"process {facts.pid} was forked after its parent had opened the connection."
+        return Finding("shared_after_fork", CERTAIN, told)
+    if facts.sent_by_another:
+        told = "somebody else sent on its socket after this process had sent its last command."
+        return Finding("shared_after_fork", LIKELY, told)
+    return None
+
+
+def shared_between_threads(facts: LossFacts) -> Finding | None:
+    """Another thread was in the middle of an exchange on the same connection."""
+    if not facts.shared_with and facts.ended_for != "shared_between_threads":
+        return None
+    other = f"{facts.shared_with!r}" if facts.shared_with else "another one"
+    return Finding(
+        "shared_between_threads",
+        CERTAIN,
+        f"thread {facts.used_by!r} met thread {other} on the same connection.",
+    )
+
+
+def interrupted(facts: LossFacts) -> Finding | None:
+    """An exception from nowhere broke into an exchange."""
+    if facts.interrupted_by:
+        broke_in = f"{facts.interrupted_by} broke into an exchange whose answer may still come."
+        return Finding("interrupted", CERTAIN, broke_in)
+    if facts.ended_for == "interrupted":
+        return Finding("interrupted", CERTAIN, "an exchange was broken off half-way.")
+    return None
+
+
+def out_of_sync(facts: LossFacts) -> Finding | None:
+    """A command met the unread answer to the one before."""
+    if facts.unread:
+        told = "the answer to the statement before was not read to its end."
+        return Finding("out_of_sync", CERTAIN, told)
+    if facts.code in (codes.CR_COMMANDS_OUT_OF_SYNC, codes.ER_NET_PACKETS_OUT_OF_ORDER):
+        return Finding("out_of_sync", CERTAIN, f"error {facts.code} says so.")
+    if facts.code == codes.CR_MALFORMED_PACKET:
+        told = "what was read is no packet of the protocol."
+        return Finding("out_of_sync", LIKELY, told, ("shared_after_fork",))
+    sight = facts.sight
+    if sight is not None and sight.kind is SightKind.DATA and not sight.encrypted:
+        told = "an answer that nobody asked for was waiting on an idle connection."
+        return Finding("out_of_sync", UNDECIDED, told, ("shared_after_fork",))
+    return None
+
+
+def closed_by_application(facts: LossFacts) -> Finding | None:
+    """The connection was closed in this process, behind the engine's back."""
+    if facts.closed_here:
+        told = "the driver's connection or its descriptor was closed in this process."
+        return Finding("closed_by_application", CERTAIN, told)
+    sight, tcp = facts.sight, facts.tcp
+    if sight is None or tcp is None or sight.kind is not SightKind.CLOSED:
+        return None
+    # Whoever closes second goes through CLOSE_WAIT; a reset leaves an error behind. After a while
+    # in CLOSE_WAIT a keepalive probe is answered by a reset, though, and looks the same.
+    first = tcp.state in ("FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSING")
+    if first or tcp.state == "CLOSE" and not sight.errno and facts.idle < 60:
+        told = f"this side ended the connection first (TCP state {tcp.state}, no reset)."
+        return Finding("closed_by_application", LIKELY, told)
+    return None
+
+
+# What the server said.
+
+
+def said_by_server(facts: LossFacts) -> Finding | None:
+    """The server gave its reason as an error number."""
+    cause = _SAID.get(facts.code or 0)
+    if cause is None:
+        return None
+    return Finding(cause, CERTAIN, f"the server said so with error {facts.code}.")
+
+
+_SAID = {
+    codes.ER_CONNECTION_KILLED: "killed",
+    codes.ER_SESSION_WAS_KILLED: "killed",
+    codes.ER_NET_WRITE_INTERRUPTED: "slow_reader",
+    codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
+    codes.ER_READ_ONLY_MODE: "read_only",
+}
+
+
+def packet_too_large(facts: LossFacts) -> Finding | None:
+    """The command was longer than the server takes."""
+    limit = facts.limits.max_allowed_packet if facts.limits else 0
+    sizes = f"{facts.bytes_sent} bytes were sent, max_allowed_packet was {limit}"
+    if facts.code in (codes.ER_NET_PACKET_TOO_LARGE, codes.CR_NET_PACKET_TOO_LARGE):
+        said = f"error {facts.code} says so; {sizes} when this process first connected."
+        return Finding("packet_too_large", CERTAIN, said)
+    if not facts.before_sending and limit and facts.bytes_sent > limit:
+        return Finding("packet_too_large", CERTAIN, f"{sizes}.")
+    return None
+
+
+def idle_timeout_said(facts: LossFacts) -> Finding | None:
+    """The server ended an idle session in the way that only this has."""
+    if facts.code == codes.ER_CLIENT_INTERACTION_TIMEOUT:
+        told = f"the server said so with error {facts.code}; {_idle_and_limit(facts)}"
+        return Finding("idle_timeout", CERTAIN, told)
+    if not facts.before_sending:
+        return None
+    if facts.goodbye_waits and not facts.mariadb and facts.code is None:
+        # Encrypted, so its number cannot be seen; but MySQL has no other word for an idle session.
+        told = f"the server said goodbye to an idle session; {_idle_and_limit(facts)}"
+        return Finding("idle_timeout", CERTAIN if _ended_at_limit(facts) else LIKELY, told)
+    if facts.mariadb and _reset(facts) and _ended_at_limit(facts):
+        # MariaDB says nothing, but only here does it reset.
+        return Finding("idle_timeout", LIKELY, _idle_and_limit(facts))
+    return None
+
+
+def idle_timeout_by_time(facts: LossFacts) -> Finding | None:
+    """The times fit, though what was seen does not prove it: a proxy hides how it was done."""
+    if not facts.before_sending or not _ended_at_limit(facts):
+        return None
+    least, greatest = facts.ended_after
+    exact = greatest - least <= TIMER_SLACK
+    if facts.through_proxy is False and not exact:
+        # Both servers have another way of doing it, so this close was somebody else's.
+        return Finding("killed", UNDECIDED, _idle_and_limit(facts), ("idle_timeout",))
+    others = () if exact else ("network_cut", "killed")
+    return Finding("idle_timeout", LIKELY, _idle_and_limit(facts), others)
+
+
+def _ended_at_limit(facts: LossFacts) -> bool:
+    limit, (least, greatest) = facts.wait_timeout, facts.ended_after
+    return limit is not None and least - TIMER_SLACK <= limit <= greatest + TIMER_SLACK
+
+
+def _idle_and_limit(facts: LossFacts) -> str:
+    limit, (least, greatest) = facts.wait_timeout, facts.ended_after
+    idle = f"idle for {facts.idle:.1f} s"
+    if limit is None:
+        return f"{idle}."
+    ended = f", ended after {least:.1f} s" if greatest - least <= TIMER_SLACK else ""
+    return (
+        f"{idle}{ended}, the limit is {limit:g} s ({limit_name(facts)}), "
+        f"{max(facts.idle - limit, 0):.1f} s less."
+    )
+
+
+def limit_name(facts: LossFacts) -> str:
+    """Say which variable the session's limit comes from, and whose value it is."""
+    limits = facts.limits
+    if facts.own_wait_timeout is not None:
+        return "session wait_timeout, set by the application"
+    if limits is None or limits.global_wait_timeout is None:
+        return "session wait_timeout"
+    if facts.interactive and limits.wait_timeout == limits.interactive_timeout:
+        return "global interactive_timeout, since the client calls itself interactive"
+    if limits.wait_timeout == limits.global_wait_timeout:
+        return "global wait_timeout"
+    return f"session wait_timeout; the global one is {limits.global_wait_timeout:g} s"
+
+
+# What became of the server.
+
+
+def server_restarted(facts: LossFacts) -> Finding | None:
+    """The server is younger than the connection."""
+    now = facts.server
+    if now is not None and now.same_server is not False:
+        if now.uptime + UPTIME_SLACK < facts.age:
+            told = (
+                f"the server has been up for {now.uptime:.0f} s, the connection was "
+                f"{facts.age:.1f} s old."
+            )
+            return Finding("server_restarted", CERTAIN, told)
+        return None
+    if now is not None:
+        told = "another server answers at this address now."
+        return Finding("server_restarted", UNDECIDED, told, ("network_cut",))
+    after = facts.successor
+    if after is None or not after.opened_after:
+        return None
+    if after.server_thread_id < facts.server_thread_id:
+        told = (
+            f"the server counts its sessions from 1 again: {facts.server_thread_id} was lost, "
+            f"the next one is {after.server_thread_id}."
+        )
+        return Finding("server_restarted", LIKELY, told)
+    return None
+
+
+def server_shutting_down(facts: LossFacts) -> Finding | None:
+    """Error 1053 is said at a shutdown, and by MySQL to a session that is killed."""
+    if facts.code != codes.ER_SERVER_SHUTDOWN:
+        return None
+    if facts.server is not None or _was_up(facts):
+        told = f"error {facts.code}, and the server stayed up."
+        return Finding("killed", LIKELY, told)
+    told = f"the server said that it shuts down (error {facts.code})."
+    return Finding("server_restarted", LIKELY, told, ("killed",))
+
+
+# What the kernel and the driver saw.
+
+
+def tls_failure(facts: LossFacts) -> Finding | None:
+    """TLS broke."""
+    if facts.code == codes.CR_SSL_CONNECTION_ERROR:
+        return Finding("tls_failure", CERTAIN, f"error {facts.code} says so.")
+    # An end of file without TLS's farewell is how every loss looks when encrypted.
+    if facts.driver_cause.startswith("SSL") and facts.driver_cause not in _ENDS_OF_TLS:
+        return Finding("tls_failure", CERTAIN, f"the driver met {facts.driver_cause}.")
+    return None
+
+
+_ENDS_OF_TLS = frozenset({"SSLEOFError", "SSLZeroReturnError"})
+
+
+def half_open(facts: LossFacts) -> Finding | None:
+    """What was sent was not confirmed, and no reset came."""
+    sight, tcp = facts.sight, facts.tcp
+    if facts.before_sending:
+        if sight is not None and sight.errno in _VANISHED:
+            told = f"keepalive probes went unanswered ({errno.errorcode[sight.errno]})."
+            return Finding("half_open", CERTAIN, told)
+        if sight is not None and sight.encrypted and sight.kind is SightKind.DATA:
+            told = f"a ping was not answered within {facts.ping_timeout or 0:g} s."
+            return Finding("half_open", UNDECIDED, told, ("network_cut", "killed"))
+        return None
+    if tcp is None or facts.elapsed < UNHEARD or tcp.last_acked < facts.elapsed - READ_SLACK:
+        return None
+    if tcp.unacked or tcp.retransmits or _waited_out(facts):
+        told = f"nothing was heard of the other side for {tcp.last_acked:.1f} s after sending."
+        return Finding("half_open", CERTAIN, told)
+    return None
+
+
+_VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
+
+
+def _waited_out(facts: LossFacts) -> bool:
+    limit = facts.tcp_user_timeout
+    return limit is not None and facts.elapsed >= limit - UNHEARD and not _open(facts)
+
+
+def client_timeout(facts: LossFacts) -> Finding | None:
+    """The driver gave up on a connection that the other side had not ended."""
+    if facts.before_sending:
+        return None
+    told = f"the driver stopped waiting after {facts.elapsed:.1f} s"
+    limit = facts.read_timeout or facts.write_timeout
+    others = ("half_open",) if facts.through_proxy else ()
+    if facts.driver_cause in ("TimeoutError", "timeout"):
+        return Finding("client_timeout", CERTAIN, f"{told} ({_timeouts(facts)}).", others)
+    if not _open(facts):
+        return None
+    if limit is not None and facts.elapsed >= limit - READ_SLACK:
+        told += f" ({_timeouts(facts)}), and the connection was still open."
+        return Finding("client_timeout", CERTAIN, told, others)
+    told += ", and the connection was still open."
+    return Finding("client_timeout", LIKELY, told, others)
+
+
+def _timeouts(facts: LossFacts) -> str:
+    set_ones = [
+        f"{name}={value:g}"
+        for name, value in (
+            ("read_timeout", facts.read_timeout),
+            ("write_timeout", facts.write_timeout),
+        )
+        if value is not None
+    ]
+    return ", ".join(set_ones) or "a limit outside OPTIONS"
+
+
+def slow_reader(facts: LossFacts) -> Finding | None:
+    """Rows were taken more slowly than the server waits."""
+    limit = facts.limits.net_write_timeout if facts.limits else None
+    if facts.phase != Phase.READING or limit is None or facts.pause < limit - TIMER_SLACK:
+        return None
+    told = f"no rows were taken for {facts.pause:.1f} s, net_write_timeout is {limit:g} s."
+    return Finding("slow_reader", LIKELY, told)
+
+
+# What is left when nobody said anything.
+
+
+def cut_by_reset(facts: LossFacts) -> Finding | None:
+    """A reset on a connection that the server had no reason to end."""
+    if not _reset(facts):
+        return None
+    seen = "the connection was reset"
+    if facts.before_sending:
+        seen += f" while idle for {facts.idle:.1f} s"
+        limit = facts.wait_timeout
+        seen += f" (the server's limit is {limit:g} s)" if limit is not None else ""
+    if facts.through_proxy is False and facts.before_sending:
+        # Without anything in between, the kernel of one of the two hosts did it.
+        told = f"{seen}, and no proxy or NAT is in between."
+        others = ("idle_timeout",) if facts.mariadb else ("closed_by_application",)
+        return Finding("network_cut", UNDECIDED, told, others)
+    if facts.server is not None or _was_up(facts) or facts.through_proxy:
+        return Finding("network_cut", LIKELY, f"{seen}; KILL closes without a reset.")
+    return Finding("network_cut", UNDECIDED, f"{seen}.", ("server_restarted",))
+
+
+def closed_by_other_side(facts: LossFacts) -> Finding | None:
+    """The other side closed in good order: KILL does, and so does a proxy."""
+    if facts.phase == Phase.CONNECTING:
+        return None
+    seen = "the other side closed the connection in good order"
+    if facts.before_sending and _idle_allowed(facts):
+        seen += f" while idle for {facts.idle:.1f} s (the limit is {facts.wait_timeout:g} s)"
+    if facts.through_proxy is False:
+        up = facts.server is not None or _was_up(facts)
+        told = f"{seen}, and no proxy or NAT is in between"
+        if up:
+            return Finding("killed", LIKELY, f"{told}; the server stayed up.")
+        return Finding("killed", UNDECIDED, f"{told}.", ("server_restarted",))
+    if facts.through_proxy:
+        told = f"{seen}; something between the two hosts passes the connection on."
+        return Finding("network_cut", UNDECIDED, told, ("killed",))
+    return Finding("killed", UNDECIDED, f"{seen}.", ("network_cut",))
+
+
+def _idle_allowed(facts: LossFacts) -> bool:
+    limit = facts.wait_timeout
+    return limit is not None and facts.idle < limit - TIMER_SLACK
+
+
+def _reset(facts: LossFacts) -> bool:
+    if facts.sight is not None and facts.before_sending:
+        return facts.sight.errno in (errno.ECONNRESET, errno.EPIPE)
+    if facts.driver_cause in ("ConnectionResetError", "BrokenPipeError"):
+        return True
+    return facts.tcp is not None and facts.tcp.state == "CLOSE"
+
+
+def _open(facts: LossFacts) -> bool:
+    return facts.tcp is not None and facts.tcp.state == "ESTABLISHED"
+
+
+def _was_up(facts: LossFacts) -> bool:
+    """Whether the connection that came after proves that the server did not restart."""
+    after = facts.successor
+    if after is None:
+        return False
+    if after.opened_after:
+        return after.server_thread_id > facts.server_thread_id
+    return after.opened_before_lost
+
+
+RULES: tuple[Rule, ...] = (
+    shared_after_fork,
+    shared_between_threads,
+    interrupted,
+    closed_by_application,
+    said_by_server,
+    idle_timeout_said,
+    packet_too_large,
+    server_restarted,
+    server_shutting_down,
+    idle_timeout_by_time,
+    out_of_sync,
+    tls_failure,
+    half_open,
+    slow_reader,
+    client_timeout,
+    cut_by_reset,
+    closed_by_other_side,
+)

@@ -1,0 +1,392 @@
+"""Each rule by itself, and the order in which they decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+from typing import Any
+
+import pytest
+
+from django_lifeline.core.liveness import Sight, SightKind, TcpFacts
+from django_lifeline.core.retry import Label
+from django_lifeline.diagnosis import rules
+from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.diagnosis.facts import Limits, LossFacts, Phase, ServerNow, Successor
+from django_lifeline.diagnosis.loss import diagnose
+from django_lifeline.diagnosis.model import Confidence
+
+CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
+
+LIMITS = Limits(
+    wait_timeout=28800,
+    global_wait_timeout=28800,
+    interactive_timeout=28800,
+    net_write_timeout=60,
+    max_allowed_packet=1 << 24,
+)
+
+
+def tcp(state: str = "CLOSE_WAIT", **changes: Any) -> TcpFacts:
+    """What the kernel knows 300 s after the last exchange, the other side's FIN 200 s ago."""
+    known = {"last_sent": 300.0, "last_received": 300.0, "last_acked": 270.0, **changes}
+    return TcpFacts(state=state, **known)
+
+
+FIN = Sight(SightKind.CLOSED, 0x2001, tcp=tcp())
+RESET = Sight(SightKind.CLOSED, 0x2019, errno=errno.ECONNRESET, tcp=tcp("CLOSE", last_acked=300.0))
+IDLE = LossFacts(
+    label=Label.NOT_EXECUTED,
+    phase=Phase.BEFORE,
+    idle=300.0,
+    age=400.0,
+    limits=LIMITS,
+    server_thread_id=70,
+)
+CLOSED = dataclasses.replace(IDLE, sight=FIN, tcp=FIN.tcp)
+CUT = dataclasses.replace(IDLE, sight=RESET, tcp=RESET.tcp)
+SENT = dataclasses.replace(
+    IDLE,
+    phase=Phase.IN_FLIGHT,
+    code=2013,
+    elapsed=2.0,
+    tcp=tcp(last_sent=2.0, last_received=9.0, last_acked=1.9),
+)
+UP = Successor(server_thread_id=75)
+
+
+def changed(facts: LossFacts, **changes: Any) -> LossFacts:
+    return dataclasses.replace(facts, **changes)
+
+
+def named(facts: LossFacts) -> tuple[str, Confidence, tuple[str, ...]]:
+    found = diagnose(facts)
+    return found.cause, found.confidence, found.alternatives
+
+
+def test_every_cause_that_a_rule_can_name_is_in_the_catalogue() -> None:
+    source = rules.__file__
+    with open(source) as file:
+        text = file.read()
+    for rule in rules.RULES:
+        assert rule.__doc__, rule
+    for name in ("killed", "network_cut", "idle_timeout", "half_open", "slow_reader"):
+        assert f'"{name}"' in text and name in CAUSES
+
+
+# What the program itself did
+
+
+def test_connection_of_another_process_is_a_fork() -> None:
+    assert named(changed(CLOSED, forked=True, code=4031)) == ("shared_after_fork", CERTAIN, ())
+
+
+def test_data_that_somebody_else_sent_on_the_socket_is_a_fork() -> None:
+    assert named(changed(CLOSED, sent_by_another=True)) == ("shared_after_fork", LIKELY, ())
+
+
+@pytest.mark.parametrize("sign", [{"shared_with": "B"}, {"ended_for": "shared_between_threads"}])
+def test_another_threads_exchange_is_sharing(sign: dict[str, Any]) -> None:
+    found = diagnose(changed(SENT, used_by="A", **sign))
+    assert (found.cause, found.confidence) == ("shared_between_threads", CERTAIN)
+    assert "'A'" in found.because
+
+
+def test_exception_in_the_middle_is_an_interruption() -> None:
+    found = diagnose(changed(SENT, interrupted_by="SoftTimeLimitExceeded", code=None))
+    assert (found.cause, found.confidence) == ("interrupted", CERTAIN)
+    assert "SoftTimeLimitExceeded" in found.because
+
+
+def test_exchange_that_was_broken_off_is_an_interruption() -> None:
+    assert named(changed(IDLE, ended_for="interrupted"))[0] == "interrupted"
+
+
+@pytest.mark.parametrize("code", [2014, 1156])
+def test_servers_or_drivers_word_is_out_of_sync(code: int) -> None:
+    assert named(changed(SENT, code=code)) == ("out_of_sync", CERTAIN, ())
+
+
+def test_unread_answer_is_out_of_sync() -> None:
+    assert named(changed(IDLE, unread=True)) == ("out_of_sync", CERTAIN, ())
+
+
+def test_garbage_may_also_be_another_processs_answer() -> None:
+    assert named(changed(SENT, code=2027)) == ("out_of_sync", LIKELY, ("shared_after_fork",))
+    data = Sight(SightKind.DATA, 1)
+    assert named(changed(IDLE, sight=data))[2] == ("shared_after_fork",)
+
+
+def test_driver_that_is_closed_was_closed_here() -> None:
+    assert named(changed(IDLE, closed_here=True)) == ("closed_by_application", CERTAIN, ())
+
+
+@pytest.mark.parametrize("state", ["FIN_WAIT1", "FIN_WAIT2", "CLOSE"])
+def test_end_that_began_on_this_side_was_ours(state: str) -> None:
+    ours = tcp(state, last_sent=5.0, last_received=5.0, last_acked=4.0)
+    sight = Sight(SightKind.CLOSED, 0x2011, tcp=ours)
+    facts = changed(IDLE, idle=5.0, sight=sight, tcp=ours)
+    assert named(facts)[:2] == ("closed_by_application", LIKELY)
+
+
+def test_old_end_may_only_look_like_ours() -> None:
+    late = tcp("CLOSE")
+    sight = Sight(SightKind.CLOSED, 0x2019, tcp=late)
+    assert named(changed(IDLE, sight=sight, tcp=late))[0] != "closed_by_application"
+
+
+# What the server said
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [(1927, "killed"), (3169, "killed"), (1161, "slow_reader"), (1153, "packet_too_large")]
+    + [(2020, "packet_too_large"), (4031, "idle_timeout"), (2026, "tls_failure")],
+)
+def test_number_that_says_it_is_believed(code: int, cause: str) -> None:
+    assert named(changed(SENT, code=code)) == (cause, CERTAIN, ())
+
+
+def test_packet_over_the_limit_is_too_large_whatever_the_number() -> None:
+    found = diagnose(changed(SENT, code=2006, bytes_sent=(1 << 24) + 1))
+    assert (found.cause, found.confidence) == ("packet_too_large", CERTAIN)
+    assert "16777217" in found.because and "16777216" in found.because
+
+
+@pytest.mark.parametrize("size", [0, 100, 1 << 24])
+def test_packet_within_the_limit_is_not_too_large(size: int) -> None:
+    assert named(changed(SENT, code=2006, bytes_sent=size))[0] != "packet_too_large"
+
+
+def test_large_packet_of_before_says_nothing_about_an_idle_loss() -> None:
+    assert named(changed(CLOSED, bytes_sent=1 << 25))[0] != "packet_too_large"
+
+
+# Idle timeouts
+
+
+def test_number_4031_is_certain_and_says_by_how_much() -> None:
+    goodbye = Sight(SightKind.GOODBYE, 0x2001, 4031)
+    kernel = tcp(last_received=270.0, last_acked=270.0)
+    limits = dataclasses.replace(LIMITS, wait_timeout=30, global_wait_timeout=30)
+    found = diagnose(
+        changed(IDLE, code=4031, sight=goodbye, tcp=kernel, limits=limits),
+    )
+    assert (found.cause, found.confidence) == ("idle_timeout", CERTAIN)
+    assert "idle for 300.0 s, ended after 30.0 s" in found.because
+    assert "30 s (global wait_timeout), 270.0 s less" in found.because
+
+
+@pytest.mark.parametrize(
+    ("record", "limit", "expected"),
+    [
+        (166, 30.0, ("idle_timeout", CERTAIN)),
+        (166, 500.0, ("idle_timeout", LIKELY)),
+        (19, 30.0, ("idle_timeout", LIKELY)),
+        (19, 500.0, ("killed", UNDECIDED)),
+    ],
+)
+def test_encrypted_goodbye_is_longer_than_tls_own(
+    record: int, limit: float, expected: tuple[str, Confidence]
+) -> None:
+    kernel = tcp(last_received=270.0, last_acked=270.0)
+    sight = Sight(SightKind.CLOSED, 0x2001, encrypted=True, record=record, tcp=kernel)
+    limits = dataclasses.replace(LIMITS, wait_timeout=limit)
+    facts = changed(IDLE, sight=sight, tcp=kernel, limits=limits, tls=True)
+    assert named(facts)[:2] == expected
+
+
+@pytest.mark.parametrize(
+    ("idle", "limit", "cause"),
+    [(31.0, 30.0, "idle_timeout"), (28.6, 30.0, "idle_timeout"), (20.0, 30.0, "network_cut")],
+)
+def test_reset_of_mariadb_at_its_limit_is_the_idle_timeout(
+    idle: float, limit: float, cause: str
+) -> None:
+    kernel = tcp("CLOSE", last_sent=idle, last_received=idle, last_acked=idle)
+    facts = changed(CUT, idle=idle, own_wait_timeout=limit, tcp=kernel, mariadb=True)
+    assert named(facts)[0] == cause
+
+
+def test_close_long_before_the_limit_is_no_idle_timeout_however_late_it_is_noticed() -> None:
+    limits = dataclasses.replace(LIMITS, wait_timeout=200)
+    facts = changed(CLOSED, limits=limits, through_proxy=False, successor=UP)
+    assert named(facts)[0] == "killed"
+
+
+def test_close_at_the_limit_behind_a_proxy_is_the_idle_timeout() -> None:
+    limits = dataclasses.replace(LIMITS, wait_timeout=30)
+    assert named(changed(CLOSED, limits=limits, through_proxy=True))[:2] == ("idle_timeout", LIKELY)
+
+
+def test_without_the_kernels_word_the_times_only_suggest() -> None:
+    limits = dataclasses.replace(LIMITS, wait_timeout=30)
+    found = named(changed(IDLE, limits=limits, sight=Sight(SightKind.CLOSED)))
+    assert found == ("idle_timeout", LIKELY, ("network_cut", "killed"))
+
+
+def test_long_statement_is_not_idle() -> None:
+    assert named(changed(SENT, idle=30000.0))[0] != "idle_timeout"
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits", "name"),
+    [
+        ({}, {}, "global wait_timeout"),
+        ({}, {"wait_timeout": 7}, "session wait_timeout; the global one is 28800 s"),
+        ({}, {"global_wait_timeout": None}, "session wait_timeout"),
+        ({"own_wait_timeout": 3.0}, {}, "session wait_timeout, set by the application"),
+        (
+            {"interactive": True},
+            {"wait_timeout": 50, "interactive_timeout": 50},
+            "global interactive_timeout, since the client calls itself interactive",
+        ),
+    ],
+)
+def test_limit_is_called_by_the_variable_that_it_comes_from(
+    changes: dict[str, Any], limits: dict[str, Any], name: str
+) -> None:
+    facts = changed(IDLE, limits=dataclasses.replace(LIMITS, **limits), **changes)
+    assert rules.limit_name(facts) == name
+
+
+# What became of the server
+
+
+def test_server_younger_than_the_connection_was_restarted() -> None:
+    found = diagnose(changed(CLOSED, server=ServerNow(uptime=12.0)))
+    assert (found.cause, found.confidence) == ("server_restarted", CERTAIN)
+    assert "12 s" in found.because and "400.0 s" in found.because
+
+
+def test_server_older_than_the_connection_was_not() -> None:
+    facts = changed(CLOSED, server=ServerNow(uptime=399.0), successor=Successor(server_thread_id=1))
+    assert named(facts)[0] != "server_restarted"
+
+
+def test_other_server_at_the_address_leaves_it_open() -> None:
+    facts = changed(CLOSED, server=ServerNow(uptime=1e6, same_server=False))
+    assert named(facts) == ("server_restarted", UNDECIDED, ("network_cut",))
+
+
+def test_session_numbers_that_begin_anew_tell_of_a_restart() -> None:
+    facts = changed(CLOSED, successor=Successor(server_thread_id=9))
+    assert named(facts)[:2] == ("server_restarted", LIKELY)
+
+
+def test_older_connection_that_lives_tells_of_no_restart() -> None:
+    beside = Successor(server_thread_id=9, opened_after=False, opened_before_lost=True)
+    assert named(changed(CLOSED, successor=beside, through_proxy=False))[:2] == ("killed", LIKELY)
+
+
+def test_number_1053_is_a_shutdown_unless_the_server_stayed_up() -> None:
+    assert named(changed(SENT, code=1053)) == ("server_restarted", LIKELY, ("killed",))
+    assert named(changed(SENT, code=1053, successor=UP)) == ("killed", LIKELY, ())
+    down = ServerNow(uptime=1.0)
+    assert named(changed(SENT, code=1053, server=down)) == ("server_restarted", CERTAIN, ())
+
+
+# What the kernel and the driver saw
+
+
+@pytest.mark.parametrize(
+    ("driver_cause", "cause"),
+    [("SSLError", "tls_failure"), ("SSLEOFError", "killed"), ("SSLZeroReturnError", "killed")],
+)
+def test_tls_error_is_told_from_an_end_of_file(driver_cause: str, cause: str) -> None:
+    facts = changed(SENT, driver_cause=driver_cause, through_proxy=False)
+    assert named(facts)[0] == cause
+
+
+def test_unanswered_keepalive_is_half_open() -> None:
+    sight = Sight(SightKind.CLOSED, 0x2019, errno=errno.ETIMEDOUT)
+    assert named(changed(IDLE, sight=sight)) == ("half_open", CERTAIN, ())
+
+
+def test_unanswered_ping_may_be_half_open() -> None:
+    sight = Sight(SightKind.DATA, 1, encrypted=True, record=200)
+    facts = changed(IDLE, sight=sight, mariadb=True)
+    assert named(facts) == ("half_open", UNDECIDED, ("network_cut", "killed"))
+
+
+@pytest.mark.parametrize(
+    "unheard",
+    [
+        tcp("ESTABLISHED", last_sent=5.0, last_acked=9.0, unacked=1),
+        tcp("CLOSE", last_sent=5.0, last_acked=9.0, retransmits=3),
+    ],
+)
+def test_sent_and_never_confirmed_is_half_open(unheard: TcpFacts) -> None:
+    facts = changed(SENT, elapsed=5.0, tcp=unheard, read_timeout=5.0)
+    assert named(facts)[:2] == ("half_open", CERTAIN)
+
+
+def test_user_timeout_that_ran_out_is_half_open() -> None:
+    gone = tcp("CLOSE", last_sent=30.0, last_acked=31.0)
+    facts = changed(SENT, elapsed=30.0, tcp=gone, tcp_user_timeout=30.0)
+    assert named(facts)[:2] == ("half_open", CERTAIN)
+
+
+OPEN = tcp("ESTABLISHED", last_sent=2.0, last_received=9.0, last_acked=1.9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"read_timeout": 2.0}, ("client_timeout", CERTAIN, ())),
+        ({"read_timeout": 9.0}, ("client_timeout", LIKELY, ())),
+        ({}, ("client_timeout", LIKELY, ())),
+        ({"read_timeout": 2.0, "through_proxy": True}, ("client_timeout", CERTAIN, ("half_open",))),
+        ({"driver_cause": "TimeoutError", "tcp": None}, ("client_timeout", CERTAIN, ())),
+    ],
+)
+def test_open_connection_was_given_up_by_the_driver(
+    changes: dict[str, Any], expected: tuple[str, Confidence, tuple[str, ...]]
+) -> None:
+    assert named(changed(SENT, **{"tcp": OPEN, **changes})) == expected
+
+
+@pytest.mark.parametrize(("pause", "cause"), [(61.0, "slow_reader"), (10.0, "killed")])
+def test_long_pause_between_rows_is_a_slow_reader(pause: float, cause: str) -> None:
+    facts = changed(SENT, phase=Phase.READING, pause=pause, elapsed=90.0, through_proxy=False)
+    assert named(facts)[0] == cause
+
+
+# What is left
+
+
+def test_reset_without_anything_in_between_stays_open() -> None:
+    facts = changed(CUT, through_proxy=False)
+    assert named(facts) == ("network_cut", UNDECIDED, ("closed_by_application",))
+    assert named(changed(facts, mariadb=True))[2] == ("idle_timeout",)
+
+
+def test_reset_behind_a_proxy_was_the_network() -> None:
+    assert named(changed(CUT, through_proxy=True)) == ("network_cut", LIKELY, ())
+    assert named(changed(CUT, successor=UP)) == ("network_cut", LIKELY, ())
+
+
+def test_reset_with_nothing_else_known_may_be_a_restart() -> None:
+    assert named(CUT) == ("network_cut", UNDECIDED, ("server_restarted",))
+
+
+def test_orderly_close_without_a_proxy_is_a_kill() -> None:
+    assert named(changed(CLOSED, through_proxy=False, successor=UP)) == ("killed", LIKELY, ())
+    in_doubt = ("killed", UNDECIDED, ("server_restarted",))
+    assert named(changed(CLOSED, through_proxy=False)) == in_doubt
+
+
+def test_orderly_close_behind_a_proxy_is_either() -> None:
+    found = diagnose(changed(CLOSED, through_proxy=True, successor=UP))
+    assert (found.cause, found.alternatives) == ("network_cut", ("killed",))
+    assert "idle times of several losses" in found.settle and "who may KILL" in found.settle
+
+
+def test_orderly_close_with_nothing_known_is_either() -> None:
+    assert named(CLOSED) == ("killed", UNDECIDED, ("network_cut",))
+
+
+@pytest.mark.parametrize("phase", [Phase.IN_FLIGHT, Phase.COMMIT, Phase.READING])
+def test_kill_in_any_phase_is_a_kill(phase: Phase) -> None:
+    facts = changed(SENT, phase=phase, through_proxy=False, successor=UP)
+    assert named(facts) == ("killed", LIKELY, ())
