@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,10 @@ class ConnectionClosed(Event):
     """A connection was ended."""
 
     reason: Reason
+    connection: Any = field(default=None, repr=False, compare=False)
+    """The connection as it was, for those who want to know why."""
+    used_at: float = field(default=0.0, repr=False, compare=False)
+    """When it was used last, in the pool's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,16 @@ class ConnectFailed(Event):
 @dataclass(frozen=True, slots=True)
 class LeaseRecalled(Event):
     """A resting lease was taken from its owner for somebody who was waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseWaited(Event):
+    """A borrower found nothing idle and got a connection after ``seconds``, connecting included.
+
+    Emitted only where ``Pool.tells_waits`` was set.
+    """
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

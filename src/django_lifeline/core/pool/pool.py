@@ -14,6 +14,7 @@ from django_lifeline.core.events import (
     ConnectionClosed,
     ConnectionOpened,
     LeaseRecalled,
+    LeaseWaited,
     Observer,
     PoolExhausted,
     Reason,
@@ -69,6 +70,9 @@ class Pool(Generic[C]):
     signal handler) leaves at worst a slot in no living hand; the next borrower who finds nothing
     idle takes it back.
     """
+
+    tells_waits = False
+    """Whether `LeaseWaited` is emitted; set on the class by whoever observes it."""
 
     def __init__(
         self,
@@ -317,16 +321,19 @@ class Pool(Generic[C]):
                 lease = self._await_turn(waiter, started, started + seconds)
                 if lease.slot.state is State.CONNECTING:
                     self.open(lease)
-                    return lease
+                    break
                 unfit = self._unfit_at_hand_over(lease.slot, waiter)
                 if unfit is None:
-                    return lease
+                    break
                 self._end(lease, unfit)
                 with self._lock:
                     self._ledger.join(waiter, first=True)
         except BaseException:
             self._withdraw(waiter)
             raise
+        if self.tells_waits:
+            tell(self._emit, LeaseWaited(self.name, self.now() - started))
+        return lease
 
     def _await_turn(self, waiter: Waiter[C], started: float, deadline: float) -> Lease[C]:
         scan = False
@@ -495,7 +502,8 @@ class Pool(Generic[C]):
                     self._counters.discarded += abrupt
                     self._counters.closed += not abrupt
             self._forget(slot)
-        tell(self._emit, ConnectionClosed(self.name, reason))
+        used_at = max(slot.rested_at, slot.returned_at, slot.pinged_at)
+        tell(self._emit, ConnectionClosed(self.name, reason, connection, used_at))
 
     def _forget(self, slot: Slot[C]) -> None:
         with self._lock:
