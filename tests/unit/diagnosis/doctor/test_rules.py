@@ -1,0 +1,491 @@
+"""Each rule, on facts where it must speak, at which level and with which words, or be silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from django_lifeline.core.options import LifelineOptions, PoolOptions
+from django_lifeline.core.session import effect_of
+from django_lifeline.diagnosis.doctor.facts import (
+    Driver,
+    Facts,
+    Field,
+    Layout,
+    Project,
+    Proxy,
+    Server,
+    Service,
+    Settings,
+    Unreachable,
+)
+from django_lifeline.diagnosis.doctor.finding import Level
+from django_lifeline.diagnosis.doctor.rules import RULES, examine
+from django_lifeline.diagnosis.doctor.settings import assigned
+
+INFO, WARNING, ERROR, CRITICAL = Level
+BY_NUMBER = {rule.number: rule for rule in RULES}
+SESSION = {
+    "wait_timeout": "28800",
+    "interactive_timeout": "28800",
+    "max_allowed_packet": "67108864",
+    "max_connections": "151",
+    "max_user_connections": "0",
+    "net_write_timeout": "60",
+    "read_only": "OFF",
+}
+HEALTHY = Server(version="8.4.6", session=SESSION, globals=SESSION, account="app@10.%", tls=True)
+TODAY = date(2026, 11, 21)
+OURS = {"ours": True, "pool": PoolOptions(), "engine": "django_lifeline.backends.mysql"}
+BOUNDED = {"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30}
+PYMYSQL = Driver(name="PyMySQL", version=(1, 2, 4))
+TEXT = Field(name="shop.Item.notes", kind="TextField")
+WEB = Service(kind="gunicorn", processes=4, threads=2)
+
+
+def facts(
+    *,
+    project: Project | None = None,
+    layout: Layout | None = None,
+    beside: tuple[Settings, ...] = (),
+    unreachable: Unreachable | None = None,
+    server: Server | None = HEALTHY,
+    **settings: Any,
+) -> Facts:
+    return Facts(
+        settings=Settings(**settings),
+        server=server,
+        project=project,
+        layout=layout,
+        beside=beside,
+        unreachable=unreachable,
+        today=TODAY,
+    )
+
+
+def server(**variables: object) -> Server:
+    own = {**SESSION, **{name: str(value) for name, value in variables.items()}}
+    return replace(HEALTHY, session=own, globals=own)
+
+
+def fleet(*services: Service, instances: int = 1) -> Layout:
+    return Layout(services=services, instances=instances)
+
+
+def init(sql: str) -> dict[str, Any]:
+    return {"init_effect": effect_of(sql), "init_sets": assigned(sql)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Facts, and what the rule says of them; no level: nothing."""
+
+    facts: Facts
+    level: Level | None = None
+    words: tuple[str, ...] = ()
+
+
+def says(level: Level, facts: Facts, *words: str) -> Case:
+    return Case(facts, level, words)
+
+
+def silent(facts: Facts) -> Case:
+    return Case(facts)
+
+
+GEVENT = fleet(Service(kind="gunicorn", greenlets=1000, hub="gevent"))
+EVENTLET = fleet(Service(kind="Celery", greenlets=50, hub="eventlet"))
+PROXY = Proxy(name="a TCP proxy", evidence="we connect from port 5, the server sees 1.2.3.4:6")
+RDS = Proxy(name="RDS Proxy", evidence="the host is x", idle_limit=1800)
+YEAR = server(wait_timeout=31536000)
+
+CASES: dict[str, list[Case]] = {
+    "D101": [
+        says(ERROR, facts(conn_max_age=None), "for ever", "28800 s", "8 hours"),
+        says(ERROR, facts(conn_max_age=28800), "for 28800 s"),
+        says(ERROR, facts(conn_max_age=60, server=server(wait_timeout=10)), '"CONN_MAX_AGE": 5,'),
+        says(WARNING, facts(conn_max_age=None, server=YEAR), "365 days"),
+        silent(facts(conn_max_age=600)),
+        silent(facts(conn_max_age=0)),
+        silent(facts(conn_max_age=None, health_checks=True)),
+        silent(facts(conn_max_age=None, **OURS)),
+        silent(facts(conn_max_age=None, server=None)),
+    ],
+    "D102": [
+        says(INFO, facts(), "close_old_connections()"),
+        says(INFO, facts(server=None)),
+        says(WARNING, facts(server=server(wait_timeout=300)), "300 s"),
+        says(
+            WARNING,
+            facts(project=Project(outside_requests=("django_apscheduler",))),
+            "django_apscheduler",
+        ),
+        says(WARNING, facts(layout=fleet(Service(kind="Celery"))), "Celery"),
+        silent(facts(server=server(wait_timeout=10), **OURS)),
+    ],
+    "D103": [
+        says(WARNING, facts(server=server(wait_timeout=10)), "10 s", "SET GLOBAL wait_timeout"),
+        says(INFO, facts(server=server(wait_timeout=10), **OURS)),
+        silent(facts(server=server(wait_timeout=60))),
+    ],
+    "D104": [
+        says(WARNING, facts(server=YEAR), "32140800", "31536000", "SET GLOBAL wait_timeout = 288"),
+        says(WARNING, facts(server=YEAR, **OURS, **init("SET wait_timeout=31536000")), "take wait"),
+        silent(facts()),
+        silent(facts(server=None)),
+    ],
+    "D105": [
+        says(INFO, facts(server=server(interactive_timeout=60)), "wait_timeout counts"),
+        says(
+            INFO,
+            facts(server=server(interactive_timeout=60), interactive=True),
+            "interactive_timeout counts",
+        ),
+        silent(facts()),
+    ],
+    "D201": [
+        says(
+            ERROR,
+            facts(layout=fleet(Service(kind="uWSGI", processes=20, threads=8))),
+            "20 × 8 (uWSGI) = 160",
+            '"max_size": 6}',
+            "SET GLOBAL max_connections = 200;",
+        ),
+        says(WARNING, facts(layout=fleet(Service(processes=16, threads=8))), "close to the 151"),
+        says(ERROR, facts(layout=fleet(WEB, instances=20)), "20 × (4 × 2 (gunicorn)) = 160"),
+        says(ERROR, facts(layout=GEVENT), "1 × 1000"),
+        says(
+            ERROR,
+            facts(layout=fleet(Service(processes=10, threads=8)), beside=(Settings(alias="b"),)),
+            "= 160 connections",
+        ),
+        says(ERROR, facts(**{**OURS, "pool": PoolOptions(max_size=200)}), "1 × 200 (one process)"),
+        says(
+            ERROR,
+            facts(layout=fleet(Service(processes=400)), **OURS),
+            "fewer processes: 400 cannot share 151",
+        ),
+        silent(facts(layout=fleet(Service(processes=10, threads=100)), **OURS)),
+        silent(facts(layout=fleet(Service(processes=100, asynchronous=True)))),
+        silent(facts(layout=fleet(WEB))),
+        silent(facts(**OURS)),
+        silent(facts()),
+        silent(facts(layout=GEVENT, server=None)),
+    ],
+    "D202": [
+        says(
+            ERROR,
+            facts(layout=fleet(WEB), server=server(max_user_connections=5)),
+            "the 5 that max_user_connections allows",
+            "ALTER USER 'app'@'10.%' WITH MAX_USER_CONNECTIONS 10;",
+        ),
+        silent(
+            facts(
+                layout=fleet(WEB),
+                server=server(max_user_connections=20),
+                user="app",
+                beside=(Settings(alias="other", user="other"),),
+            )
+        ),
+        silent(facts(layout=fleet(WEB))),
+    ],
+    "D203": [
+        says(WARNING, facts(server=replace(HEALTHY, status={"Max_used_connections": "151"}))),
+        says(
+            WARNING,
+            facts(server=replace(HEALTHY, status={"Connection_errors_max_connections": "3"})),
+            "refused 3",
+        ),
+        silent(facts(server=replace(HEALTHY, status={"Max_used_connections": "150"}))),
+        silent(facts(server=None)),
+    ],
+    "D301": [
+        says(ERROR, facts(conn_max_age=60, layout=GEVENT), "up to 1000", '"CONN_MAX_AGE": 0'),
+        says(WARNING, facts(layout=GEVENT)),
+        silent(facts(layout=GEVENT, **OURS)),
+        silent(facts(layout=fleet(WEB))),
+    ],
+    "D302": [
+        says(WARNING, facts(layout=GEVENT), "mysqlclient", "install_as_MySQLdb"),
+        says(WARNING, facts(layout=EVENTLET, **OURS), "gevent instead of eventlet"),
+        silent(facts(layout=GEVENT, **OURS)),
+        silent(facts(layout=GEVENT, driver=PYMYSQL)),
+        silent(facts()),
+    ],
+    "D303": [
+        says(
+            WARNING,
+            facts(driver=replace(PYMYSQL, version=(1, 1, 3)), health_checks=True),
+            "1.1.3, and CONN_HEALTH_CHECKS calls its ping()",
+        ),
+        says(WARNING, facts(driver=replace(PYMYSQL, version=(1, 0, 2)))),
+        silent(facts(driver=replace(PYMYSQL, version=(1, 1, 3)))),
+        silent(facts(driver=PYMYSQL, health_checks=True)),
+        silent(facts(driver=Driver(version=(1, 0, 0)))),
+        silent(facts(driver=replace(PYMYSQL, version=(1, 0, 2)), **OURS)),
+    ],
+    "D304": [
+        says(
+            ERROR,
+            facts(
+                layout=fleet(WEB, replace(WEB, preload=True)),
+                project=Project(open_at_startup=True),
+            ),
+            "importing the project opens a connection",
+            "preload_app = False",
+        ),
+        says(INFO, facts(layout=fleet(Service(kind="uWSGI", preload=True))), "lazy-apps = true"),
+        silent(facts(layout=fleet(WEB), project=Project(open_at_startup=True))),
+        silent(facts(layout=fleet(replace(WEB, preload=True)), **OURS)),
+    ],
+    "D401": [
+        says(
+            WARNING,
+            facts(server=server(max_allowed_packet=1 << 20), project=Project(large_fields=(TEXT,))),
+            "1 MiB",
+            "shop.Item.notes",
+            "SET GLOBAL max_allowed_packet = 67108864;",
+        ),
+        says(
+            WARNING,
+            facts(project=Project(large_fields=(TEXT,), upload_limit=None)),
+            "any size",
+        ),
+        says(
+            WARNING,
+            facts(project=Project(large_fields=(replace(TEXT, limit=32 << 20),))),
+            "128 MiB",
+            "= 134217728;",
+        ),
+        silent(facts(project=Project(large_fields=(TEXT,)))),
+        silent(facts(server=server(max_allowed_packet=1 << 20), project=Project())),
+        silent(facts(server=server(max_allowed_packet=1 << 20))),
+    ],
+    "D402": [
+        says(WARNING, facts(server=server(max_allowed_packet=1 << 20)), "batch_size"),
+        says(INFO, facts(server=server(max_allowed_packet=16 << 20))),
+        silent(facts()),
+        silent(facts(server=server(max_allowed_packet=1 << 20), **OURS)),
+    ],
+    "D403": [
+        says(WARNING, facts(streaming=True), "60 s", "SET GLOBAL net_write_timeout = 600;"),
+        says(WARNING, facts(server=server(net_write_timeout=5), **OURS)),
+        says(INFO, facts(server=server(net_write_timeout=30))),
+        silent(facts()),
+        silent(facts(streaming=True, server=server(net_write_timeout=600))),
+    ],
+    "D501": [
+        says(WARNING, facts(local=False), '"connect_timeout": 10'),
+        says(INFO, facts()),
+        silent(facts(local=False, connect_timeout=5)),
+        silent(facts(local=False, driver=PYMYSQL)),
+        silent(facts(local=False, **OURS)),
+    ],
+    "D502": [
+        says(WARNING, facts(local=False), '"read_timeout": 60, "write_timeout": 60'),
+        says(WARNING, facts(local=False, read_timeout=5), "no write_timeout"),
+        says(INFO, facts()),
+        says(INFO, facts(local=False, **OURS), "TCP keepalive"),
+        says(
+            WARNING,
+            facts(local=False, lifeline=LifelineOptions(tcp_user_timeout=None), **OURS),
+        ),
+        silent(facts(**OURS)),
+        silent(facts(local=False, **BOUNDED)),
+    ],
+    "D503": [
+        says(
+            WARNING,
+            facts(host="db.example", local=False, server=replace(HEALTHY, tls=False)),
+            "db.example:3306",
+            "VERIFY_IDENTITY",
+        ),
+        silent(facts(local=False)),
+        silent(facts(server=replace(HEALTHY, tls=False))),
+        silent(facts(local=False, server=None)),
+    ],
+    "D601": [
+        says(WARNING, facts(**init("SET @customer = 5")), "state that no other session has"),
+        says(WARNING, facts(**init("SELECT GET_LOCK('x', 1)"))),
+        says(WARNING, facts(**init("INSERT INTO visits VALUES (1)")), "changes or locks rows"),
+        says(WARNING, facts(**init("CALL prepare_session()"), **OURS)),
+        silent(facts(**init("SET innodb_lock_wait_timeout = 10, sql_mode = 'ANSI'"))),
+        silent(facts()),
+    ],
+    "D602": [
+        says(WARNING, facts(**init("SET autocommit = 0")), "autocommit", "transaction.atomic()"),
+        says(WARNING, facts(**init("SET NAMES utf8")), "names", "charset"),
+        says(
+            WARNING,
+            facts(**init("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")),
+            "isolation_level",
+        ),
+        silent(facts(**init("SET sql_mode = 'STRICT_TRANS_TABLES'"))),
+    ],
+    "D701": [
+        says(
+            CRITICAL,
+            facts(
+                host="db.example",
+                user="app",
+                server=None,
+                unreachable=Unreachable(text="Access denied", code=1045, change="# correct USER"),
+            ),
+            "db.example:3306 as 'app' failed (1045): Access denied",
+            "# correct USER",
+        ),
+        silent(facts()),
+    ],
+    "D702": [
+        says(
+            WARNING,
+            facts(conn_max_age=None, server=replace(HEALTHY, proxies=(PROXY,))),
+            "a TCP proxy: we connect from port 5",
+            '"CONN_MAX_AGE": 48,',
+        ),
+        says(INFO, facts(conn_max_age=600, server=replace(HEALTHY, proxies=(RDS,))), "1800 s"),
+        says(INFO, facts(server=replace(HEALTHY, proxies=(PROXY,)))),
+        says(
+            INFO,
+            facts(conn_max_age=None, health_checks=True, server=replace(HEALTHY, proxies=(PROXY,))),
+        ),
+        says(INFO, facts(server=replace(HEALTHY, proxies=(RDS,)), **OURS), '"max_idle": 1440'),
+        silent(facts()),
+    ],
+    "D703": [
+        says(WARNING, facts(server=replace(HEALTHY, version="5.7.44-log")), "ended on 2023-10-31"),
+        says(WARNING, facts(server=replace(HEALTHY, version="9.3.0")), "a later one has replaced"),
+        says(
+            WARNING,
+            facts(server=replace(HEALTHY, version="10.6.22-MariaDB-log")),
+            "MariaDB 10.6.22 ended on 2026-07-06",
+        ),
+        says(
+            INFO,
+            replace(
+                facts(server=replace(HEALTHY, version="10.11.19-MariaDB")), today=date(2028, 1, 1)
+            ),
+            "ends on 2028-02-16",
+        ),
+        silent(facts()),
+        silent(facts(server=replace(HEALTHY, version="10.11.19-MariaDB"))),
+        silent(facts(server=replace(HEALTHY, version="99.1.0"))),
+        silent(facts(server=None)),
+    ],
+    "D704": [
+        says(INFO, facts(server=server(read_only="ON")), "read_only is on"),
+        says(INFO, facts(server=server(super_read_only="ON", read_only="ON")), "super_read_only"),
+        silent(facts()),
+        silent(facts(server=None)),
+    ],
+    "D705": [
+        says(
+            WARNING,
+            facts(server=replace(HEALTHY, rights=frozenset({"SELECT", "SUPER"}))),
+            "administrator's rights (SUPER)",
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'app'@'10.%'",
+        ),
+        says(INFO, facts(server=replace(HEALTHY, rights=frozenset({"SELECT"})))),
+        silent(facts()),
+    ],
+    "E001": [
+        says(ERROR, facts(option_error="OPTIONS['pool'] is 5."), "OPTIONS['pool'] is 5."),
+        silent(facts(**OURS)),
+    ],
+    "W001": [
+        says(WARNING, facts(conn_max_age=60, **OURS), "max_lifetime"),
+        silent(facts(conn_max_age=60, **{**OURS, "pool": None})),
+        silent(facts(conn_max_age=60)),
+        silent(facts(**OURS)),
+    ],
+    "W002": [
+        says(WARNING, facts(health_checks=True, **OURS)),
+        silent(facts(health_checks=True)),
+        silent(facts(**OURS)),
+    ],
+    "W003": [
+        says(WARNING, facts(driver=replace(PYMYSQL, version=(1, 0, 2)), **OURS), "1.0.2", "1.1.3"),
+        silent(facts(driver=PYMYSQL, **OURS)),
+        silent(facts(driver=replace(PYMYSQL, version=(1, 0, 2)))),
+    ],
+    "W004": [
+        says(WARNING, facts(driver=Driver(version=(2, 1, 0)), **OURS), "2.1.0", "2.2.1"),
+        silent(facts(driver=Driver(version=(2, 2, 1)), **OURS)),
+        silent(facts(driver=Driver(version=(2, 1, 0)))),
+    ],
+    "W005": [
+        says(WARNING, facts(autocommit=False, **OURS), "transaction.atomic()"),
+        silent(facts(autocommit=False)),
+        silent(facts(**OURS)),
+    ],
+    "W006": [
+        says(
+            WARNING,
+            facts(server=server(wait_timeout=100), **{**OURS, "pool": PoolOptions(max_idle=200)}),
+            "after 100 s",
+            "after 200 s",
+        ),
+        silent(facts(**{**OURS, "pool": PoolOptions(max_idle=200)})),
+        silent(facts(server=server(wait_timeout=100), **OURS)),
+    ],
+}
+EACH = [
+    pytest.param(number, case, id=f"{number}-{place}")
+    for number, cases in CASES.items()
+    for place, case in enumerate(cases)
+]
+
+
+@pytest.mark.parametrize(("number", "case"), EACH)
+def test_rule_speaks_or_is_silent(number: str, case: Case) -> None:
+    finding = BY_NUMBER[number](case.facts)
+    if case.level is None:
+        assert finding is None
+        return
+    assert finding is not None
+    assert (finding.id, finding.level) == (f"lifeline.{number}", case.level)
+    for word in case.words:
+        assert word in f"{finding.what}\n{finding.change}"
+    assert finding.where == "DATABASES['default']"
+    assert finding.change and finding.why
+
+
+def test_every_rule_is_tried_both_ways() -> None:
+    assert set(CASES) == set(BY_NUMBER)
+    for number, cases in CASES.items():
+        assert {case.level is None for case in cases} == {True, False}, number
+
+
+def test_identifiers_are_unique() -> None:
+    assert len(BY_NUMBER) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        facts(**OURS),
+        facts(local=False, layout=fleet(WEB, instances=5), **OURS),
+        facts(layout=GEVENT, **OURS),
+        facts(layout=fleet(WEB), **BOUNDED),
+        facts(local=False, conn_max_age=600, health_checks=True, layout=fleet(WEB), **BOUNDED),
+        facts(local=False, driver=PYMYSQL, **BOUNDED),
+    ],
+)
+def test_nothing_is_said_of_a_good_setup(good: Facts) -> None:
+    assert [finding for finding in examine(good) if finding.level >= WARNING] == []
+
+
+def test_gravest_comes_first_and_then_the_order_of_harm() -> None:
+    bad = facts(
+        conn_max_age=None,
+        local=False,
+        layout=GEVENT,
+        server=replace(YEAR, rights=frozenset({"SUPER"})),
+    )
+    found = examine(bad)
+    assert [finding.id for finding in found][:2] == ["lifeline.D301", "lifeline.D201"]
+    levels = [finding.level for finding in found]
+    assert levels == sorted(levels, reverse=True)
