@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -57,10 +58,23 @@ class Started:
     def end(self) -> None:
         self.process.end(timeout=5)
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to it and to the children it forked: they are one process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
     def kill(self) -> None:
-        """SIGKILL, together with its forked children: they share its session."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """SIGKILL for it and its children."""
+        self.signal_all(signal.SIGKILL)
         self.process.end()
+
+    def children(self) -> list[int]:
+        """The process ids of its children."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            return [int(word) for word in found.read_text().split()]
+        except OSError:
+            return []
 
 
 def manage(*words: str) -> list[str]:

@@ -20,6 +20,21 @@ STAFF = "staff"
 SOURCE = EXAMPLE.parent / "src"
 
 
+def set_environment(arm: str, runner: str, folder: Path) -> None:
+    """What every process of one start finds in its environment."""
+    paths = [str(EXAMPLE), str(SOURCE), os.environ.get("PYTHONPATH", "")]
+    os.environ.update(
+        LIFELINE_ARM=arm,
+        SCHEDULE_RUNNER=runner,
+        EXAMPLE_FOLDER=str(folder),
+        SECRET_KEY=secrets.token_urlsafe(40),
+        SMTP_PORT=str(processes.free_port()),
+        RPC_PORT=str(processes.free_port()),
+        DJANGO_SETTINGS_MODULE="autoemail.settings",
+        PYTHONPATH=os.pathsep.join(filter(None, paths)),
+    )
+
+
 @dataclass(frozen=True)
 class Choices:
     """What a visitor chooses at the start."""
@@ -48,7 +63,7 @@ class Site:
         return f"http://{HOST}:{self.choices.port}/"
 
     def open(self) -> None:
-        self._set_environment()
+        set_environment(self.choices.arm, self.choices.runner, self.folder)
         if "DATABASE_URL" not in os.environ:
             self.tell("MariaDB")
             self._start_database()
@@ -58,19 +73,6 @@ class Site:
         self._make_staff()
         self.tell("SMTP, the web site, the schedule, the RPC service")
         self._start_processes()
-
-    def _set_environment(self) -> None:
-        paths = [str(EXAMPLE), str(SOURCE), os.environ.get("PYTHONPATH", "")]
-        os.environ.update(
-            LIFELINE_ARM=self.choices.arm,
-            SCHEDULE_RUNNER=self.choices.runner,
-            EXAMPLE_FOLDER=str(self.folder),
-            SECRET_KEY=secrets.token_urlsafe(40),
-            SMTP_PORT=str(processes.free_port()),
-            RPC_PORT=str(processes.free_port()),
-            DJANGO_SETTINGS_MODULE="autoemail.settings",
-            PYTHONPATH=os.pathsep.join(filter(None, paths)),
-        )
 
     def _start_database(self) -> None:
         self.server = server = database.start_server()

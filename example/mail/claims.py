@@ -32,8 +32,7 @@ def claim(owner: str, now: datetime) -> Delivery | None:
     """Take the delivery that has waited longest; None if there is none to take."""
     with transaction.atomic():
         found = (
-            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("schedule__template", "recipient")
+            Delivery.objects.select_for_update(skip_locked=True)
             .filter(state=State.QUEUED, not_before__lte=now)
             .order_by("not_before", "id")
             .first()

@@ -59,7 +59,7 @@ def set_timeout(seconds: int, everywhere: bool) -> Steps:
     def job() -> None:
         if not everywhere:
             with connection.cursor() as cursor:
-                cursor.execute("SET SESSION wait_timeout = %s", [seconds])
+                cursor.execute(f"SET SESSION wait_timeout = {seconds:d}")
             steps.say(f"SET SESSION wait_timeout = {seconds}: in a new thread, for its connection")
         steps.attempt("The thread reads its tasks", Delivery.objects.count)
         time.sleep(seconds + 1.5)

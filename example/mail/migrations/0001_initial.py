@@ -42,7 +42,8 @@ class Migration(migrations.Migration):
                 (
                     "body",
                     models.TextField(
-                        help_text="Variables: {{ name }}, {{ address }}, {{ due }}, {{ gold }}. Django's template language, without {% load %} and {% include %}."
+                        help_text="Variables: {{ name }}, {{ address }}, {{ due }}, {{ gold }}. "
+                        "Django's template language, without {% load %} and {% include %}."
                     ),
                 ),
             ],
@@ -91,7 +92,8 @@ class Migration(migrations.Migration):
                     "make_up_all",
                     models.BooleanField(
                         default=False,
-                        help_text="After a standstill send for every due time that was missed, not only the last.",
+                        help_text="After a standstill send for every due time that was missed, "
+                        "not only the last.",
                     ),
                 ),
                 (
