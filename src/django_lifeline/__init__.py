@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django_lifeline.diagnosis.explain import explain as explain
     from django_lifeline.scopes import connection_scope as connection_scope
     from django_lifeline.scopes import pools as pools
 
-__all__ = ["connection_scope", "pools"]
+__all__ = ["connection_scope", "explain", "pools"]
 
 
 def __getattr__(name: str) -> Any:
-    # Importing the package needs no settings and no driver; using it does.
+    # Importing the package needs no settings and no driver; using it does, save for explain.
+    if name == "explain":
+        from django_lifeline.diagnosis.explain import explain
+
+        return explain
     if name in __all__:
         from django_lifeline import scopes
 

@@ -29,7 +29,7 @@ def run_python(program: str) -> str:
 
 
 def test_package_offers_these_names() -> None:
-    assert sorted(django_lifeline.__all__) == ["connection_scope", "pools"]
+    assert sorted(django_lifeline.__all__) == ["connection_scope", "explain", "pools"]
     with pytest.raises(AttributeError, match="no_such_name"):
         django_lifeline.no_such_name  # noqa: B018
 
