@@ -1,0 +1,70 @@
+"""A site with metrics, for a gunicorn with several workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import Any
+
+# isort: split
+from tests.fixtures import program_setup  # noqa: F401 - configures Django
+
+# isort: split
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from django_lifeline.integrations import prometheus
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Gunicorn's hook, as prometheus_client's documentation has it."""
+    mark_process_dead(worker.pid)
+
+
+def ask(request: HttpRequest) -> HttpResponse:
+    """Use the database for a while."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT SLEEP(%s)", [request.GET.get("seconds", "0")])
+    return HttpResponse(str(os.getpid()))
+
+
+def heal(request: HttpRequest) -> HttpResponse:
+    """Lose the connection between two statements, which is healed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        program_setup.admin(f"KILL {cursor.fetchone()[0]}")
+        time.sleep(0.05)
+        cursor.execute("SELECT 1")
+    return HttpResponse("healed")
+
+
+def lose(request: HttpRequest) -> HttpResponse:
+    """Lose the connection in a transaction, which no engine can hide."""
+    with contextlib.suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        program_setup.admin(f"KILL {cursor.fetchone()[0]}")
+        time.sleep(0.05)
+        cursor.execute("SELECT 1")
+    return HttpResponse("lost")
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All workers' metrics, as prometheus_client's documentation has it."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+urlpatterns = [path("", ask), path("heal", heal), path("lose", lose), path("metrics", metrics)]
+settings.DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 3}}
+settings.ROOT_URLCONF = __name__
+settings.ALLOWED_HOSTS = ["*"]
+settings.SECRET_KEY = "not a secret"
+prometheus.install(interval=0.1)
+application = get_wsgi_application()
