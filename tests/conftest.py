@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.programs",
     "tests.fixtures.servers",
+    "tests.fixtures.browser",
     "tests.fixtures.threads",
     "tests.fixtures.wire",
 ]

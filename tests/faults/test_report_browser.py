@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.browser import DESK, WIDER_THAN_ITS_WINDOW, as_on_a_phone
 from tests.fixtures.servers import missing
 
 from django_lifeline.lab.report import versions, write_html
@@ -17,39 +15,7 @@ from django_lifeline.lab.scenarios import all_scenarios
 from django_lifeline.lab.servers import ServerMissing, find
 
 pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
-INSTALL = "apt-get install chromium chromium-driver; pip install selenium"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-DESK, PHONE = (1400, 900), (390, 844)
-WIDER_THAN_ITS_WINDOW = "return document.documentElement.scrollWidth > innerWidth"
 PNG = b"\x89PNG\r\n"
-
-
-@pytest.fixture
-def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver or importlib.util.find_spec("selenium") is None:
-        missing(f"No browser to look at the report with: {INSTALL}")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    monkeypatch.setenv("HOME", str(tmp_path))
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    try:
-        yield opened
-    finally:
-        opened.quit()
 
 
 @pytest.fixture
@@ -92,8 +58,7 @@ def test_reader_sees_matrix_and_timelines_on_a_desk_and_on_a_phone(
     assert "Lost connection" in browser.find_element("css selector", "#kill-between ol").text
 
     assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
-    metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    as_on_a_phone(browser)
     assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
 
     picture = tmp_path / "report.png"

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from django_lifeline.diagnosis.doctor.command import add_database_arguments, chosen
 
-HELP = "Show a server's sessions by user, program and host, and its limits."
+HELP = "show a server's sessions by user, program and host, and its limits"
 
 _SESSIONS = """
     SELECT p.USER, {program}, SUBSTRING_INDEX(p.HOST, ':', 1),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django_lifeline.diagnosis.doctor.gather import Patient
     from django_lifeline.diagnosis.doctor.report import Report
 
-HELP = "Examine settings, server and processes before connections go away."
+HELP = "examine settings, server and processes before connections go away"
 NEVER = "never"
 LEVELS = (*(level.name.lower() for level in Level), NEVER)
 
