@@ -1,0 +1,106 @@
+"""``python -m django_lifeline.lab.incidents``: measure how well causes are told apart."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from django_lifeline.lab.incidents.causes import all_kinds
+from django_lifeline.lab.incidents.report import as_json, as_markdown, as_text, describe
+from django_lifeline.lab.incidents.runner import Result, run
+from django_lifeline.lab.incidents.scoring import Score
+from django_lifeline.lab.incidents.setting import draw
+
+RESULTS = Path("docs/results")
+PACKAGES = ("Django", "mysqlclient", "PyMySQL")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; 0 when no diagnosis was wrong or missing, 1 when one was, 2 when the lab failed."""
+    chosen = parser().parse_args(arguments)
+    kinds = all_kinds()
+    settings = draw(kinds, chosen.seed, chosen.count)
+    with progress(len(settings)) as advance:
+        results, versions = run(settings, chosen.seed, advance, jobs=chosen.jobs)
+    print(as_text(results))
+    for result in results:
+        if result.problem:
+            print(f"\nnot brought about: {result.setting.kind}: {result.problem.strip()}")
+    used = {**versions, **_installed()}
+    _write(chosen.json, json.dumps(as_json(results, chosen.seed, used), indent=1, default=str))
+    _write(chosen.markdown, as_markdown(results, chosen.seed, used, kinds))
+    found = {result.score for result in results}
+    if Score.FAILED in found:
+        return 2
+    return 1 if found & {Score.WRONG, Score.SILENT} else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    words = argparse.ArgumentParser(
+        prog="python -m django_lifeline.lab.incidents",
+        description="Make losses of every known cause happen on real servers, in settings drawn "
+        "by chance, and compare what the engine says of them with what was done.",
+    )
+    words.add_argument("--count", type=int, default=240, help="how many (default: 240)")
+    words.add_argument("--seed", type=int, default=1, help="what chance begins with (default: 1)")
+    words.add_argument(
+        "--jobs", type=int, default=2, help="servers with drivers at a time (default: 2)"
+    )
+    for name, ending in (("json", "json"), ("markdown", "md")):
+        file = RESULTS / f"diagnosis.{ending}"
+        words.add_argument(
+            f"--{name}", type=Path, metavar="FILE", default=file, help=f"default: {file}"
+        )
+    return words
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[Result], None]]:
+    """Show a bar on a terminal, and a line for whatever is not as it should be."""
+    begin, done = time.monotonic(), 0
+
+    def advance(result: Result) -> None:
+        nonlocal done
+        done += 1
+        if result.score in (Score.WRONG, Score.SILENT):
+            _clear()
+            print(f"{result.score.value}: {describe(result)}", flush=True)
+        if sys.stderr.isatty():
+            filled = 40 * done // total
+            bar = "█" * filled + "░" * (40 - filled)
+            spent = time.monotonic() - begin
+            print(f"\r{bar} {done}/{total} {spent:.0f} s", end="", file=sys.stderr, flush=True)
+
+    yield advance
+    _clear()
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _installed() -> Mapping[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Somebody ends a session, or the whole server ends."""
+
+from __future__ import annotations
+
+import time
+
+from django_lifeline.lab.incidents.bench import Bench
+from django_lifeline.lab.incidents.kinds import BETWEEN, DIRECT, SOCKET, UNDER_WAY, WIRE, kind
+
+HERE = (DIRECT, SOCKET, WIRE)
+
+
+@kind("killed", ways=HERE, alike="cut_while_idle_with_fin")
+def killed_while_idle(bench: Bench) -> None:
+    """KILL of a session that is idle for less than every limit."""
+    bench.use(session={"wait_timeout": bench.chance.choice((30, 300, 28800))})
+
+    def fault() -> None:
+        idle = bench.between(0.0, 1.5)
+        time.sleep(idle)
+        bench.kill()
+        bench.note(idle=idle)
+
+    bench.after_idle(fault)
+
+
+@kind("killed", ways=HERE, works=UNDER_WAY, alike="cut_while_running_with_fin")
+def killed_while_running(bench: Bench) -> None:
+    """KILL of a session whose statement is under way."""
+    bench.use()
+
+    def fault() -> None:
+        time.sleep(bench.between(0.0, 0.6))
+        bench.kill()
+
+    bench.while_running(fault)
+
+
+@kind("server_restarted", ways=HERE, disaster="restart")
+def restarted_while_idle(bench: Bench) -> None:
+    """The server is restarted in good order while the connection is idle."""
+    bench.use()
+    bench.after_idle(bench.strike)
+
+
+@kind("server_restarted", ways=HERE, disaster="crash")
+def crashed_while_idle(bench: Bench) -> None:
+    """The server's process is killed, and started again, while the connection is idle."""
+    bench.use()
+    bench.after_idle(bench.strike)
+
+
+@kind("server_restarted", ways=HERE, works=UNDER_WAY[1:], disaster="restart")
+def restarted_while_running(bench: Bench) -> None:
+    """The server is restarted in good order while a statement is under way."""
+    bench.use()
+    bench.while_running(bench.strike)
+
+
+@kind("server_restarted", ways=HERE, works=UNDER_WAY[1:], disaster="crash")
+def crashed_while_running(bench: Bench) -> None:
+    """The server's process is killed, and started again, while a statement is under way."""
+    bench.use()
+    bench.while_running(bench.strike)
+
+
+@kind("unreachable", ways=(DIRECT, SOCKET), works=BETWEEN[:3], disaster="outage")
+def stopped_and_not_come_back(bench: Bench) -> None:
+    """The server is stopped while the connection is idle, and nobody starts it again."""
+    bench.use(connect_timeout=2)
+    bench.after_idle(bench.strike)
