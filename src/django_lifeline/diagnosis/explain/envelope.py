@@ -46,19 +46,20 @@ _CARRIER = re.compile(
     """,
     re.VERBOSE,
 )
+_PROCESS_AND_THREAD = r"[\w.]{1,60}[ ]\d{2,7}[ ]\d{6,20}(?=[ ])"  # after Django's {module}
 _SEPARATOR = r"(?:[:,|-](?=\s))?"
 # What a logger writes once for each record.
 _PREFIX = re.compile(
     rf"""
-    (?: (?: [\[(]?{_STAMP_VERBOSE}[\])]?
-          | \[(?!SQL|param|Errno|generated|WinError)[^\]\n]{{1,80}}\]
+    (?: (?: \[(?!SQL|param|Errno|generated|WinError)[^\]\n]{{1,80}}\]
+          | [\[(]?{_STAMP_VERBOSE}[\])]?
           | \((?:Thread|Main|Fork|Spawn|Dummy|Pool)[\w-]{{1,40}}\)
-          | (?:{_LEVELS})\b(?![ ]\d{{4}}[ ]\()  # "ERROR 2013 (HY000)" is what clients print
+          | (?:{_LEVELS})\b(?!:\w|[ ]\d{{4}}[ ]\()  # "ERROR 2013 (HY000)" is what clients print
           | (?:pid|PID|process|thread)[=:][ ]?[\w-]{{1,40}}
           | (?:Thread|MainThread|ThreadPoolExecutor|ForkPoolWorker|Dummy|Process)
             (?:-[\w]{{1,20}})?(?=[ ]*[:|])
-          | [\w.]{{1,60}}[ ]\d{{2,7}}[ ]\d{{6,20}}(?=[ ])
-        ){_SEPARATOR}(?:[ ](?=[\[(A-Z\d|p])(?![A-Z][a-z]+[ ]\(most))*
+          | {_PROCESS_AND_THREAD}
+        ){_SEPARATOR}(?:[ ](?=[\[(A-Z\d|p]|{_PROCESS_AND_THREAD})(?![A-Z][a-z]+[ ]\(most))*
     )*+
     """,
     re.VERBOSE,

@@ -144,12 +144,25 @@ def sign_in(text: str, level: str = "") -> Sign | None:
         return None
     found = _NUMBERED.search(text)
     if found and _is_loss(int(found["code"]), found["rest"]):
-        return Sign(int(found["code"]), found["kind"], _details(found["rest"]))
+        return Sign(int(found["code"]), _class(found["kind"]), _details(found["rest"]))
     for pattern in (_BARE, _CLIENT):
         found = pattern.search(text)
         if found and _is_loss(int(found["code"]), found["rest"]) and _believed(found["rest"]):
             return Sign(int(found["code"]), "", _details(found["rest"]))
     return _from_text(text, level)
+
+
+def _class(name: str) -> str:
+    """Return the class with its module if that is a known one; what else is there is not shown."""
+    return name if name.split(".")[0] in _MODULES else name.rpartition(".")[2]
+
+
+_MODULES = frozenset(
+    {
+        *("MySQLdb", "_mysql_exceptions", "pymysql", "mysql", "aiomysql", "asyncmy"),
+        *("django", "django_lifeline", "sqlalchemy", "peewee"),
+    }
+)
 
 
 def _is_loss(code: int, rest: str) -> bool:
