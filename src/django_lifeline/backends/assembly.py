@@ -23,7 +23,7 @@ from django_lifeline.core.classification import is_full
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection
-from django_lifeline.core.events import Reason
+from django_lifeline.core.events import ConnectionClosed, Event, Reason
 from django_lifeline.core.liveness import TcpOptions
 from django_lifeline.core.options import (
     LifelineOptions,
@@ -69,19 +69,21 @@ class Target:
         self._driver = driver_for(database)
         self._error = database.OperationalError
         self._mistaken = database.Error
+        self.found_dead: list[ConnectionClosed] = []
+        """Connections that died while nobody used them, and whose story is still to be told."""
         self._asked_at = float("-inf")
         self._hurried = 0
         """The thread that asks after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
-            DirectPool(self.name, self._open, clock=clock, emit=publish)
+            DirectPool(self.name, self._open, clock=clock, emit=self._hear)
             if pool is None
             else Pool(
                 self.name,
                 pool,
                 self._open,
                 clock=clock,
-                emit=publish,
+                emit=self._hear,
                 lifetimes=lambda connection: self._lifetimes(pool),
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
             )
@@ -89,6 +91,14 @@ class Target:
 
     def __repr__(self) -> str:
         return f"<Target {self.name}>"
+
+    def _hear(self, event: Event) -> None:
+        """Pass on what the pool tells, and remember what it says of dead connections."""
+        publish(event)
+        if isinstance(event, ConnectionClosed) and event.reason is Reason.DEAD:
+            connection = event.connection
+            if connection is not None and not connection.loss_told:
+                self.found_dead.append(event)
 
     def _connect(self) -> DriverConnection:
         """Connect; a server that is full for a moment is asked again for a while."""

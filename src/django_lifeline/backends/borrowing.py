@@ -11,6 +11,14 @@ from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
 
 from django_lifeline.backends.assembly import Target, clock, quick_target_for, target_for, targets
+from django_lifeline.backends.errors import attach
+from django_lifeline.backends.evidence import (
+    diagnose_raised,
+    facts_of,
+    successor_of,
+    tell_found_dead,
+    torn,
+)
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
@@ -19,7 +27,9 @@ from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
 from django_lifeline.core.retry import Decision, Label, Loss, decide
 from django_lifeline.core.statement import Statement, statement_of
-from django_lifeline.diagnosis.loss import LossFacts, diagnose
+from django_lifeline.diagnosis.facts import LossFacts, Phase
+from django_lifeline.diagnosis.loss import diagnose
+from django_lifeline.diagnosis.model import Done
 from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
@@ -91,9 +101,14 @@ class Borrowing(stock.DatabaseWrapper):
             lease = self._find_target().pool.lease()
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
-            self._target = None
+            target, self._target = self._target, None
+            if target is not None and target.found_dead:
+                tell_found_dead(target, self.alias, None)
             raise
         hold = self._hold = Hold(lease, pid, _monotonic())
+        target = self._target
+        if target is not None and target.found_dead:
+            tell_found_dead(target, self.alias, hold.connection)
         if self._announce or not hold.connection.announced:
             hold = self._announce_connection(hold)
         if not self.autocommit and not self.in_atomic_block:
@@ -171,7 +186,9 @@ class Borrowing(stock.DatabaseWrapper):
         cause = self.rollback_exc
         diagnosis = getattr(cause, "diagnosis", None) or diagnose(
             LossFacts(
-                label=Label.ROLLED_BACK, phase="in flight", interrupted_by=type(cause).__name__
+                label=Label.ROLLED_BACK,
+                phase=Phase.IN_FLIGHT,
+                interrupted_by="" if cause is None else type(cause).__name__,
             )
         )
         error = ConnectionLost(
@@ -179,7 +196,7 @@ class Borrowing(stock.DatabaseWrapper):
             f"The transaction was lost with its connection before this point: {diagnosis} "
             "Leave the atomic block, or call rollback(), before going on.",
         )
-        error.diagnosis = diagnosis
+        attach(error, diagnosis)
         raise error from cause
 
     # Before, during and after a statement
@@ -287,10 +304,23 @@ class Borrowing(stock.DatabaseWrapper):
         # Of a batch, earlier parts may have run whatever became of the last.
         sent = statement.batch or not self._never_left(hold, error)
         decision = self._decide(hold, statement, sent=sent)
-        facts = self._facts(hold, statement, decision, "in flight", error)
+        facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
         if not (decision.repeat and may_repeat):
             raise self._lose(hold, facts, Reason.LOST) from error
         return self._swap(hold, facts, Reason.LOST)
+
+    def lost_reading(
+        self, hold: Hold, statement: Statement, error: BaseException, pause: float
+    ) -> ConnectionLost | None:
+        """After *error* came out of reading rows: return what to raise instead, None for itself.
+
+        ``pause`` is the longest time, in seconds, in which none were read.
+        """
+        if self._hold is not hold or not self._is_loss(hold, error):
+            return None
+        decision = self._decide(hold, statement, sent=True)
+        facts = self._facts(hold, statement, decision, Phase.READING, error)
+        return self._lose(hold, replace(facts, pause=pause), Reason.LOST)
 
     def _is_loss(self, hold: Hold, error: BaseException) -> bool:
         if not isinstance(error, self.Database.Error):
@@ -310,7 +340,34 @@ class Borrowing(stock.DatabaseWrapper):
         """Something broke into an exchange: the rest of its answer must reach nobody."""
         if hold.in_transaction:
             self._mark_transaction_lost(error)
+        self._tell_interruption(hold, error)
         self._drop(hold, Reason.INTERRUPTED)
+
+    def _tell_interruption(
+        self, hold: Hold, error: BaseException, label: Label = Label.UNKNOWN_EFFECT
+    ) -> None:
+        """Say on *error*, and to those who listen, that it cost the connection."""
+        if hold.in_transaction and not hold.partly_stored and label is Label.UNKNOWN_EFFECT:
+            label = Label.ROLLED_BACK
+        facts = facts_of(self._find_target(), hold, _PLAIN, label, Phase.IN_FLIGHT, error)
+        foreign = not isinstance(error, self.Database.Error)
+        facts = replace(facts, statement="", interrupted_by=type(error).__name__ if foreign else "")
+        hold.connection.loss_told = True
+        diagnosis = diagnose(facts)
+        attach(error, diagnosis)
+        publish(Lost(self._find_target().name, self.alias, diagnosis))
+
+    def _bury(self, hold: Hold, reason: Reason, error: BaseException | None = None) -> None:
+        """End a connection that was lost where nothing was lost with it."""
+        phase = Phase.BEFORE if error is None else Phase.IN_FLIGHT
+        facts = facts_of(self._find_target(), hold, _PLAIN, Label.NOT_EXECUTED, phase, error)
+        facts = replace(facts, forked=hold.pid != _getpid())
+        if error is None and hold.connection.busy and not facts.forked:
+            facts = torn(facts, hold.connection)
+        hold.connection.loss_told = True
+        self._drop(hold, reason)
+        found = diagnose(replace(facts, statement="", done=Done.DISCARDED))
+        publish(Restored(self._find_target().name, self.alias, found))
 
     def _decide(self, hold: Hold, statement: Statement, *, sent: bool) -> Decision:
         loss = Loss(
@@ -325,7 +382,9 @@ class Borrowing(stock.DatabaseWrapper):
     def _replace(self, hold: Hold, statement: Statement, reason: Reason) -> Hold:
         """Replace a connection found dead before anything of *statement* was sent."""
         decision = self._decide(hold, statement, sent=False)
-        facts = self._facts(hold, statement, decision, "before", None)
+        facts = self._facts(hold, statement, decision, Phase.BEFORE, None)
+        if reason is Reason.INTERRUPTED:
+            facts = torn(facts, hold.connection)
         if not decision.repeat:
             raise self._lose(hold, facts, reason)
         return self._swap(hold, facts, reason)
@@ -334,13 +393,19 @@ class Borrowing(stock.DatabaseWrapper):
         """Borrow anew after the pool lent the resting connection to somebody else."""
         self._hold = None
         if statement.uses_previous and not hold.returned:
-            decision = Decision(Label.NOT_EXECUTED, repeat=False)
-            facts = self._facts(hold, statement, decision, "recalled", None)
+            # The connection is in other hands and must not be looked at.
+            facts = LossFacts(
+                label=Label.NOT_EXECUTED,
+                phase=Phase.BEFORE,
+                statement=statement.keyword,
+                ended_for="pool_exhausted",
+            )
             raise self._lose(hold, facts, Reason.CLOSED)
         return self._take()
 
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
+        hold.connection.loss_told = True
         self._drop(hold, reason)
         try:
             new = self._take(hold.settings)
@@ -352,6 +417,11 @@ class Borrowing(stock.DatabaseWrapper):
             if hold.in_transaction:
                 self._mark_transaction_lost(error)
             raise
+        facts = replace(
+            facts,
+            done=Done.REPLACED if facts.before_sending else Done.REPEATED,
+            successor=successor_of(hold.connection, new.connection),
+        )
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return new
 
@@ -363,13 +433,18 @@ class Borrowing(stock.DatabaseWrapper):
         kind: type[ConnectionLost] = ConnectionLost,
     ) -> ConnectionLost:
         """End the lost connection and return the error that says so."""
-        error = _explained(kind, facts)
         if hold.in_transaction:
-            self._mark_transaction_lost(error)
+            self._mark_transaction_lost(None)
         if self._hold is hold:
+            hold.connection.loss_told = True
             self._drop(hold, reason)
-        assert error.diagnosis is not None
-        publish(Lost(self._find_target().name, self.alias, error.diagnosis))
+        target = self._find_target()
+        diagnosis = diagnose_raised(target, facts, hold.connection)
+        error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+        attach(error, diagnosis)
+        if hold.in_transaction:
+            self.rollback_exc = error
+        publish(Lost(target.name, self.alias, diagnosis))
         return error
 
     def _facts(
@@ -377,43 +452,26 @@ class Borrowing(stock.DatabaseWrapper):
         hold: Hold,
         statement: Statement,
         decision: Decision,
-        phase: str,
+        phase: Phase,
         error: BaseException | None,
     ) -> LossFacts:
-        now = _monotonic()
-        facts = self._find_target().facts
-        code = error.args[0] if error is not None and error.args else None
-        if error is None:
-            sight = hold.connection.last_sight
-            code = sight.code if sight is not None else None
-        return LossFacts(
-            label=decision.label,
-            phase=phase,
-            code=code if isinstance(code, int) else None,
-            idle=now - hold.used_at,
-            age=now - hold.connection.opened_at,
-            own_wait_timeout=facts.wait_timeout if facts else None,
-            server_thread_id=hold.connection.server_thread_id,
-            statement=statement.keyword,
-            state_lost=hold.pinned_by,
-        )
+        return facts_of(self._find_target(), hold, statement, decision.label, phase, error)
 
     def _leave_to_parent(self, hold: Hold, statement: Statement) -> Hold:
         """In a forked child: what was held is the parent's, and so is its transaction."""
         targets.notice_fork()
         self._hold = None
         if hold.in_transaction or hold.pinned_by:
-            decision = Decision(Label.NOT_EXECUTED, repeat=False)
-            facts = self._facts(hold, statement, decision, "before", None)
-            error = _explained(ConnectionLost, replace(facts, forked=True))
-            if hold.in_transaction:
-                self._mark_transaction_lost(error)
-            raise error
+            facts = LossFacts(
+                label=Label.NOT_EXECUTED,
+                phase=Phase.BEFORE,
+                statement=statement.keyword,
+                state_lost=hold.pinned_by,
+                in_transaction=hold.in_transaction,
+                server_thread_id=hold.connection.server_thread_id,
+                pid=_getpid(),
+                forked=True,
+            )
+            # Not its connection, so it is not dropped: `_hold` is None by now.
+            raise self._lose(hold, facts, Reason.CLOSED)
         return self._take(hold.settings)
-
-
-def _explained(kind: type[ConnectionLost], facts: LossFacts) -> ConnectionLost:
-    diagnosis = diagnose(facts)
-    error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
-    error.diagnosis = diagnosis
-    return error

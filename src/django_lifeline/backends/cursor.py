@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError
 from django.db.backends.mysql import base as stock
 
+from django_lifeline.backends.assembly import clock
+from django_lifeline.backends.reading import Reading
 from django_lifeline.core.statement import Statement, known_statements, statement_of
 
 if TYPE_CHECKING:
@@ -86,7 +89,15 @@ class CursorWrapper(stock.CursorWrapper):
                 raise
         if db.settle(hold, statement, query, self.cursor):
             self.cursor.connection = None
+        else:
+            self._go_on_reading(hold, statement)
         return result
+
+    def _go_on_reading(self, hold: Hold, statement: Statement) -> None:
+        """The rest of the answer is read later, by whoever uses this cursor."""
+        if not isinstance(self.cursor, Reading):
+            self.cursor = Reading(self.cursor, clock)
+        self.cursor.watch(partial(self._db.lost_reading, hold, statement))
 
     def _move(self, hold: Hold) -> None:
         self.cursor = hold.connection.cursor()

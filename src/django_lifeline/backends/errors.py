@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -85,27 +86,24 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
     def _diagnose(self, error: BaseException) -> Diagnosis | None:
         """Diagnose what is known by its number: an empty pool, or a refused statement."""
-        code: Any = error.args[0] if error.args else None
-        facts = RefusalFacts(
-            code=code if isinstance(code, int) else None,
-            place=self.wrapper.target.name,
-            driver_cause=driver_cause(error),
-        )
         if isinstance(error, PoolTimeout | PoolQueueFull):
-            return diagnose_refusal(self._of_the_pool(facts))
+            return diagnose_refusal(self._of_the_pool(error.args[0]))
+        code: Any = error.args[0] if error.args else None
         if isinstance(error, PacketTooLarge):
-            return diagnose_refusal(
-                RefusalFacts(code=facts.code, place=facts.place, size=error.size, limit=error.limit)
-            )
-        return diagnose_refusal(facts) if code in REFUSED_STATEMENTS else None
+            facts = RefusalFacts(code=code, size=error.size, limit=error.limit)
+        elif code in REFUSED_STATEMENTS:
+            facts = RefusalFacts(code=code)
+        else:
+            return None
+        return diagnose_refusal(replace(facts, place=self.wrapper.target.name))
 
-    def _of_the_pool(self, facts: RefusalFacts) -> RefusalFacts:
+    def _of_the_pool(self, code: int) -> RefusalFacts:
         target = self.wrapper.target
         stats: PoolStats = target.pool.stats()
         shown = ("max_size", "size", "idle", "used", "resting", "waiting", "connecting")
         return RefusalFacts(
-            code=facts.code,
-            place=facts.place,
+            code=code,
+            place=target.name,
             last_connect_code=target.connect_error,
             figures=tuple((name, getattr(stats, name)) for name in shown),
         )

@@ -13,15 +13,20 @@ from typing import Any
 from django_lifeline.backends.assembly import Target, clock
 from django_lifeline.backends.errors import driver_cause
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.notices import Restored, publish
+from django_lifeline.core.classification import CR_CONN_HOST_ERROR, CR_CONNECTION_ERROR
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.liveness import Sight, TcpFacts
 from django_lifeline.core.retry import Label
 from django_lifeline.core.statement import Statement
 from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
+from django_lifeline.diagnosis.loss import diagnose, server_could_tell
+from django_lifeline.diagnosis.model import Diagnosis, Done
 
 _INTERACTIVE = 1024
 """The client flag CLIENT_INTERACTIVE."""
 _WAIT_TIMEOUT = re.compile(r"\bwait_timeout\s*:?=\s*(\d+)", re.IGNORECASE)
+_AT_ONCE = 0.2
 _FOREIGN = 0.25
 """Seconds after our own last command from which a later one was somebody else's."""
 
@@ -98,14 +103,55 @@ def connection_facts(
     )
 
 
-def successor_of(lost: DriverConnection, noticed: float, new: DriverConnection) -> Successor:
+def torn(facts: LossFacts, connection: DriverConnection) -> LossFacts:
+    """Say how it came that an exchange was found unfinished before the next one."""
+    other = other_user_of(connection)
+    if other:
+        # The other one's exchange ends with the connection, and is to know why.
+        connection.ended_for = "shared_between_threads"
+        return replace(facts, shared_with=other)
+    if connection.broken:
+        return replace(facts, ended_for="interrupted")
+    return replace(facts, unread=True)
+
+
+def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) -> Diagnosis:
+    """Diagnose a loss that the caller is told of; the server may be asked about it."""
+    found = diagnose(facts)
+    if not server_could_tell(facts, found):
+        return found
+    told = target.ask_again()
+    if told is not None:
+        now, connection = told
+        return diagnose(replace(facts, server=now, successor=successor_of(lost, connection)))
+    refused = target.connect_error in (CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR)
+    return diagnose(replace(facts, unreachable_with=refused and target.connect_error or 0))
+
+
+def tell_found_dead(target: Target, alias: str, new: DriverConnection | None) -> None:
+    """Tell of the connections that died while nobody used them; *new* is what was lent then."""
+    while target.found_dead:
+        event = target.found_dead.pop()
+        facts = connection_facts(
+            target,
+            event.connection,
+            event.used_at,
+            label=Label.NOT_EXECUTED,
+            phase=Phase.IDLE,
+        )
+        facts = replace(
+            facts,
+            done=Done.DISCARDED,
+            successor=None if new is None else successor_of(event.connection, new),
+        )
+        publish(Restored(target.name, alias, diagnose(facts)))
+
+
+def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
     """Describe the connection that took the place of the *lost* one."""
-    return Successor(
-        server_thread_id=new.server_thread_id,
-        server_version=new.server_version,
-        opened_after=new.opened_at >= noticed,
-        opened_before_lost=new.opened_at <= lost.opened_at,
-    )
+    # Two that are opened at once may get their numbers in either order.
+    older = new.opened_at < lost.opened_at + _AT_ONCE
+    return Successor(server_thread_id=new.server_thread_id, older=older)
 
 
 def other_user_of(connection: DriverConnection) -> str:

@@ -14,6 +14,7 @@ from django_lifeline.backends.hold import Hold
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
 from django_lifeline.core.statement import Statement, statement_of
+from django_lifeline.diagnosis.facts import Phase
 from django_lifeline.exceptions import CommitOutcomeUnknown
 
 _BEGIN = statement_of("START TRANSACTION")
@@ -92,7 +93,7 @@ class Transactions(Borrowing):
             except BaseException as error:
                 if not self._is_loss(hold, error):
                     raise
-                self._drop(hold, Reason.LOST)
+                self._bury(hold, Reason.LOST, error)
                 return
         self._rest(hold)
 
@@ -111,7 +112,7 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
             return None
         decision = Decision(Label.NOT_EXECUTED, repeat=True)
-        facts = self._facts(hold, _BEGIN, decision, "in flight", error)
+        facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
         return self._swap(hold, facts, Reason.LOST)
 
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
@@ -130,7 +131,7 @@ class Transactions(Borrowing):
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
-            facts = self._facts(hold, statement, decision, "before", error)
+            facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
             if not decision.repeat:
                 raise self._lose(hold, facts, Reason.LOST) from error
             hold.autocommit_is(False)
@@ -164,6 +165,7 @@ class Transactions(Borrowing):
         if not self._is_loss(hold, error):
             if hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
+                self._tell_interruption(hold, error, Label.COMMIT_UNKNOWN)
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             raise error
@@ -171,17 +173,18 @@ class Transactions(Borrowing):
             self._commit_not_sent(hold, error)
             return
         decision = Decision(Label.COMMIT_UNKNOWN, repeat=False)
-        facts = self._facts(hold, _COMMIT, decision, "commit", error)
+        facts = self._facts(hold, _COMMIT, decision, Phase.COMMIT, error)
         raise self._lose(hold, facts, Reason.LOST, CommitOutcomeUnknown) from error
 
     def _commit_not_sent(self, hold: Hold, error: BaseException | None) -> None:
         """COMMIT did not reach the server: a transaction that only read lost nothing by it."""
         if not hold.wrote:
-            self._drop(hold, Reason.DEAD)
+            self._bury(hold, Reason.DEAD, error)
             return
         label = Label.UNKNOWN_EFFECT if hold.partly_stored else Label.ROLLED_BACK
         decision = Decision(label, repeat=False)
-        facts = self._facts(hold, _COMMIT, decision, "before", error)
+        phase = Phase.BEFORE if error is None else Phase.COMMIT
+        facts = self._facts(hold, _COMMIT, decision, phase, error)
         raise self._lose(hold, facts, Reason.DEAD) from error
 
     def _rollback(self) -> None:
@@ -192,7 +195,7 @@ class Transactions(Borrowing):
         with debug_transaction(self, "ROLLBACK"), self.wrap_database_errors:
             if not self._lives(hold):
                 # The server rolls back by itself when it loses the session.
-                self._drop(hold, Reason.DEAD)
+                self._bury(hold, Reason.DEAD)
                 return
             try:
                 hold.connection.rollback()
@@ -200,8 +203,10 @@ class Transactions(Borrowing):
                 pass
             except BaseException as error:
                 lost = self._is_loss(hold, error)
-                if lost or hold.connection.busy:
-                    self._drop(hold, Reason.LOST if lost else Reason.INTERRUPTED)
+                if lost:
+                    self._bury(hold, Reason.LOST, error)
+                elif hold.connection.busy:
+                    self._drop(hold, Reason.INTERRUPTED)
                 if not lost:
                     raise
             hold.transaction_over()

@@ -24,6 +24,7 @@ from django.utils.functional import cached_property
 from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import CursorWrapper
+from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.events import Reason
@@ -78,6 +79,11 @@ class LifelineMixin(Transactions):
         self._announce = True
         if self._hold is not None:
             self._let_go(self._hold)
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        """Make Django's errors of the driver's, each with its diagnosis."""
+        return ErrorWrapper(self)
 
     @cached_property
     def mysql_server_data(self) -> dict[str, Any]:

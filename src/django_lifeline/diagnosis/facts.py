@@ -51,14 +51,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Successor:
-    """The connection that took the lost one's place."""
+    """The connection that took the lost one's place. It lives."""
 
     server_thread_id: int
-    server_version: str = ""
-    opened_after: bool = True
-    """Opened after the loss was noticed; otherwise it stood beside the lost one, and lives."""
-    opened_before_lost: bool = False
-    """Opened before the lost connection was: the server has been up all the time."""
+    older: bool = False
+    """Opened before the lost one was, so that the server has been up all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +135,8 @@ class LossFacts:
     """The class of the exception that broke into the exchange."""
     successor: Successor | None = None
     server: ServerNow | None = None
+    unreachable_with: int = 0
+    """The number with which connecting failed right after the loss."""
 
     @property
     def before_sending(self) -> bool:

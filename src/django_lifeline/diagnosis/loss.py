@@ -26,6 +26,19 @@ def diagnose(facts: LossFacts) -> Diagnosis:
     )
 
 
+def server_could_tell(facts: LossFacts, found: Diagnosis) -> bool:
+    """Whether a question to the server may decide what *found* leaves open.
+
+    Not after a silence: what did not answer then would not answer now.
+    """
+    return facts.server is None and (
+        found.confidence is not Confidence.CERTAIN and found.cause in _SERVER_KNOWS
+    )
+
+
+_SERVER_KNOWS = frozenset({"killed", "network_cut", "server_restarted", UNKNOWN})
+
+
 def diagnose_refusal(facts: RefusalFacts) -> Diagnosis | None:
     """Name the cause why no connection could be had; None where it is none of ours.
 
@@ -144,9 +157,9 @@ def _kernel(facts: LossFacts) -> dict[str, object]:
 
 def _afterwards(facts: LossFacts) -> dict[str, object]:
     now, after = facts.server, facts.successor
-    told: dict[str, object] = {}
+    told: dict[str, object] = {"unreachable_with": facts.unreachable_with}
     if after is not None:
-        told = {"next_server_thread_id": after.server_thread_id}
+        told["next_server_thread_id"] = after.server_thread_id
     if now is not None:
         told |= {
             "uptime_seconds": now.uptime,

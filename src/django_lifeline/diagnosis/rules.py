@@ -54,6 +54,14 @@ def shared_after_fork(facts: LossFacts) -> Finding | None:
     return None
 
 
+def recalled(facts: LossFacts) -> Finding | None:
+    """The pool gave a resting connection to somebody who would have had to wait."""
+    if facts.ended_for != "pool_exhausted":
+        return None
+    told = "the resting connection was lent to a borrower that would have had to wait."
+    return Finding("pool_exhausted", CERTAIN, told)
+
+
 def shared_between_threads(facts: LossFacts) -> Finding | None:
     """Another thread was in the middle of an exchange on the same connection."""
     if not facts.shared_with and facts.ended_for != "shared_between_threads":
@@ -220,10 +228,11 @@ def server_restarted(facts: LossFacts) -> Finding | None:
     if now is not None:
         told = "another server answers at this address now."
         return Finding("server_restarted", UNDECIDED, told, ("network_cut",))
+    if facts.unreachable_with:
+        told = f"it could not be reached right afterwards (error {facts.unreachable_with})."
+        return Finding("server_restarted", LIKELY, told, ("network_cut",))
     after = facts.successor
-    if after is None or not after.opened_after:
-        return None
-    if after.server_thread_id < facts.server_thread_id:
+    if after is not None and not after.older and after.server_thread_id < facts.server_thread_id:
         told = (
             f"the server counts its sessions from 1 again: {facts.server_thread_id} was lost, "
             f"the next one is {after.server_thread_id}."
@@ -386,15 +395,12 @@ def _open(facts: LossFacts) -> bool:
 def _was_up(facts: LossFacts) -> bool:
     """Whether the connection that came after proves that the server did not restart."""
     after = facts.successor
-    if after is None:
-        return False
-    if after.opened_after:
-        return after.server_thread_id > facts.server_thread_id
-    return after.opened_before_lost
+    return after is not None and (after.older or after.server_thread_id > facts.server_thread_id)
 
 
 RULES: tuple[Rule, ...] = (
     shared_after_fork,
+    recalled,
     shared_between_threads,
     interrupted,
     closed_by_application,

@@ -20,6 +20,8 @@ from typing import Any
 from django.db import Error, connections, models
 from tests.fixtures.program_setup import SETUP, admin
 
+from django_lifeline.exceptions import ConnectionLost
+
 STOCK = "django.db.backends.mysql"
 LIFELINE = "django_lifeline.backends.mysql"
 ENGINES = {"stock": STOCK, "lifeline": LIFELINE}
@@ -62,9 +64,8 @@ def database(alias: str, engine: str, **changes: Any) -> str:
 def told(error: BaseException) -> str:
     """The class of an error, its number, and what became of the work where it says so."""
     words = [type(error).__name__, str(error.args[0] if error.args else "")]
-    diagnosis = getattr(error, "diagnosis", None)
-    if diagnosis is not None:
-        words.append(diagnosis.label.value)
+    if isinstance(error, ConnectionLost):
+        words.append(error.diagnosis.label.value)
     return " ".join(words)
 
 

@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
+from django_lifeline.core.liveness import TcpFacts
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.facts import Limits, LossFacts, Phase, ServerNow, Successor
-from django_lifeline.diagnosis.loss import diagnose
+from django_lifeline.diagnosis.loss import diagnose, server_could_tell
 from django_lifeline.diagnosis.model import Done
 
 FACTS = LossFacts(
@@ -58,3 +59,15 @@ def test_evidence_holds_what_was_learnt_afterwards() -> None:
     assert evidence["next_server_thread_id"] == 8
     assert (evidence["uptime_seconds"], evidence["same_server"]) == (77.0, "no")
     assert evidence["aborted_clients"] == 3
+
+
+def test_server_is_asked_only_where_it_could_decide() -> None:
+    def asked(facts: LossFacts) -> bool:
+        return server_could_tell(facts, diagnose(facts))
+
+    assert asked(FACTS)
+    assert not asked(dataclasses.replace(FACTS, code=4031))
+    assert not asked(dataclasses.replace(FACTS, server=ServerNow(uptime=1e6)))
+    silence = TcpFacts(state="ESTABLISHED", last_sent=9, last_received=20, last_acked=20, unacked=1)
+    lost = dataclasses.replace(FACTS, phase=Phase.IN_FLIGHT, elapsed=9.0, tcp=silence)
+    assert not asked(lost)

@@ -92,6 +92,10 @@ def test_another_threads_exchange_is_sharing(sign: dict[str, Any]) -> None:
     assert "'A'" in found.because
 
 
+def test_connection_that_the_pool_recalled_tells_of_too_small_a_pool() -> None:
+    assert named(changed(IDLE, ended_for="pool_exhausted")) == ("pool_exhausted", CERTAIN, ())
+
+
 def test_exception_in_the_middle_is_an_interruption() -> None:
     found = diagnose(changed(SENT, interrupted_by="SoftTimeLimitExceeded", code=None))
     assert (found.cause, found.confidence) == ("interrupted", CERTAIN)
@@ -275,8 +279,13 @@ def test_session_numbers_that_begin_anew_tell_of_a_restart() -> None:
 
 
 def test_older_connection_that_lives_tells_of_no_restart() -> None:
-    beside = Successor(server_thread_id=9, opened_after=False, opened_before_lost=True)
+    beside = Successor(server_thread_id=9, older=True)
     assert named(changed(CLOSED, successor=beside, through_proxy=False))[:2] == ("killed", LIKELY)
+
+
+def test_server_that_is_away_right_afterwards_was_probably_stopped() -> None:
+    facts = changed(SENT, unreachable_with=2003)
+    assert named(facts) == ("server_restarted", LIKELY, ("network_cut",))
 
 
 def test_number_1053_is_a_shutdown_unless_the_server_stayed_up() -> None:
