@@ -82,6 +82,19 @@ def test_bad_setup_is_named_and_nothing_else_is(
 
 
 @pytest.mark.server
+def test_way_over_the_network_wants_limits_and_encryption(
+    said: Any, flavour: str, driver: str
+) -> None:
+    expected = {"D502"}
+    if driver == "mysqlclient":
+        expected |= {"D501", "D503"}
+    elif flavour == "mariadb":
+        # PyMySQL encrypts by itself where the server can; this one has no certificate.
+        expected |= {"D503"}
+    assert set(said["bad"]["over the network"]["grave"]) == expected
+
+
+@pytest.mark.server
 def test_good_setups_are_left_in_peace(said: Any) -> None:
     assert len(said["good"]) >= 3
     for setup, found in said["good"].items():

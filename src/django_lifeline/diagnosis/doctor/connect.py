@@ -16,7 +16,6 @@ PATIENCE = 10
 """Seconds that the doctor waits for a connection or an answer."""
 OURS = ("pool", "lifeline")
 SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
-_ONLY_SETS = Effect.SETS | Effect.READ | Effect.PINS
 
 ADVICE = {
     1044: "# GRANT the account its rights on this database, or correct NAME",
@@ -87,8 +86,8 @@ def _bounded(given: Mapping[str, Any]) -> dict[str, Any]:
     # The rows of a streaming cursor, or of one that makes dicts, are not what is read here.
     params.pop("cursorclass", None)
     init = str(params.get("init_command") or "")
-    if effect_of(init) & ~_ONLY_SETS:
-        # The doctor only reads. What it sets counts, though, so a SET is run.
+    if init and effect_of(init) is not Effect.SETS:
+        # The doctor only reads. What a session is set to counts, though, so a plain SET is run.
         del params["init_command"]
     return params
 

@@ -82,7 +82,7 @@ def from_aliases(aliases: Sequence[str]) -> list[Patient]:
                 raise UsageError(
                     f"--database {alias}: DATABASES has no such alias. It has: {', '.join(known)}."
                 )
-        found = [connections[alias] for alias in aliases or known]
+        found = [wrapper for alias in aliases or known for wrapper in _wrapper(alias, aliases)]
     except (ImproperlyConfigured, ImportError) as error:
         first = str(error).strip().splitlines()[0]
         raise UsageError(
@@ -99,6 +99,19 @@ def from_aliases(aliases: Sequence[str]) -> list[Patient]:
     if not patients:
         raise UsageError("DATABASES has no alias with a MySQL or MariaDB engine.")
     return patients
+
+
+def _wrapper(alias: str, named: Sequence[str]) -> list[Any]:
+    """Return the alias's wrapper; none where its engine is another one that is not installed."""
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import connections
+
+    try:
+        return [connections[alias]]
+    except (ImproperlyConfigured, ImportError):
+        if named or "mysql" in connections.settings[alias]["ENGINE"]:
+            raise
+        return []
 
 
 def from_dsn(dsn: str) -> Patient:

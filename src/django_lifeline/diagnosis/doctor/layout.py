@@ -152,9 +152,12 @@ def _environment(name: str, default: str) -> str:
 
 
 def _celery(reader: _Reader) -> Service:
-    many = reader.number(*CELERY_CONCURRENCY, default=os.cpu_count() or 1)
+    many = reader.number(*CELERY_CONCURRENCY, default=0)
     pool = reader.text(*CELERY_POOL, default="prefork").rpartition(".")[2].rpartition(":")[2]
-    many = 1 if pool == "solo" else many or 1
+    if not many and pool != "solo":
+        many = os.cpu_count() or 1
+        reader.unread.append(f"{CELERY_CONCURRENCY[0]}: this machine's {many} CPUs are counted")
+    many = 1 if pool == "solo" else many
     forks = pool in ("prefork", "processes")
     hub = next((hub for hub in HUBS if hub in pool), "")
     return Service(

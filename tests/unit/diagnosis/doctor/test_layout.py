@@ -95,6 +95,11 @@ def test_celery_file_is_read(
     )
 
 
+def test_cpus_that_are_counted_for_celery_are_told(tmp_path: Path) -> None:
+    assert "CPUs are counted" in read(tmp_path, "broker_url = 'x'", "celery.py").unread[0]
+    assert read(tmp_path, "worker_concurrency = 2", "celery.py").unread == ()
+
+
 @pytest.mark.parametrize(
     ("text", "service"),
     [

@@ -260,6 +260,12 @@ CASES: dict[str, list[Case]] = {
             "128 MiB",
             "= 134217728;",
         ),
+        says(
+            INFO,
+            facts(project=Project(large_fields=(TEXT, replace(TEXT, kind="BinaryField")))),
+            "file of any size",
+            "FileField()",
+        ),
         silent(facts(project=Project(large_fields=(TEXT,)))),
         silent(facts(server=server(max_allowed_packet=1 << 20), project=Project())),
         silent(facts(server=server(max_allowed_packet=1 << 20))),

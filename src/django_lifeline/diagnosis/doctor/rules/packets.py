@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_lifeline.diagnosis.doctor.facts import Facts, Field
+from django_lifeline.diagnosis.doctor.facts import Facts, Field, Project
 from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
 
 ESCAPED = 2
@@ -31,7 +31,7 @@ def fields_over_packet(facts: Facts) -> Found | None:
     declared = max((_bytes(field) for field in project.large_fields), default=0)
     most = max(ESCAPED * upload if upload else 0, declared)
     if upload is not None and most <= packet:
-        return None
+        return _files_in_fields(project, packet)
     told = (
         "DATA_UPLOAD_MAX_MEMORY_SIZE is None, so a request may bring any size"
         if upload is None
@@ -45,6 +45,26 @@ def fields_over_packet(facts: Facts) -> Found | None:
         f"max_allowed_packet is {_size(packet)}; {told}. Fields that take it: {_some(names)}.",
         f"SET GLOBAL max_allowed_packet = {wanted};  # and in the server's configuration" + fewer,
         {"max_allowed_packet": packet, "needed": most or None, "fields": names},
+    )
+
+
+def _files_in_fields(project: Project, packet: int) -> Found | None:
+    """No setting of Django's limits an uploaded file, so none limits what such a field is given."""
+    unlimited = [
+        field.name
+        for field in project.large_fields
+        if field.kind == "BinaryField" and field.limit is None
+    ]
+    if not unlimited:
+        return None
+    return Found(
+        Level.INFO,
+        f"max_allowed_packet is {_size(packet)}, and {_some(unlimited)} may be given an uploaded "
+        "file of any size.",
+        "# a file in a storage instead:\nmodels.FileField(),\n"
+        "# or a limit, checked by your form:\n"
+        f"models.BinaryField(max_length={packet // ESCAPED // 2}),",
+        {"max_allowed_packet": packet, "fields": unlimited},
     )
 
 
