@@ -1,11 +1,10 @@
-"""What the integrations share: the end of a piece of work, the end of a process."""
+"""What the integrations share: the end of a piece of work, the end of a process.
+
+Configuration files of servers and workers import this before Django's settings are read, where
+PyMySQL may yet take mysqlclient's place. So the engine is imported only when it is needed.
+"""
 
 from __future__ import annotations
-
-from django.db import connections
-
-from django_lifeline.backends.assembly import targets
-from django_lifeline.scopes import connection_scope
 
 
 def missing(extra: str) -> ImportError:
@@ -21,18 +20,32 @@ def give_back() -> None:
 
     Does nothing inside ``atomic`` or a ``connection_scope``, which give back at their own end.
     """
+    from django_lifeline.scopes import connection_scope
+
     with connection_scope():
         pass
+
+
+def let_go_of_parents() -> None:
+    """In a forked child: let go of what was inherited, without a word to any server.
+
+    Python's own forks do it by themselves. After others it is done when the child first borrows.
+    """
+    from django_lifeline.backends.assembly import targets
+
+    targets.notice_fork()
 
 
 def drain_pools() -> None:
     """Close this process's connections, with the goodbye that the server expects.
 
-    For the end of a worker process: without it the server logs an aborted connection for each.
+    For the end of a worker process: without it the server may log an aborted connection for each.
     What other threads use at this moment is closed when they give it back. A process that goes
     on working gets new connections.
     """
+    from django_lifeline.backends.assembly import targets
+
     targets.notice_fork()
-    connections.close_all()
+    give_back()
     for target in targets:
         target.pool.drain()
