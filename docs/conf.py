@@ -5,6 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
+
 _project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 
 project = "django-lifeline"
@@ -40,3 +43,23 @@ html_theme_options = {
 # Only code is copied, not the prompt before it.
 copybutton_prompt_text = r"\$ |>>> |mysql> "
 copybutton_prompt_is_regexp = True
+
+
+class SearchNumbersToo(SearchEnglish):
+    """Sphinx leaves words of digits out; here people search for 2006, so they get a letter."""
+
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const words = query.split(/[^\p{Letter}\p{Number}_]+/u).filter((word) => word);
+  return words.map((word) => (/^\d+$/.test(word) ? "n" + word : word));
+}
+"""
+
+    def split(self, text: str) -> list[str]:
+        """Do in the index what the code above does in the browser."""
+        return [f"n{word}" if word.isdigit() else word for word in super().split(text)]
+
+
+def setup(app: Sphinx) -> None:
+    """Tell Sphinx of the search."""
+    app.add_search_language(SearchNumbersToo)
