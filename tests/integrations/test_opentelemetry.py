@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integrations.conftest import Run, needs
 
+PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 SECRET = "the-value-of-a-parameter"
 
 
@@ -98,6 +100,11 @@ def test_pool_is_observed_by_the_conventions_names(said: Any) -> None:
     [[pool, waiting]] = said["waiting"]
     assert waiting == 1
     assert pool["db.client.connection.pool.name"].endswith(said["database"]["NAME"])
+
+
+def test_every_metric_is_documented(said: Any) -> None:
+    page = PAGE.read_text()
+    assert {name for name in said["metrics"] if f"| `{name}` |" not in page} == set()
 
 
 def test_durations_are_counted_by_operation_table_and_error(said: Any) -> None:

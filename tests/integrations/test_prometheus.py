@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integrations.conftest import Run, needs
 
+PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 METRIC = re.compile(r"django_lifeline_\w+")
 LABELS = re.compile(r"by \(([^)]*)\)|[{,] ?(\w+)=")
 OF_PROMETHEUS = {"job"}
@@ -42,6 +44,12 @@ def test_metrics_hold_no_password(said: Any) -> None:
 def test_killed_workers_connections_no_longer_count_but_its_past_does(said: Any) -> None:
     assert said["max_of_the_living"] == 3
     assert said["counters_kept"] is True
+
+
+def test_every_metric_is_documented_and_nothing_else(said: Any) -> None:
+    documented = set(re.findall(r"^\| `(django_lifeline_\w+)`", PAGE.read_text(), re.MULTILINE))
+    exported = {re.sub(r"_(bucket|sum|count)$", "", name) for name in said["labels"]}
+    assert documented == exported
 
 
 def test_every_metric_and_label_of_the_dashboard_exists(said: Any) -> None:
