@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 kind=Schedule.Kind.EVERY,
                 minutes=1,
                 make_up_all=True,
-                slow_seconds=n % 2,
+                slow_seconds=n % 4,
             )
             schedule.plan_anew(timezone.now() - ago)
             schedule.save()

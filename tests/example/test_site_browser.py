@@ -1,0 +1,120 @@
+"""The whole site in a real browser: every trouble, with both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.example.conftest import Running
+from tests.fixtures.browser import DESK, WIDER_THAN_ITS_WINDOW, as_on_a_phone
+from tests.fixtures.drivers import eventually
+
+pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
+TROUBLES = ("timeout", "kill", "restart", "crash", "fork", "packet", "fill")
+CSS = "css selector"
+PATIENCE = 40
+
+
+class Page:
+    """What somebody does with the site."""
+
+    def __init__(self, browser: Any, site: Running) -> None:
+        self.browser, self.site = browser, site
+
+    def log_in(self) -> None:
+        self.browser.get(self.site.address + "trouble/")
+        self.browser.find_element("name", "username").send_keys("staff")
+        self.browser.find_element("name", "password").send_keys(self.site.password)
+        self.browser.find_element(CSS, "[type=submit]").click()
+
+    def text(self, selector: str) -> str:
+        return str(self.browser.find_element(CSS, selector).text)
+
+    def make(self, trouble: str) -> tuple[str, str]:
+        """Make a trouble by its button; return the verdict and all that is told of it."""
+        before = len(self.browser.find_elements(CSS, "#log > li[data-verdict]"))
+        self.browser.find_element(CSS, f"[data-trouble={trouble}] button").click()
+        done = "#log > li[data-verdict]"
+        eventually(lambda: len(self.browser.find_elements(CSS, done)) > before, PATIENCE)
+        item = self.browser.find_element(CSS, "#log > li")
+        assert item.get_attribute("data-trouble") == trouble
+        return item.get_attribute("data-verdict"), item.text
+
+    def schedule(self, wanted: str) -> None:
+        eventually(lambda: wanted in self.text("#schedule"), PATIENCE)
+
+    def number(self, series: str) -> int:
+        return int(self.text(f"[data-series={series}] b"))
+
+    def run_morning_job(self) -> None:
+        self.browser.get(self.site.address)
+        self.browser.find_element(CSS, "#morning").click()
+
+
+@pytest.fixture
+def page(browser: Any, start_example: Callable[..., Running]) -> Callable[..., Page]:
+    """``page("--arm", "stock")``: logged in, at the trouble panel."""
+
+    def open_page(*choices: str) -> Page:
+        opened = Page(browser, start_example(*choices))
+        browser.set_window_size(*DESK)
+        opened.log_in()
+        seconds = browser.find_element("name", "seconds")
+        seconds.clear()
+        seconds.send_keys("1")
+        return opened
+
+    return open_page
+
+
+def test_with_lifeline_the_site_survives_every_trouble_and_the_mail_goes_out(
+    page: Callable[..., Page], tmp_path: Path
+) -> None:
+    site = page("--arm", "lifeline")
+    told = {trouble: site.make(trouble) for trouble in TROUBLES}
+    assert {trouble: verdict for trouble, (verdict, _) in told.items()} == dict.fromkeys(
+        TROUBLES, "survived"
+    ), told
+    assert "PacketTooLarge" in told["packet"][1]
+    site.schedule("running")
+    eventually(lambda: site.number("heal") > 0)
+    assert site.number("connections") > 0
+
+    site.run_morning_job()
+    eventually(lambda: site.text("#count-sent strong") not in ("0", ""), PATIENCE)
+    eventually(lambda: len(site.site.arrived()) >= 5)
+    ids = [mail["message_id"] for mail in site.site.arrived()]
+    assert len(set(ids)) == len(ids)
+
+    for path in ("", "markets/golds/", "mail/arrived/", "trouble/"):
+        site.browser.get(site.site.address + path)
+        assert not site.browser.execute_script(WIDER_THAN_ITS_WINDOW), path
+    assert site.browser.save_screenshot(str(tmp_path / "trouble.png"))
+    as_on_a_phone(site.browser)
+    for path in ("", "markets/golds/", "mail/arrived/", "trouble/"):
+        site.browser.get(site.site.address + path)
+        assert not site.browser.execute_script(WIDER_THAN_ITS_WINDOW), path
+    assert [it for it in site.browser.get_log("browser") if it["level"] == "SEVERE"] == []
+
+
+def test_with_stock_every_trouble_breaks_the_site_and_the_mail_stands_still(
+    page: Callable[..., Page],
+) -> None:
+    site = page("--arm", "stock", "--web", "sync")
+    told = {trouble: site.make(trouble) for trouble in TROUBLES}
+    assert {trouble: verdict for trouble, (verdict, _) in told.items()} == dict.fromkeys(
+        TROUBLES, "broke"
+    ), told
+    site.schedule("Error 20")
+    assert site.number("error") > 0
+    assert site.number("heal") == 0
+
+    site.run_morning_job()
+    eventually(lambda: int(site.text("#count-queued strong") or 0) >= 5, PATIENCE)
+    site.browser.get(site.site.address + "trouble/")
+    site.schedule("Error 20")
+    # A heartbeat may have left before the first trouble.
+    subjects = [mail["subject"] for mail in site.site.arrived()]
+    assert not [subject for subject in subjects if "morning" in subject]
