@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import logging
 import re
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from django.dispatch import Signal
 
 import django_lifeline
 from django_lifeline import commands, exceptions, signals, testing
+from django_lifeline.backends.notices import Lost, publish
 from django_lifeline.core.options import LifelineOptions, PoolOptions
 from django_lifeline.core.pool.stats import PoolStats
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.doctor.rules import RULES
+from django_lifeline.diagnosis.model import Diagnosis
 from django_lifeline.lab.__main__ import parser as lab_parser
 from django_lifeline.scopes import Pools, connection_scope
 
@@ -123,6 +126,27 @@ def test_every_signal_is_described_with_its_arguments() -> None:
         sent = re.search(rf"{name}\.send_robust\((.*?)\)$", code, re.MULTILINE | re.DOTALL)
         assert sent is not None
         assert re.findall(r"\w+", arguments) == re.findall(r"(\w+)=", sent[1]), name
+
+
+DIAGNOSIS = Diagnosis(cause="killed", label=Label.NOT_EXECUTED, advice="Run it again.")
+
+
+def test_every_field_of_a_diagnosis_is_described() -> None:
+    text = section(page("errors.md"), "The diagnosis")
+    columns = re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(columns))) == set(DIAGNOSIS.as_dict())
+
+
+def test_every_field_of_a_record_is_described(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="django_lifeline"):
+        publish(Lost(pool="shop@db/shop", alias="default", diagnosis=DIAGNOSIS))
+    [record] = caplog.records
+    plain = vars(logging.makeLogRecord({}))
+    fields = set(vars(record)) - set(plain) - {"message", "asctime"}
+    text = section(page("signals.md"), "Logs")
+    told = re.search(r"as fields of the record: (.*?)\.\n", text, re.DOTALL)
+    assert told is not None
+    assert set(re.findall(r"`(\w+)`", told[1])) == fields
 
 
 def options_of(command: str) -> set[str]:
