@@ -86,10 +86,11 @@ class Case:
     facts: Facts
     level: Level | None = None
     words: tuple[str, ...] = ()
+    absent: str = ""
 
 
-def says(level: Level, facts: Facts, *words: str) -> Case:
-    return Case(facts, level, words)
+def says(level: Level, facts: Facts, *words: str, absent: str = "no such words") -> Case:
+    return Case(facts, level, words, absent)
 
 
 def silent(facts: Facts) -> Case:
@@ -117,7 +118,7 @@ CASES: dict[str, list[Case]] = {
     "D102": [
         says(INFO, facts(), "close_old_connections()"),
         says(INFO, facts(server=None)),
-        says(WARNING, facts(server=server(wait_timeout=300)), "300 s"),
+        says(WARNING, facts(server=server(wait_timeout=600)), "600 s"),
         says(
             WARNING,
             facts(project=Project(outside_requests=("django_apscheduler",))),
@@ -155,6 +156,7 @@ CASES: dict[str, list[Case]] = {
             "SET GLOBAL max_connections = 200;",
         ),
         says(WARNING, facts(layout=fleet(Service(processes=16, threads=8))), "close to the 151"),
+        says(WARNING, facts(layout=fleet(Service(processes=151))), "close to the 151"),
         says(ERROR, facts(layout=fleet(WEB, instances=20)), "20 × (4 × 2 (gunicorn)) = 160"),
         says(ERROR, facts(layout=GEVENT), "1 × 1000"),
         says(
@@ -167,7 +169,15 @@ CASES: dict[str, list[Case]] = {
             ERROR,
             facts(layout=fleet(Service(processes=400)), **OURS),
             "fewer processes: 400 cannot share 151",
+            absent="ENGINE",
         ),
+        says(
+            ERROR,
+            facts(layout=fleet(Service(processes=100, threads=9)), **OURS),
+            '"max_size": 1}',
+            absent="ENGINE",
+        ),
+        silent(facts(layout=fleet(Service(processes=80)), server=server(max_connections=100))),
         silent(facts(layout=fleet(Service(processes=10, threads=100)), **OURS)),
         silent(facts(layout=fleet(Service(processes=100, asynchronous=True)))),
         silent(facts(layout=fleet(WEB))),
@@ -181,6 +191,16 @@ CASES: dict[str, list[Case]] = {
             facts(layout=fleet(WEB), server=server(max_user_connections=5)),
             "the 5 that max_user_connections allows",
             "ALTER USER 'app'@'10.%' WITH MAX_USER_CONNECTIONS 10;",
+        ),
+        says(
+            ERROR,
+            facts(
+                layout=fleet(WEB),
+                server=server(max_user_connections=15),
+                user="app",
+                beside=(Settings(alias="same", user="app"),),
+            ),
+            "= 16 connections",
         ),
         silent(
             facts(
@@ -436,6 +456,9 @@ CASES: dict[str, list[Case]] = {
         ),
         silent(facts(**{**OURS, "pool": PoolOptions(max_idle=200)})),
         silent(facts(server=server(wait_timeout=100), **OURS)),
+        silent(
+            facts(server=server(wait_timeout=200), **{**OURS, "pool": PoolOptions(max_idle=200)})
+        ),
     ],
 }
 EACH = [
@@ -453,8 +476,10 @@ def test_rule_speaks_or_is_silent(number: str, case: Case) -> None:
         return
     assert finding is not None
     assert (finding.id, finding.level) == (f"lifeline.{number}", case.level)
+    text = f"{finding.what}\n{finding.change}"
     for word in case.words:
-        assert word in f"{finding.what}\n{finding.change}"
+        assert word in text
+    assert case.absent not in text
     assert finding.where == "DATABASES['default']"
     assert finding.change and finding.why
 
