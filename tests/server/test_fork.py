@@ -31,6 +31,7 @@ HARMLESS = [
     "pool-spawn",
 ]
 SCENARIOS = [*DISTURBING, *DISTURBING_MYSQLCLIENT, *HARMLESS]
+UNDER_GEVENT = ["query", "close-query"]
 OVER_TLS = ["exit", "query", "close-query", "drop", "pool-fork"]
 
 
@@ -42,6 +43,7 @@ def forked(
     *,
     engine: str = LIFELINE,
     tls: bool = False,
+    gevent: bool = False,
 ) -> dict[str, Any]:
     """Run the program and return its report."""
     encryption: dict[str, object] = {
@@ -55,6 +57,7 @@ def forked(
         server,
         driver,
         engine=engine,
+        gevent=gevent,
         options={"read_timeout": 15 if engine == LIFELINE else 1, **encryption},
         env={"SCENARIO": scenario, "CHILDREN_MAY_TAKE": "20" if engine == LIFELINE else "3"},
         CONN_MAX_AGE=None,
@@ -150,6 +153,17 @@ def test_children_do_not_disturb_their_parent(
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("scenario", UNDER_GEVENT)
+def test_children_of_a_greenlet_do_not_disturb_their_parent(
+    server: Server, driver: str, scenario: str, run_program: Runner
+) -> None:
+    if scenario == UNDER_GEVENT[0]:
+        stock = forked(run_program, server, driver, scenario, engine=STOCK, gevent=True)
+        assert_disturbed(stock)
+    assert_undisturbed(forked(run_program, server, driver, scenario, gevent=True))
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("scenario", OVER_TLS)
 def test_children_do_not_disturb_their_parent_over_tls(
     flavour: str,
@@ -216,7 +230,9 @@ def test_stock_engine_mixes_up_visitors_of_a_preloaded_gunicorn(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(("worker", "threads"), [("sync", "1"), ("gthread", "4")])
+@pytest.mark.parametrize(
+    ("worker", "threads"), [("sync", "1"), ("gthread", "4"), ("gevent", "1")]
+)
 def test_preloaded_gunicorn_gives_every_visitor_the_own_answer(
     server: Server, driver: str, worker: str, threads: str, run_program: Runner
 ) -> None:

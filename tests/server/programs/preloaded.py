@@ -64,6 +64,8 @@ def main() -> None:
         port = listener.getsockname()[1]
         words = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
         words += ["--worker-class", os.environ["WORKER"], "--threads", os.environ["THREADS"]]
+        if os.environ["WORKER"] == "gevent":
+            words += ["--config", "python:tests.server.programs.gunicorn_gevent"]
         words += ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
         words += ["tests.server.programs.tagged_site:application"]
         with subprocess.Popen(words, pass_fds=[listener.fileno()]) as server:

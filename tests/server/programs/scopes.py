@@ -20,8 +20,9 @@ database("not_ours", "stock")
 
 
 def held(*aliases: str) -> list[bool]:
-    """Whether this thread holds a connection of each."""
-    return [connections[alias]._hold is not None for alias in aliases]
+    """Whether this thread holds a connection of each, and has not given it back."""
+    holds = [connections[alias]._hold for alias in aliases]
+    return [hold is not None and not hold.returned for hold in holds]
 
 
 def query(alias: str = A) -> int:
