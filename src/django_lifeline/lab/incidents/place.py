@@ -126,6 +126,8 @@ def _full(server: Server) -> Iterator[None]:
 def _locked_out(server: Server) -> Iterator[None]:
     there, elsewhere = f"'{server.user}'@'%'", f"'{server.user}'@'10.11.12.13'"
     server.query(f"RENAME USER {there} TO {elsewhere}")
+    # Without this the server still believes that somebody may come from anywhere.
+    server.query("FLUSH PRIVILEGES")
     try:
         yield
     finally:

@@ -44,11 +44,17 @@ def _outlive(bench: Bench, limit: int) -> None:
     bench.note(limit=limit, idle=round(time.monotonic() - begin, 2))
 
 
+def _use_past_the_limit(bench: Bench, limit: int) -> None:
+    # By itself the pool would retire the connection in time, and nothing would be lost.
+    long = {"max_lifetime": 600, "max_idle": 600}
+    bench.use(session={"wait_timeout": limit}, pool=long if bench.setting.pooled else None)
+
+
 @kind("killed", ways=(DIRECT, SOCKET, WIRE), alike="idle_beyond_the_limit_of_every_session")
 def killed_shortly_before_its_time_was_up(bench: Bench) -> None:
     """KILL comes shortly before wait_timeout would have; it is used after the limit."""
     limit = bench.chance.choice((2, 3))
-    bench.use(session={"wait_timeout": limit})
+    _use_past_the_limit(bench, limit)
 
     def fault() -> None:
         time.sleep(limit - 1)
@@ -63,7 +69,7 @@ def killed_shortly_before_its_time_was_up(bench: Bench) -> None:
 def cut_shortly_before_its_time_was_up(bench: Bench) -> None:
     """The network cuts the connection shortly before wait_timeout; it is used after the limit."""
     limit = bench.chance.choice((2, 3))
-    bench.use(session={"wait_timeout": limit})
+    _use_past_the_limit(bench, limit)
 
     def fault() -> None:
         time.sleep(limit - 1)

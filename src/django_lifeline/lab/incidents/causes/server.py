@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from django_lifeline.core.classification import ER_QUERY_INTERRUPTED
 from django_lifeline.lab.incidents.bench import Bench
 from django_lifeline.lab.incidents.kinds import BETWEEN, DIRECT, SOCKET, UNDER_WAY, WIRE, kind
 
@@ -36,32 +37,45 @@ def killed_while_running(bench: Bench) -> None:
     bench.while_running(fault)
 
 
+def _after_a_while(bench: Bench) -> None:
+    time.sleep(bench.between(0.5, 2.5))
+    bench.strike()
+
+
 @kind("server_restarted", ways=HERE, disaster="restart")
 def restarted_while_idle(bench: Bench) -> None:
     """The server is restarted in good order while the connection is idle."""
     bench.use()
-    bench.after_idle(bench.strike)
+    bench.after_idle(lambda: _after_a_while(bench))
 
 
 @kind("server_restarted", ways=HERE, disaster="crash")
 def crashed_while_idle(bench: Bench) -> None:
     """The server's process is killed, and started again, while the connection is idle."""
     bench.use()
-    bench.after_idle(bench.strike)
+    bench.after_idle(lambda: _after_a_while(bench))
 
 
 @kind("server_restarted", ways=HERE, works=UNDER_WAY[1:], disaster="restart")
 def restarted_while_running(bench: Bench) -> None:
     """The server is restarted in good order while a statement is under way."""
     bench.use()
-    bench.while_running(bench.strike)
+    bench.while_running(lambda: _after_a_while(bench))
+    if bench.caller == [f"OperationalError {ER_QUERY_INTERRUPTED}"]:
+        # MySQL answers the statement, and then ends the session.
+        bench.wait_gone(bench.victim)
+        bench.attempt(bench.read)
 
 
 @kind("server_restarted", ways=HERE, works=UNDER_WAY[1:], disaster="crash")
 def crashed_while_running(bench: Bench) -> None:
     """The server's process is killed, and started again, while a statement is under way."""
     bench.use()
-    bench.while_running(bench.strike)
+    bench.while_running(lambda: _after_a_while(bench))
+    if bench.caller == [f"OperationalError {ER_QUERY_INTERRUPTED}"]:
+        # MySQL answers the statement, and then ends the session.
+        bench.wait_gone(bench.victim)
+        bench.attempt(bench.read)
 
 
 @kind("unreachable", ways=(DIRECT, SOCKET), works=BETWEEN[:3], disaster="outage")
