@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from django_lifeline.diagnosis.explain import blocks, explain, groups, stamps
+from django_lifeline.diagnosis.explain import Explanation, blocks, explain, groups, stamps
 from django_lifeline.diagnosis.explain.envelope import Line, unwrapped
 from django_lifeline.diagnosis.explain.explanation import Reader
 from django_lifeline.diagnosis.explain.signs import sign_in
 from django_lifeline.diagnosis.explain.source import LINE_LIMIT, Progress, lines_of
-from django_lifeline.diagnosis.explain.stack import Step
+from django_lifeline.diagnosis.explain.stack import Context, Step
 
 GONE = "django.db.utils.OperationalError: (2006, 'Server has gone away')"
 TRACEBACK = f'Traceback (most recent call last):\n  File "/srv/a/b.py", line 1, in c\n{GONE}\n'
@@ -239,6 +240,33 @@ def test_exception_is_explained_with_its_chain_and_its_notes() -> None:
     finding = explain(error).findings[0]
     assert finding.facts.code == 2006
     assert finding.cause == "killed"
+
+
+def test_exception_is_placed_by_the_callers_of_the_code_that_caught_it() -> None:
+    class OperationalError(Exception):
+        pass
+
+    told: list[Explanation] = []
+
+    def work() -> None:
+        try:
+            raise OperationalError(2006, "Server has gone away")
+        except OperationalError as error:
+            told.append(explain(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert Context.THREAD in told[0].findings[0].facts.contexts
+
+
+def test_closing_the_cursor_of_a_failed_query_shows_the_way_to_it() -> None:
+    link = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    closing = TRACEBACK.replace("/srv/a/b.py", "/s/django/db/models/query.py").replace(
+        "in c\n", 'in count\n  File "/s/MySQLdb/cursors.py", line 1, in close\n'
+    )
+    (finding,) = explain(TRACEBACK + link + closing).findings
+    assert finding.facts.step is Step.READ
 
 
 def test_pause_is_that_of_the_process_itself() -> None:

@@ -113,6 +113,7 @@ CASES: list[tuple[Rule, Facts, str, str]] = [
     (places.while_rows_were_read, facts(step=Step.FETCH), "slow_reader", UP),
     (places.while_rows_were_read, facts(step=Step.FETCH), "idle_timeout", DOWN),
     (places.waiting_for_an_answer, facts(code=2013, step=Step.WRITE), "killed", UP),
+    (places.idle_behind_tls, facts(code=2013, driver="PyMySQL"), "idle_timeout", UP),
     (places.forked_process, facts(contexts=in_context(Context.PROCESS)), "shared_after_fork", UP),
     (places.just_answered, facts(step=Step.AFTER_COMMIT), "idle_timeout", DOWN),
     (places.just_answered, facts(step=Step.COMMIT), "idle_timeout", DOWN),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django_lifeline.diagnosis.explain import render, stamps
@@ -17,6 +17,7 @@ from django_lifeline.diagnosis.explain.render import Finding
 from django_lifeline.diagnosis.explain.rules.ranking import verdict_on
 from django_lifeline.diagnosis.explain.saying import LANGUAGES
 from django_lifeline.diagnosis.explain.serverlog import Event, event_in
+from django_lifeline.diagnosis.explain.stack import Frame
 from django_lifeline.diagnosis.explain.variables import Variables
 
 _ZONES = 15 * 3600.0
@@ -60,7 +61,8 @@ class Explanation:
 class Reader:
     """Takes lines one by one and keeps what they tell, in bounded memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, outer: Sequence[Frame] = ()) -> None:
+        self._outer = outer
         self._assembler = Assembler()
         self._gathering = Gathering()
         self._variables = Variables()
@@ -91,7 +93,7 @@ class Reader:
             self._note(block)
 
     def _note(self, block: Block) -> None:
-        loss = loss_in(block)
+        loss = loss_in(block, self._outer)
         if loss is not None:
             self._gathering.add(loss)
 
@@ -121,13 +123,22 @@ def explain(text_or_exception: str | BaseException, lang: str = "en") -> Explana
     """
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
-    reader = Reader()
     if isinstance(text_or_exception, BaseException):
-        lines = "".join(traceback.format_exception(text_or_exception)).splitlines()
+        reader = Reader(_frames_round(text_or_exception))
+        text = "".join(traceback.format_exception(text_or_exception))
     else:
-        lines = text_or_exception.splitlines()
-    reader.read(lines)
+        reader = Reader()
+        text = text_or_exception
+    reader.read(text.splitlines())
     return reader.explanation(lang)
+
+
+def _frames_round(error: BaseException) -> list[Frame]:
+    """Return the callers of the function that caught *error*: its traceback ends there."""
+    if error.__traceback__ is None:
+        return []
+    stack = traceback.walk_stack(error.__traceback__.tb_frame.f_back)
+    return [Frame(f.f_code.co_filename, f.f_code.co_name) for f, _ in stack][::-1]
 
 
 __all__ = ["Explanation", "Facts", "LiveServer", "Reader", "explain"]

@@ -75,8 +75,11 @@ _STEPS_BY_KEYWORD = {"SELECT": Step.READ, "SHOW": Step.READ, "COMMIT": Step.COMM
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD"})
 
 
-def loss_in(block: Block) -> Loss | None:
-    """Return the loss that *block* tells of, ``None`` where it tells of something else."""
+def loss_in(block: Block, outer: Sequence[Frame] = ()) -> Loss | None:
+    """Return the loss that *block* tells of, ``None`` where it tells of something else.
+
+    *outer* are frames round those of the text, outermost first, where they are known.
+    """
     for part in block.parts:
         if part.backwards:
             part.frames.reverse()
@@ -87,7 +90,7 @@ def loss_in(block: Block) -> Loss | None:
     first = block.parts[place_in_chain]
     sign = _strongest(block.parts[place_in_chain:], first)
     failing = _failing_frames(block.parts, place_in_chain)
-    everything = [frame for part in block.parts for frame in part.frames]
+    everything = [*outer, *(frame for part in block.parts for frame in part.frames)]
     keyword = next((p.keyword for p in block.parts if p.keyword), "")
     time, zoned = _time(block.stamps)
     return Loss(
@@ -125,9 +128,14 @@ def _failing_frames(parts: Sequence[Part], start: int) -> list[Frame]:
     for part in parts[start + 1 :]:
         wraps = part.sign is not None and part.sign.code == first.sign.code
         # A rollback that fails in turn is another statement, though its number is the same.
-        if wraps and (part.link == "cause" or not first.frames):
+        cleaning_up = bool(part.frames) and part.frames[-1].function in _CLEANING_UP
+        if wraps and (part.link == "cause" or cleaning_up or not first.frames):
             frames = [*part.frames, *frames]
     return frames
+
+
+# Closing the cursor of a query that failed fails as well, and shows the way to the query.
+_CLEANING_UP = ("close", "_discard", "nextset")
 
 
 def _place(

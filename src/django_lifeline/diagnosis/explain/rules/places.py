@@ -71,14 +71,16 @@ def small_statement(facts: Facts) -> Iterator[Evidence]:
         reason = N_("What was being sent is a few bytes long.")
         yield Evidence("packet_too_large", -80, say(reason))
     elif facts.code in LOST and (facts.first_query or facts.step is Step.READ):
-        yield Evidence("packet_too_large", -15)
+        yield Evidence("packet_too_large", -6)
 
 
 def many_rows_at_once(facts: Facts) -> Iterator[Evidence]:
     """The statement of ``bulk_create`` grows with its rows."""
     if facts.code in LOST and facts.step is Step.BULK:
         reason = N_("Many rows went in one statement, which is how statements grow too large.")
-        yield Evidence("packet_too_large", 50, say(reason))
+        # The server closes while the rest is being sent: most drivers then say 2006.
+        sending = facts.code == 2006 or "pipe" in facts.details
+        yield Evidence("packet_too_large", 50 if sending else 12, say(reason))
     elif facts.code in LOST and facts.step is Step.WRITE:
         yield Evidence("packet_too_large", 6)
 
@@ -98,6 +100,14 @@ def waiting_for_an_answer(facts: Facts) -> Iterator[Evidence]:
         reason = N_("The statement had been sent, and its answer never came.")
         yield Evidence("server_restarted", 10, say(reason))
         yield Evidence("killed", 10, say(reason))
+
+
+def idle_behind_tls(facts: Facts) -> Iterator[Evidence]:
+    """Over TLS, its default, PyMySQL meets the server's goodbye as an end of the stream."""
+    at_work = facts.step in (Step.FETCH, Step.COMMIT, Step.AFTER_COMMIT, Step.SAVEPOINT)
+    if facts.code == 2013 and facts.driver == "PyMySQL" and not facts.details and not at_work:
+        reason = N_("PyMySQL over TLS says 2013, not 2006, of a session that was ended while idle.")
+        yield Evidence("idle_timeout", 8, say(reason))
 
 
 def forked_process(facts: Facts) -> Iterator[Evidence]:
@@ -172,6 +182,7 @@ RULES = (
     many_rows_at_once,
     while_rows_were_read,
     waiting_for_an_answer,
+    idle_behind_tls,
     forked_process,
     just_answered,
     greenlets,
