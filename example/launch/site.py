@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -107,6 +108,8 @@ class Site:
         self._stop.set()
         if self._sampler is not None:
             self._sampler.join()
+        for one in self.started:
+            one.process.signal(signal.SIGTERM)
         for one in reversed(self.started):
             one.end()
         if self.control is not None:

@@ -34,7 +34,11 @@ def golds(request: HttpRequest) -> HttpResponse:
 
 
 async def golds_json(request: HttpRequest) -> JsonResponse:
-    """The same rows from an async view; served by uvicorn it waits in no thread of its own."""
+    """The same rows from an async view, for ``--web asgi``.
+
+    gunicorn's threads serve it too. A gevent worker cannot: Django's own async ORM does not work
+    among greenlets, whatever the engine.
+    """
     quotes = Quote.objects.filter(symbol="GOLD").order_by("-day")[:30]
     rows = [{"day": str(quote.day), "price": str(quote.price)} async for quote in quotes]
     return JsonResponse({"symbol": "GOLD", "quotes": rows})

@@ -122,11 +122,12 @@ class Running:
 def start_example() -> Iterator[Callable[..., Running]]:
     """``start_example("--arm", "stock")``: started with these choices, ended after the test."""
     with ExitStack() as stack:
-        yield lambda *choices: stack.enter_context(_running(choices))
+        yield lambda *choices: stack.enter_context(running_example(*choices))
 
 
 @contextmanager
-def _running(choices: tuple[str, ...]) -> Iterator[Running]:
+def running_example(*choices: str) -> Iterator[Running]:
+    """Start the example as `scripts/example` does, and end it after the block."""
     words = [sys.executable, str(EXAMPLE / "start.py"), "--no-browser", "--port", "0", *choices]
     with subprocess.Popen(
         words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
