@@ -41,7 +41,13 @@ def test_a_log_with_a_loss_is_explained(log: Path) -> None:
     status, said = call(str(log))
     assert status == 0
     assert "2006 CR_SERVER_GONE_ERROR" in said
+    assert "Ruled out" not in said
     assert "docs/causes/idle-timeout.md" in said
+
+
+def test_causes_without_a_reason_are_only_named(log: Path) -> None:
+    log.write_text("OperationalError: (2006, '')\n")
+    assert "Also possible with this number: idle_timeout" in call(str(log))[1]
 
 
 def test_a_log_without_a_loss_ends_with_status_1(log: Path) -> None:

@@ -17,6 +17,7 @@ from django_lifeline.diagnosis.explain.explanation import Reader
 from django_lifeline.diagnosis.explain.signs import sign_in
 from django_lifeline.diagnosis.explain.source import LINE_LIMIT, Progress, lines_of
 from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.explain.variables import Variables
 
 GONE = "django.db.utils.OperationalError: (2006, 'Server has gone away')"
 TRACEBACK = f'Traceback (most recent call last):\n  File "/srv/a/b.py", line 1, in c\n{GONE}\n'
@@ -205,6 +206,12 @@ def test_reversed_traceback_is_turned_round() -> None:
     assert finding.group.place.code == "a/b.py in c"
 
 
+def test_reversed_traceback_has_its_innermost_frame_first() -> None:
+    inner, outer = ('  File "/srv/a/in.py", line 1, in f', '  File "/srv/a/out.py", line 1, in g')
+    finding = explain(f"{GONE}\n    x()\n{inner}\n    y()\n{outer}\n").findings[0]
+    assert finding.group.place.code == "a/in.py in f"
+
+
 def test_marker_lines_are_no_code_of_their_own() -> None:
     text = TRACEBACK.replace("in c\n", "in c\n    x(1)\n    ~^^^\n")
     assert explain(text).findings[0].group.place.code == "a/b.py in c"
@@ -278,6 +285,52 @@ def test_pause_is_that_of_the_process_itself() -> None:
     assert explain(log).findings[0].facts.longest_pause == 36000.0
 
 
+@pytest.mark.parametrize(("minutes", "follows"), [(2, 2013), (20, None)])
+def test_a_dead_handle_is_known_by_the_loss_shortly_before(
+    minutes: int, follows: int | None
+) -> None:
+    log = (
+        "2026-03-01 10:00:00 [1] ERROR OperationalError: (2013, 'Lost connection')\n"
+        f"2026-03-01 10:{minutes:02d}:00 [1] ERROR {GONE}\n"
+    )
+    codes = {finding.facts.code: finding.facts.follows for finding in explain(log).findings}
+    assert codes == {2013: None, 2006: follows}
+
+
+def test_variables_are_those_in_force_at_the_loss() -> None:
+    table = "| wait_timeout | {} |\n"
+    before, after = table.format(60), table.format(28800)
+    for log, value in ((before + GONE + "\n" + after, 60), (GONE + "\n" + after, 28800)):
+        facts = explain(log).findings[0].facts
+        assert facts.variables["wait_timeout"] == value
+    assert explain(before + GONE + "\n" + after).findings[0].facts.changed_later == {
+        "wait_timeout": 28800
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("| max_allowed_packet | 16777216 |", "max_allowed_packet", 16 << 20),
+        ("max_allowed_packet=64M", "max_allowed_packet", 64 << 20),
+        ("SET GLOBAL wait_timeout = 600;", "wait_timeout", 600),
+        ("set @@global.net_write_timeout=120", "net_write_timeout", 120),
+        ("wait_timeout\t28800", "wait_timeout", 28800),
+    ],
+)
+def test_variables_are_read_as_people_write_them(text: str, name: str, value: int) -> None:
+    variables = Variables()
+    assert variables.read(1, text)
+    assert variables.at(1) == {name: value}
+
+
+@pytest.mark.parametrize(
+    "text", ["| innodb_lock_wait_timeout | 50 |", "wait_timeout is too small", "max_connections"]
+)
+def test_other_variables_and_prose_are_not_read(text: str) -> None:
+    assert not Variables().read(1, text)
+
+
 # --- bounds ----------------------------------------------------------------------------------
 
 
@@ -300,6 +353,12 @@ def test_shapes_of_losses_are_bounded() -> None:
     explanation = explain(shapes)
     assert len(explanation.findings) <= groups.GROUPS + 1
     assert sum(finding.group.count for finding in explanation.findings) == 3 * groups.GROUPS
+
+
+def test_indented_text_after_a_traceback_does_not_hide_what_comes_later() -> None:
+    reader = Reader()
+    reader.read(["Traceback (most recent call last):", *["    x"] * 10_000, f"    {GONE}"])
+    assert len(reader.explanation().findings) == 1
 
 
 def test_a_traceback_without_end_is_given_up() -> None:
