@@ -95,8 +95,8 @@ class Bench:
         ``session`` are variables that each session sets at its beginning, ``idle_limit`` is the
         proxy's, ``options`` are the driver's; capitals are Django's settings.
         """
+        # It goes with its server: at the end of an incident that may stand still.
         self.server.create_database(self.database)
-        self._stack.callback(self._drop_database)
         for table in TABLES:
             self.server.query(f"CREATE TABLE {self.database}.{table} {_COLUMNS}")
             self.server.query(f"INSERT INTO {self.database}.{table} (text) VALUES ('first')")
@@ -161,10 +161,6 @@ class Bench:
             self.wrapper.close()
         with contextlib.suppress(AttributeError):
             del connections[self.alias]
-
-    def _drop_database(self) -> None:
-        with contextlib.suppress(Exception):
-            self.server.drop_database(self.database)
 
     def note(self, **figures: Any) -> None:
         """Remember what was drawn, for the report."""
