@@ -26,9 +26,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[dict[str, Any]]:
-    """A server with a small packet, and a database; as an entry of DATABASES."""
+    """A server with a small packet and an eye on programs; as an entry of DATABASES."""
     with ExitStack() as stack:
-        server = stack.enter_context(started("mariadb", max_allowed_packet="1M"))
+        server = stack.enter_context(
+            started("mariadb", max_allowed_packet="1M", performance_schema="ON")
+        )
         name = stack.enter_context(fresh_database(server))
         yield {
             "NAME": name,
@@ -166,7 +168,9 @@ def test_managepy_takes_djangos_own_options_and_refuses_an_unknown_alias(manage:
 def test_managepy_shows_the_status(manage: Run, place: dict[str, Any]) -> None:
     done = manage("lifeline", "status")
     assert done.returncode == 0, done.stderr
-    assert "DATABASES['default']" in done.stdout and place["USER"] in done.stdout
+    assert "DATABASES['default']" in done.stdout
+    [session] = [line.split() for line in done.stdout.splitlines() if place["USER"] in line][-1:]
+    assert session[:4] == [place["USER"], "pymysql", "127.0.0.1", "1"]
 
 
 def test_checks_tell_a_stock_engines_findings_and_can_be_silenced(manage: Run) -> None:

@@ -16,16 +16,21 @@ HELP = "show a server's sessions by user, program and host, and its limits"
 _SESSIONS = """
     SELECT p.USER, {program}, SUBSTRING_INDEX(p.HOST, ':', 1),
         COUNT(*), SUM(p.COMMAND = 'Sleep'), MAX(p.TIME)
-    FROM information_schema.PROCESSLIST p {attributes}
+    FROM information_schema.PROCESSLIST p {programs}
     WHERE p.COMMAND NOT IN ('Daemon', 'Binlog Dump')
     GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
 """
+# Few clients name their program; the library names itself then.
 _WITH_PROGRAMS = _SESSIONS.format(
-    program="COALESCE(a.ATTR_VALUE, '')",
-    attributes="""LEFT JOIN performance_schema.session_connect_attrs a
-        ON a.PROCESSLIST_ID = p.ID AND a.ATTR_NAME = 'program_name'""",
+    program="COALESCE(a.program, a.library, 'unknown')",
+    programs="""LEFT JOIN (
+        SELECT PROCESSLIST_ID,
+            MAX(IF(ATTR_NAME = 'program_name', ATTR_VALUE, NULL)) AS program,
+            MAX(IF(ATTR_NAME = '_client_name', ATTR_VALUE, NULL)) AS library
+        FROM performance_schema.session_connect_attrs GROUP BY PROCESSLIST_ID
+    ) a ON a.PROCESSLIST_ID = p.ID""",
 )
-_WITHOUT_PROGRAMS = _SESSIONS.format(program="'unknown'", attributes="")
+_WITHOUT_PROGRAMS = _SESSIONS.format(program="'unknown'", programs="")
 _HEADS = ("user", "program", "host", "sessions", "idle", "longest")
 
 
