@@ -212,6 +212,40 @@ def test_reversed_traceback_has_its_innermost_frame_first() -> None:
     assert finding.group.place.code == "a/in.py in f"
 
 
+def test_error_named_before_its_traceback_has_the_frames_of_that() -> None:
+    frames = '  File "/s/django/db/models/base.py", line 1, in save'
+    text = f"[ERROR] {GONE}\rTraceback (most recent call last):\r{frames}\rEND RequestId: 4"
+    (finding,) = explain(text.replace("\r", "\n")).findings
+    assert finding.facts.step is Step.WRITE
+
+
+@pytest.mark.parametrize(
+    ("before", "context"),
+    [
+        ("ERROR: test_a (shop.tests.T.test_a)\n" + "-" * 70, Context.TEST),
+        ("Exception in thread mailer:", Context.THREAD),
+        ("Process Process-1:", Context.PROCESS),
+        (f"{T} ERROR django.request Internal Server Error: /", Context.WEB),
+        (f"[{T}: ERROR/ForkPoolWorker-1] Task a.b[1] raised unexpected: X()", Context.CELERY),
+        (
+            f'{T} ERROR apscheduler.executors.default Job "a (trigger: x)" raised',
+            Context.APSCHEDULER,
+        ),
+    ],
+)
+def test_kind_of_program_is_told_by_the_line_before(before: str, context: Context) -> None:
+    assert explain(f"{before}\n{TRACEBACK}").findings[0].facts.contexts == {context}
+
+
+def test_time_since_the_last_success_is_that_of_the_process() -> None:
+    log = (
+        "2026-03-01 10:00:00 [1] DEBUG django.db.backends (0.001) SELECT 1; args=()\n"
+        "2026-03-01 10:05:00 [1] INFO x\n2026-03-01 10:06:00 [2] INFO job succeeded\n"
+        f"2026-03-01 10:10:00 [1] ERROR {GONE}\n"
+    )
+    assert explain(log).findings[0].group.longest_since_success == 600.0
+
+
 def test_marker_lines_are_no_code_of_their_own() -> None:
     text = TRACEBACK.replace("in c\n", "in c\n    x(1)\n    ~^^^\n")
     assert explain(text).findings[0].group.place.code == "a/b.py in c"

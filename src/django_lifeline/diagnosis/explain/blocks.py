@@ -93,7 +93,7 @@ _LINKS = (
 _EXCEPTION = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
 _NOTE = re.compile(r"Cause: .{1,120}? \((?P<cause>\w+), (?P<confidence>\w+)\)")
 _KEYWORD = re.compile(r"(?:\[SQL: |statement=['\"]?)\s*([A-Za-z]{3,10})")
-_SUCCESS = re.compile(r'succe|" 20\d |^\(\d\.\d{3}\) |completed')
+_SUCCESS = re.compile(r'succe|" 20\d |\(\d+\.\d{3}\) [A-Z]|completed')
 
 
 class Assembler:

@@ -69,6 +69,7 @@ _HEADER_CONTEXTS = (
     (Context.THREAD, re.compile(r"Exception in thread ")),
     (Context.PROCESS, re.compile(r"^Process [\w-]+:")),
     (Context.GEVENT, re.compile(r"[Gg]reenlet")),
+    (Context.TEST, re.compile(r"^test\w* \([\w.]+\)|^E   ")),  # unittest, pytest
     (Context.SHELL, re.compile(r"^(?:>>>|In \[\d+\]:)")),
 )
 _STEPS_BY_KEYWORD = {"SELECT": Step.READ, "SHOW": Step.READ, "COMMIT": Step.COMMIT}
@@ -126,6 +127,8 @@ def _failing_frames(parts: Sequence[Part], start: int) -> list[Frame]:
     assert first.sign is not None
     frames = list(first.frames)
     for part in parts[start + 1 :]:
+        if part.sign is None and not part.kind and not frames:
+            frames = part.frames  # the error was named before its traceback, not after it
         wraps = part.sign is not None and part.sign.code == first.sign.code
         # A rollback that fails in turn is another statement, though its number is the same.
         cleaning_up = bool(part.frames) and part.frames[-1].function in _CLEANING_UP
