@@ -61,10 +61,14 @@ def test_a_compressed_log_is_explained(log: Path) -> None:
     assert call(str(packed))[0] == 0
 
 
-def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("terminal", [False, True])
+def test_standard_input_is_read_and_asked_for_on_a_terminal(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     raw = io.BufferedReader(io.BytesIO(LOG.encode()))  # type: ignore[arg-type]
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=raw))
-    assert call("-")[0] == 0
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=raw, isatty=lambda: terminal))
+    assert call()[0] == 0
+    assert ("Ctrl-D" in capsys.readouterr().err) is terminal
 
 
 def test_a_missing_file_is_told_and_ends_with_status_2(

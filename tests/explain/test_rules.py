@@ -204,6 +204,12 @@ CASES: list[tuple[Rule, Facts, str, str]] = [
         UP,
     ),
     (
+        moments.aborted_sessions_counted,
+        facts(variables={"Aborted_clients": 40}),
+        "idle_timeout",
+        UP,
+    ),
+    (
         moments.health_check_failed,
         facts(contexts=in_context(Context.HEALTH)),
         "idle_timeout",

@@ -13,9 +13,12 @@ from django_lifeline.diagnosis.explain import render, saying, server
 from django_lifeline.diagnosis.explain.explanation import Explanation, Reader
 from django_lifeline.diagnosis.explain.reference import NUMBERS, number_named
 from django_lifeline.diagnosis.explain.source import Progress, lines_of, opened
+from django_lifeline.diagnosis.text import N_
 from django_lifeline.diagnosis.usage import UsageError
 
 HELP = "say why connections were lost, from a log, a traceback or an error number"
+
+_WAITING = N_("Paste the log or traceback, then press Ctrl-D. (explain --help shows more.)")
 
 FOUND = 0
 NOTHING_FOUND = 1
@@ -77,6 +80,8 @@ def _explained(options: argparse.Namespace, lang: str) -> Explanation:
     live = server.ask(options.dsn) if options.dsn else None
     translate = saying.translator(lang)
     reader = Reader()
+    if options.subject == "-" and sys.stdin.isatty():
+        print(translate(_WAITING), file=sys.stderr)
     with opened(options.subject) as raw:
         lines = lines_of(raw, lambda text: print(translate(text), file=sys.stderr))
         reader.read(Progress(raw).over(lines))

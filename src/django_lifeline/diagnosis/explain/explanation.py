@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from django_lifeline.diagnosis.explain import render, stamps
 from django_lifeline.diagnosis.explain.blocks import Assembler, Block
 from django_lifeline.diagnosis.explain.envelope import Line, unwrapped
-from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.groups import Gathering, Group
 from django_lifeline.diagnosis.explain.losses import loss_in
 from django_lifeline.diagnosis.explain.render import Finding
@@ -139,6 +138,3 @@ def _frames_round(error: BaseException) -> list[Frame]:
         return []
     stack = traceback.walk_stack(error.__traceback__.tb_frame.f_back)
     return [Frame(f.f_code.co_filename, f.f_code.co_name) for f, _ in stack][::-1]
-
-
-__all__ = ["Explanation", "Facts", "LiveServer", "Reader", "explain"]

@@ -238,6 +238,14 @@ def no_connection_left(facts: Facts) -> Iterator[Evidence]:
         yield Evidence("too_many_connections", 5, told)
 
 
+def aborted_sessions_counted(facts: Facts) -> Iterator[Evidence]:
+    """``Aborted_clients`` counts sessions that ended without a goodbye, idle ones above all."""
+    count = facts.variables.get("Aborted_clients")
+    if facts.code in LOST and count:
+        reason = N_("Since it started the server has seen {count} sessions end without a goodbye.")
+        yield Evidence("idle_timeout", 3, say(reason, count=count))
+
+
 def health_check_failed(facts: Facts) -> Iterator[Evidence]:
     """A health check is frequent, so its connection is not idle for hours."""
     if Context.HEALTH in facts.contexts and facts.code in LOST:
@@ -257,5 +265,6 @@ RULES = (
     server_was_up,
     net_write_timeout_is_known,
     no_connection_left,
+    aborted_sessions_counted,
     health_check_failed,
 )
