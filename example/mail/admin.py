@@ -39,7 +39,7 @@ class ScheduleAdmin(admin.ModelAdmin):
     def send_now(self, request: HttpRequest, chosen: QuerySet[Schedule]) -> None:
         now = timezone.now()
         count = sum(planning.queue(schedule, [now], manual=True) for schedule in chosen)
-        self.message_user(request, f"{count} mails are queued.")
+        self.message_user(request, f"{planning.mails(count)} queued.")
 
 
 @admin.register(Delivery)
@@ -47,9 +47,8 @@ class DeliveryAdmin(admin.ModelAdmin):
     """The timeline. Nobody edits it: staff decide about single mails by the actions."""
 
     list_display = ["due", "schedule", "recipient", "state", "manual", "seconds", "reason"]
-    list_filter = ["state", "manual", "schedule"]
+    list_filter = ["state", "due", "manual", "schedule"]
     list_select_related = ["schedule", "recipient"]
-    date_hierarchy = "due"
     actions = ["resend", "mark_sent"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -61,9 +60,9 @@ class DeliveryAdmin(admin.ModelAdmin):
     @admin.action(description="Send again (of unknown outcome, or failed)", permissions=["view"])
     def resend(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         count = claims.resend(chosen.order_by(), timezone.now())
-        self.message_user(request, f"{count} mails are queued again.")
+        self.message_user(request, f"{planning.mails(count)} queued again.")
 
     @admin.action(description="Mark as sent (of unknown outcome)", permissions=["view"])
     def mark_sent(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         count = claims.mark_sent(chosen.order_by(), request.user.get_username())
-        self.message_user(request, f"{count} mails are marked.")
+        self.message_user(request, f"{planning.mails(count)} marked.")

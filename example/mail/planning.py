@@ -61,3 +61,8 @@ def run_morning_job(now: datetime) -> int:
     """Queue every daily schedule now, whatever the time; return how many mails."""
     daily = Schedule.objects.filter(active=True, kind=Schedule.Kind.DAILY)
     return sum(queue(schedule, [now], manual=True) for schedule in daily)
+
+
+def mails(count: int) -> str:
+    """``"1 mail"``, ``"5 mails"``."""
+    return f"{count} mail" if count == 1 else f"{count} mails"

@@ -47,7 +47,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 def send_now(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(Schedule, pk=pk)
     count = planning.queue(schedule, [timezone.now()], manual=True)
-    messages.success(request, f"{count} mails of “{schedule}” are queued.")
+    messages.success(request, f"“{schedule}”: {planning.mails(count)} queued.")
     return redirect("timeline")
 
 
@@ -55,7 +55,7 @@ def send_now(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def run_morning_job(request: HttpRequest) -> HttpResponse:
     count = planning.run_morning_job(timezone.now())
-    messages.success(request, f"The morning job is running: {count} mails are queued.")
+    messages.success(request, f"The morning job: {planning.mails(count)} queued.")
     return redirect("timeline")
 
 

@@ -12,7 +12,9 @@ from tests.fixtures.drivers import eventually
 from tests.fixtures.servers import missing
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
-PAGES = ("", "markets/golds/", "pulse.json", "mail/arrived/", "trouble/", "admin/")
+ADMIN = "mail/delivery/ mail/schedule/ mail/recipient/ mail/template/ markets/quote/".split()
+PAGES = ["", "markets/golds/", "pulse.json", "mail/arrived/", "trouble/", "admin/"]
+PAGES += [f"admin/{page}" for page in [*ADMIN, "mail/schedule/1/change/", "mail/schedule/add/"]]
 PLACES = {"gevent": "celery", "asgi": "apscheduler"}
 
 

@@ -1,19 +1,26 @@
-"""The whole site in a real browser: every trouble, with both engines."""
+"""The whole site in a real browser: every trouble, with both engines.
+
+``EXAMPLE_IMAGES=docs/images`` has the tests take the pictures that the docs show.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.example.conftest import Running
-from tests.fixtures.browser import DESK, WIDER_THAN_ITS_WINDOW, as_on_a_phone
+from tests.fixtures.browser import WIDER_THAN_ITS_WINDOW, as_on_a_phone
 from tests.fixtures.drivers import eventually
 
 pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
 TROUBLES = ("timeout", "kill", "restart", "crash", "fork", "packet", "fill")
 CSS = "css selector"
+PAST_THE_EDGE = """return [...document.querySelectorAll("main *")].some(
+    (it) => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"""
+WINDOW = (1280, 1080)
 PATIENCE = 40
 
 
@@ -52,6 +59,24 @@ class Page:
         self.browser.get(self.site.address)
         self.browser.find_element(CSS, "#morning").click()
 
+    def send_slowly(self) -> None:
+        """Send now what takes the SMTP server some seconds."""
+        path = "//article[contains(., 'slow')]//button"
+        self.browser.find_element("xpath", path).click()
+
+    def fits(self) -> bool:
+        """Whether no page is wider than the window, nor anything on it."""
+        for path in ("markets/golds/", "mail/arrived/", "trouble/", ""):
+            self.browser.get(self.site.address + path)
+            if any(map(self.browser.execute_script, (WIDER_THAN_ITS_WINDOW, PAST_THE_EDGE))):
+                return False
+        return True
+
+    def picture(self, folder: Path, name: str) -> None:
+        self.browser.execute_script("scrollTo(0, 0)")
+        file = Path(os.environ.get("EXAMPLE_IMAGES", folder)) / f"example-{name}.png"
+        assert self.browser.save_screenshot(str(file))
+
 
 @pytest.fixture
 def page(browser: Any, start_example: Callable[..., Running]) -> Callable[..., Page]:
@@ -59,7 +84,7 @@ def page(browser: Any, start_example: Callable[..., Running]) -> Callable[..., P
 
     def open_page(*choices: str) -> Page:
         opened = Page(browser, start_example(*choices))
-        browser.set_window_size(*DESK)
+        browser.set_window_size(*WINDOW)
         opened.log_in()
         seconds = browser.find_element("name", "seconds")
         seconds.clear()
@@ -82,25 +107,24 @@ def test_with_lifeline_the_site_survives_every_trouble_and_the_mail_goes_out(
     eventually(lambda: site.number("heal") > 0)
     assert site.number("connections") > 0
 
+    site.picture(tmp_path, "lifeline")
+
     site.run_morning_job()
-    eventually(lambda: site.text("#count-sent strong") not in ("0", ""), PATIENCE)
-    eventually(lambda: len(site.site.arrived()) >= 5)
+    eventually(lambda: len(site.site.arrived()) >= 5, PATIENCE)
+    site.send_slowly()
+    eventually(lambda: "being sent" in site.text("#timeline"), PATIENCE)
+    site.picture(tmp_path, "timeline")
     ids = [mail["message_id"] for mail in site.site.arrived()]
     assert len(set(ids)) == len(ids)
 
-    for path in ("", "markets/golds/", "mail/arrived/", "trouble/"):
-        site.browser.get(site.site.address + path)
-        assert not site.browser.execute_script(WIDER_THAN_ITS_WINDOW), path
-    assert site.browser.save_screenshot(str(tmp_path / "trouble.png"))
+    assert site.fits()
     as_on_a_phone(site.browser)
-    for path in ("", "markets/golds/", "mail/arrived/", "trouble/"):
-        site.browser.get(site.site.address + path)
-        assert not site.browser.execute_script(WIDER_THAN_ITS_WINDOW), path
+    assert site.fits()
     assert [it for it in site.browser.get_log("browser") if it["level"] == "SEVERE"] == []
 
 
 def test_with_stock_every_trouble_breaks_the_site_and_the_mail_stands_still(
-    page: Callable[..., Page],
+    page: Callable[..., Page], tmp_path: Path
 ) -> None:
     site = page("--arm", "stock", "--web", "sync")
     told = {trouble: site.make(trouble) for trouble in TROUBLES}
@@ -110,6 +134,7 @@ def test_with_stock_every_trouble_breaks_the_site_and_the_mail_stands_still(
     site.schedule("Error 20")
     assert site.number("error") > 0
     assert site.number("heal") == 0
+    site.picture(tmp_path, "stock")
 
     site.run_morning_job()
     eventually(lambda: int(site.text("#count-queued strong") or 0) >= 5, PATIENCE)

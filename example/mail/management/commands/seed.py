@@ -16,7 +16,7 @@ from markets.models import Quote
 PEOPLE = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Radia Perlman", "Edsger Dijkstra"]
 TEMPLATES = {
     "Morning report": (
-        "Gold at {{ gold }} – your morning report",
+        "Your morning report: gold at {{ gold }}",
         "Good morning {{ name }},\n\nan ounce of gold costs {{ gold }} USD today.\n\n"
         "This mail was due at {{ due|date:'H:i' }}.\n\nautoemail",
     ),
