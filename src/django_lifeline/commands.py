@@ -49,22 +49,10 @@ def load(name: str) -> Command:
 def main(words: Sequence[str], out: TextIO | None = None) -> int:
     """Run ``python -m django_lifeline`` with *words*; return the exit status."""
     out = out or sys.stdout
-    name, *rest = words or ["help"]
-    if name in ("help", "-h", "--help"):
-        if rest and rest[0] in COMMANDS:
-            return main([rest[0], "--help"], out)
-        _show_commands(out)
-        return 0
-    if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
-        print(f"error: there is no command {name!r}. Did you mean {near!r}?", file=sys.stderr)
-        return WRONG_USAGE
-    command = load(name)
-    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", description=command.HELP)
-    command.add_arguments(parser)
-    options = parser.parse_args(rest)
     try:
-        return command.run(options, out)
+        status = _dispatch(words, out)
+        out.flush()
+        return status
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
@@ -75,6 +63,22 @@ def main(words: Sequence[str], out: TextIO | None = None) -> int:
         # written to the closed pipe when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _dispatch(words: Sequence[str], out: TextIO) -> int:
+    name, *rest = words or ["help"]
+    if name in ("help", "-h", "--help"):
+        if not rest:
+            _show_commands(out)
+            return 0
+        name, rest = rest[0], ["--help"]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
+        raise UsageError(f"there is no command {name!r}. Did you mean {near!r}?")
+    command = load(name)
+    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", description=command.HELP)
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(rest), out)
 
 
 def _show_commands(out: TextIO) -> None:

@@ -165,6 +165,47 @@ def test_managepy_takes_djangos_own_options_and_refuses_an_unknown_alias(manage:
     assert "DATABASES has no such alias. It has: default." in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "no alias with a MySQL or MariaDB engine"),
+        (("--database", "default"), "neither MySQL nor MariaDB"),
+    ],
+)
+def test_other_engines_are_not_examined(manage: Run, words: tuple[str, ...], told: str) -> None:
+    done = manage("lifeline", "doctor", *words, ENGINE="django.db.backends.sqlite3")
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_managepy_examines_a_dsn_beside_its_own_databases(
+    manage: Run, place: dict[str, Any]
+) -> None:
+    done = manage("lifeline", "doctor", "--dsn", dsn(place), PORT=1)
+    assert done.returncode == 0, done.stderr
+    assert "the database of --dsn" in done.stdout and "D701" not in done.stdout
+
+
+def test_status_of_an_unreachable_server_says_what_to_look_at(module: Run) -> None:
+    done = module("status", "--dsn", "mysql://app:hidden-password@127.0.0.1:1/shop")
+    assert done.returncode == 1
+    assert "It does not answer." in done.stdout and "HOST and PORT" in done.stdout
+
+
+def test_reader_that_went_away_is_no_error(place: dict[str, Any], tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "django_lifeline", "help"]
+    with subprocess.Popen(
+        words,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_managepy_shows_the_status(manage: Run, place: dict[str, Any]) -> None:
     done = manage("lifeline", "status")
     assert done.returncode == 0, done.stderr

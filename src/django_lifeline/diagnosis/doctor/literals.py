@@ -53,6 +53,8 @@ def assignments(text: str) -> tuple[dict[str, Any], dict[str, str]]:
             if node is None:
                 raise Unread("it is set inside a block")
             values[name] = evaluate(node, values)
+            if values[name] is None and isinstance(node, ast.Call):
+                raise Unread("its environment variable is not set here")
             unread.pop(name, None)
         except (Unread, TypeError, ValueError, ArithmeticError) as error:
             values.pop(name, None)
@@ -107,7 +109,10 @@ def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
     if isinstance(node, ast.Call):
         return _call(node, names)
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("os.environ", "environ"):
-        return _environment([evaluate(node.slice, names)])
+        name = evaluate(node.slice, names)
+        if name not in os.environ:
+            raise Unread(f"the environment variable {name} is not set here")
+        return os.environ[name]
     raise Unread("it is more than a simple expression")
 
 
@@ -143,14 +148,7 @@ def _call(node: ast.Call, names: dict[str, Any]) -> Any:
         return os.cpu_count() or 1
     given = [evaluate(word, names) for word in node.args]
     if function in _ENVIRONMENT:
-        return _environment(given)
+        return os.environ.get(*given)
     if function in _CONVERSIONS:
         return _CONVERSIONS[function](*given)
     raise Unread(f"it calls {function}")
-
-
-def _environment(given: list[Any]) -> Any:
-    name, *default = given
-    if name not in os.environ and not default:
-        raise Unread(f"the environment variable {name} is not set here")
-    return os.environ.get(name, *default)
