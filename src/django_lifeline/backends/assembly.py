@@ -143,9 +143,10 @@ class Target:
         connection.max_packet = self.facts.limits.max_allowed_packet
         return connection
 
-    def ask_again(self) -> tuple[ServerNow, DriverConnection] | None:
+    def ask_again(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
         """After a loss, ask the server about itself; None: it did not answer, or not again so soon.
 
+        ``lost_id`` is the server's number of the lost session.
         Borrows from the pool, unless others are waiting, so the limits are kept. Returns the
         connection that was used for it as well, which is in other hands by then.
         """
@@ -161,7 +162,7 @@ class Target:
             return None
         finally:
             self._hurried = 0
-        answer = self.facts.ask_again(lease.connection, ASKING_TIMEOUT)
+        answer = self.facts.ask_again(lease.connection, lost_id, ASKING_TIMEOUT)
         if answer is None:
             self.pool.discard(lease, Reason.LOST)
             return None

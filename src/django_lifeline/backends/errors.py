@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -10,6 +12,7 @@ from django.db import Error
 from django.db.utils import DatabaseErrorWrapper
 
 from django_lifeline.backends.notices import Refused, publish
+from django_lifeline.core.classification import CR_CONNECTION_ERROR
 from django_lifeline.core.pool import PoolStats
 from django_lifeline.diagnosis.facts import RefusalFacts
 from django_lifeline.diagnosis.loss import diagnose_refusal
@@ -26,7 +29,10 @@ def attach(error: BaseException, diagnosis: Diagnosis) -> None:
 
 
 def driver_cause(error: BaseException | None) -> str:
-    """Return the class of the system's error behind a driver's; empty for none.
+    """Return what of the system's is behind a driver's error; empty for none.
+
+    The class, or the error's own name where TCP gave up: Python has one class for that and for a
+    timeout of its own.
 
     Only one that passed through the driver: what the application was handling at that time is
     chained to the error as well.
@@ -37,23 +43,43 @@ def driver_cause(error: BaseException | None) -> str:
     trace = below.__traceback__
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__", "").startswith("pymysql"):
-            return type(below).__name__
+            return _GAVE_UP.get(below.errno or 0, type(below).__name__)
         trace = trace.tb_next
     return ""
 
 
+_GAVE_UP = {
+    number: errno.errorcode[number]
+    for number in (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
+}
+
+
 def explain_refusal(error: Any, place: str, attempts: int, waited: float) -> None:
     """Give the driver's *error* on connecting its diagnosis; Django's takes it over."""
-    code = error.args[0] if error.args else None
     error.diagnosis = diagnose_refusal(
         RefusalFacts(
-            code=code if isinstance(code, int) else None,
+            code=_number_of(error),
             driver_cause=driver_cause(error),
             place=place,
             attempts=attempts,
             waited=waited,
         )
     )
+
+
+def _number_of(error: Any) -> int | None:
+    """Return the error's number, or the server's where the driver wraps it in one of its own.
+
+    Libmariadb says 2002 when the server refuses a connection before TLS has begun.
+    """
+    code = error.args[0] if error.args else None
+    if code == CR_CONNECTION_ERROR:
+        wrapped = _WRAPPED.search(str(error.args[-1]))
+        return int(wrapped[1]) if wrapped else CR_CONNECTION_ERROR
+    return code if isinstance(code, int) else None
+
+
+_WRAPPED = re.compile(r": (1\d{3}) - ")
 
 
 class ErrorWrapper(DatabaseErrorWrapper):

@@ -14,7 +14,12 @@ from django_lifeline.backends.assembly import Target, clock
 from django_lifeline.backends.errors import driver_cause
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.notices import Restored, publish
-from django_lifeline.core.classification import CR_CONN_HOST_ERROR, CR_CONNECTION_ERROR
+from django_lifeline.core.classification import (
+    CR_CONN_HOST_ERROR,
+    CR_CONNECTION_ERROR,
+    CR_SERVER_GONE_ERROR,
+    CR_SERVER_LOST,
+)
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.liveness import Sight, TcpFacts
 from django_lifeline.core.retry import Label
@@ -26,8 +31,10 @@ from django_lifeline.diagnosis.model import Diagnosis, Done
 _INTERACTIVE = 1024
 """The client flag CLIENT_INTERACTIVE."""
 _WAIT_TIMEOUT = re.compile(r"\bwait_timeout\s*:?=\s*(\d+)", re.IGNORECASE)
+_AWAY = (CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_LOST, CR_SERVER_GONE_ERROR)
+"""Numbers of an attempt to connect to a server that has ended, or is about to."""
 _AT_ONCE = 0.2
-_FOREIGN = 0.25
+_FOREIGN = 0.03
 """Seconds after our own last command from which a later one was somebody else's."""
 
 
@@ -79,6 +86,7 @@ def connection_facts(
         phase=phase,
         code=_code(error, sight),
         driver_cause=driver_cause(error),
+        driver_tells=type(connection).__module__.endswith("pymysql"),
         idle=min(own, tcp.last_sent) if before and tcp is not None else own,
         age=now - connection.opened_at,
         elapsed=0.0 if before else _elapsed(own, tcp),
@@ -120,12 +128,12 @@ def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) ->
     found = diagnose(facts)
     if not server_could_tell(facts, found):
         return found
-    told = target.ask_again()
+    told = target.ask_again(lost.server_thread_id)
     if told is not None:
         now, connection = told
         return diagnose(replace(facts, server=now, successor=successor_of(lost, connection)))
-    refused = target.connect_error in (CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR)
-    return diagnose(replace(facts, unreachable_with=refused and target.connect_error or 0))
+    code = target.connect_error
+    return diagnose(replace(facts, unreachable_with=code if code in _AWAY else 0))
 
 
 def tell_found_dead(target: Target, alias: str, new: DriverConnection | None) -> None:
@@ -172,8 +180,8 @@ def _code(error: BaseException | None, sight: Sight | None) -> int | None:
 
 
 def _elapsed(own: float, tcp: TcpFacts | None) -> float:
-    # What was sent last is the statement, or its last part.
-    return own if tcp is None else min(own, tcp.last_sent)
+    # What was sent last is the statement or its last part; but sent again counts as sent.
+    return own if tcp is None or tcp.retransmits else min(own, tcp.last_sent)
 
 
 def _closed_here(
@@ -181,8 +189,10 @@ def _closed_here(
 ) -> bool:
     if connection.ended_for or connection.broken:
         return False
+    if tcp is not None and tcp.ended_here or before and connection.closed:
+        return True
     if before:
-        return bool(connection.closed)
+        return False
     # Sending failed, though the kernel has nothing against it: the driver's descriptor is gone.
     never_sent = tcp is not None and tcp.last_sent > own + _FOREIGN
     return never_sent and tcp is not None and tcp.state == "ESTABLISHED"

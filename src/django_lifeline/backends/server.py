@@ -50,12 +50,8 @@ class ServerFacts:
 
         ``mistaken`` is the driver's error for what a server does not know.
         """
-        schema = "information_schema" if _is_mariadb(connection) else "performance_schema"
-        sessions = f"{schema}.processlist"
-        place = (
-            ", CONCAT(@@hostname, ':', @@port),"
-            f" (SELECT host FROM {sessions} WHERE id = CONNECTION_ID())"
-        )
+        client = _of_session(connection, "host", "CONNECTION_ID()")
+        place = f", CONCAT(@@hostname, ':', @@port), {client}"
         try:
             return cls.from_row(connection.run(cls.QUERY + place)[0])
         except mistaken:
@@ -109,31 +105,48 @@ class ServerFacts:
         seen = self.client.rpartition(":")[2]
         return seen.isdigit() and int(seen) != port if port else seen.isdigit()
 
-    def ask_again(self, connection: DriverConnection, seconds: float) -> ServerNow | None:
-        """Ask after a loss, for no longer than so many seconds; None: no answer."""
+    def ask_again(
+        self, connection: DriverConnection, lost_id: int, seconds: float
+    ) -> ServerNow | None:
+        """Ask after the loss of a session, for no longer than so many seconds; None: no answer."""
         status = _status_table(connection)
         values = ", ".join(
             f"(SELECT variable_value FROM {status} WHERE variable_name = '{name}')"
             for name in ("Uptime", "Aborted_clients", "Aborted_connects")
         )
-        sql = f"SELECT CONCAT(@@hostname, ':', @@port), @@global.read_only, {values}"
+        sql = (
+            "SELECT CONCAT(@@hostname, ':', @@port), @@global.read_only,"
+            " @@global.wait_timeout, @@global.max_allowed_packet,"
+            f" {_of_session(connection, 'command', str(int(lost_id)))}, {values}"
+        )
         rows = connection.run_within(sql, seconds)
-        if not rows:
+        if not rows or rows[0][5] is None:
             return None
-        host, read_only, uptime, clients, connects = rows[0]
-        if uptime is None:
-            return None
+        host, read_only, wait, packet, command, uptime, clients, connects = rows[0]
         return ServerNow(
             uptime=float(uptime),
             same_server=str(host) == self.host if self.host else None,
             read_only=str(read_only) in ("1", "ON"),
             aborted_clients=_number(clients),
             aborted_connects=_number(connects),
+            wait_timeout=float(wait),
+            max_allowed_packet=int(packet),
+            lost_session="gone" if command is None else str(command).lower(),
         )
 
 
 def _is_mariadb(connection: DriverConnection) -> bool:
     return "mariadb" in connection.server_version.lower()
+
+
+def _of_session(connection: DriverConnection, column: str, session: str) -> str:
+    """Return SQL for what the list of sessions says of one of them; NULL where it is not in it."""
+    ask = f"(SELECT {column} FROM {{}}.processlist WHERE id = {session})"
+    information = ask.format("information_schema")
+    if _is_mariadb(connection):
+        return information
+    # MySQL's newer table is empty where performance_schema is off, and the older one is to go.
+    return f"COALESCE({ask.format('performance_schema')}, {information})"
 
 
 def _status_table(connection: DriverConnection) -> str:

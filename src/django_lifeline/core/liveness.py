@@ -28,7 +28,10 @@ _NUMBERS = struct.Struct("=24I")
 _UNACKED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKED = 4, 9, 11, 12
 _NOTSENT = struct.Struct("=I")
 _NOTSENT_OFFSET = 8 + 24 * 4 + 4 * 8 + 2 * 4
-_TCP_INFO_BYTES = 192
+# Further on, 64-bit numbers: bytes confirmed, bytes sent, and of those the bytes sent again.
+_LONG = struct.Struct("=Q")
+_ACKED_OFFSET, _SENT_OFFSET, _RESENT_OFFSET = 8 + 24 * 4 + 2 * 8, 200, 208
+_TCP_INFO_BYTES = 224
 _TCP_STATES = (
     ("ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT")
     + ("CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING")
@@ -70,6 +73,8 @@ class TcpFacts:
     """How often the oldest of them was sent again."""
     unsent: int = 0
     """Bytes that have not left this host."""
+    ended_here: bool = False
+    """Whether this side's end of the conversation, its FIN, was confirmed."""
 
 
 class SightKind(enum.Enum):
@@ -282,7 +287,19 @@ def read_tcp_info(info: bytes) -> TcpFacts | None:
         unacked=numbers[_UNACKED],
         retransmits=info[2],
         unsent=_NOTSENT.unpack_from(info, _NOTSENT_OFFSET)[0],
+        ended_here=_fin_was_confirmed(info),
     )
+
+
+def _fin_was_confirmed(info: bytes) -> bool:
+    """Compare what was confirmed with what was sent: SYN counts as one byte, and FIN as another."""
+    if len(info) < _RESENT_OFFSET + _LONG.size:
+        return False
+    acked, sent, again = (
+        _LONG.unpack_from(info, offset)[0]
+        for offset in (_ACKED_OFFSET, _SENT_OFFSET, _RESENT_OFFSET)
+    )
+    return bool(acked - (sent - again) > 1)
 
 
 def original(module: str, name: str) -> Any:

@@ -68,6 +68,12 @@ class ServerNow:
     read_only: bool = False
     aborted_clients: int | None = None
     aborted_connects: int | None = None
+    wait_timeout: float | None = None
+    """Of a session that begins now."""
+    max_allowed_packet: int = 0
+    """Of a session that begins now."""
+    lost_session: str = ""
+    """What the lost session is doing: ``gone``, ``sleep``, ``query`` …; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,9 @@ class LossFacts:
     code: int | None = None
     """The number of the driver's error, or of the server's goodbye."""
     driver_cause: str = ""
-    """The class of what the driver's error came from, such as ``TimeoutError``."""
+    """What the driver's error came from: a class such as ``TimeoutError``, or ``ETIMEDOUT``."""
+    driver_tells: bool = False
+    """Whether the driver would have told what its error came from."""
     idle: float = 0.0
     """From the last command to the moment at which the loss was noticed, or the next command."""
     age: float = 0.0

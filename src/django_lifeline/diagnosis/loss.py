@@ -36,7 +36,7 @@ def server_could_tell(facts: LossFacts, found: Diagnosis) -> bool:
     )
 
 
-_SERVER_KNOWS = frozenset({"killed", "network_cut", "server_restarted", UNKNOWN})
+_SERVER_KNOWS = frozenset({"killed", "network_cut", "server_restarted", "client_timeout", UNKNOWN})
 
 
 def diagnose_refusal(facts: RefusalFacts) -> Diagnosis | None:
@@ -125,7 +125,12 @@ def _evidence(facts: LossFacts) -> dict[str, object]:
         **_kernel(facts),
         **_afterwards(facts),
     }
-    return told | {name: value for name, value in optional.items() if value}
+    return told | {
+        name: value for name, value in optional.items() if value or name in _TOLD_IF_ZERO
+    }
+
+
+_TOLD_IF_ZERO = frozenset({"uptime_seconds"})
 
 
 def _limits(facts: LossFacts) -> dict[str, object]:
@@ -167,5 +172,8 @@ def _afterwards(facts: LossFacts) -> dict[str, object]:
             "read_only": now.read_only,
             "aborted_clients": now.aborted_clients,
             "aborted_connects": now.aborted_connects,
+            "lost_session": now.lost_session,
+            "wait_timeout_now": now.wait_timeout,
+            "max_allowed_packet_now": now.max_allowed_packet,
         }
     return told

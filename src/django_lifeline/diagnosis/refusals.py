@@ -56,9 +56,8 @@ def refusal(facts: RefusalFacts) -> Finding | None:
         return Finding("tls_failure", Confidence.CERTAIN, met)
     if facts.code in _BROKEN_HANDSHAKE:
         met = f"the connection was lost while logging in (error {facts.code})."
-        return Finding(
-            "unreachable", Confidence.UNDECIDED, met, ("server_restarted", "tls_failure")
-        )
+        others = ("server_restarted", "half_open", "tls_failure")
+        return Finding("unreachable", Confidence.UNDECIDED, met, others)
     cause = _SAID.get(facts.code or 0)
     if cause is None:
         return None
@@ -82,5 +81,10 @@ def _pool_exhausted(facts: RefusalFacts) -> Finding:
     if behind is not None:
         met = f"connecting fails with error {facts.last_connect_code}, so the pool stays empty."
         return Finding(behind, Confidence.LIKELY, met, ("pool_exhausted",))
-    figures = ", ".join(f"{value} {name}" for name, value in facts.figures)
-    return Finding("pool_exhausted", Confidence.CERTAIN, f"{figures}." if figures else "")
+    figures = dict(facts.figures)
+    met = (
+        f"{figures.get('size', 0)} open of at most {figures.get('max_size', 0)}, "
+        f"{figures.get('idle', 0)} idle, {figures.get('used', 0)} used, "
+        f"{figures.get('waiting', 0)} waiting."
+    )
+    return Finding("pool_exhausted", Confidence.CERTAIN, met)

@@ -18,11 +18,17 @@ from django_lifeline.diagnosis.model import Confidence
 CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
 
 TIMER_SLACK = 1.5
-"""Seconds by which a server, which counts whole ones, may end a session beside its limit."""
-UPTIME_SLACK = 1.5
-"""Seconds by which an uptime in whole seconds and this process's clock may differ."""
+"""Seconds by which a server may be late with what it does after a limit."""
+EXACT = 0.2
+"""Seconds by which two clocks, or two looks at one, may differ."""
+LARGE = 32 * 1024
+"""Bytes from which a statement may be over somebody's max_allowed_packet."""
 READ_SLACK = 0.3
 """Seconds by which a driver's timer may be early against the kernel's figures."""
+MOMENT = 0.3
+"""Seconds in which no server ends and begins anew."""
+MANY_SESSIONS = 100
+"""A number of a session that a server which has just begun has not reached."""
 UNHEARD = 1.0
 """Seconds without a confirmation after which a packet counts as unanswered, not as on its way."""
 
@@ -66,12 +72,9 @@ def shared_between_threads(facts: LossFacts) -> Finding | None:
     """Another thread was in the middle of an exchange on the same connection."""
     if not facts.shared_with and facts.ended_for != "shared_between_threads":
         return None
-    other = f"{facts.shared_with!r}" if facts.shared_with else "another one"
-    return Finding(
-        "shared_between_threads",
-        CERTAIN,
-        f"thread {facts.used_by!r} met thread {other} on the same connection.",
-    )
+    other = f"thread {facts.shared_with!r}" if facts.shared_with else "another thread"
+    met = f"thread {facts.used_by!r} met {other} on the same connection."
+    return Finding("shared_between_threads", CERTAIN, met)
 
 
 def interrupted(facts: LossFacts) -> Finding | None:
@@ -104,17 +107,8 @@ def out_of_sync(facts: LossFacts) -> Finding | None:
 def closed_by_application(facts: LossFacts) -> Finding | None:
     """The connection was closed in this process, behind the engine's back."""
     if facts.closed_here:
-        told = "the driver's connection or its descriptor was closed in this process."
+        told = "this process closed the connection, its descriptor, or its socket."
         return Finding("closed_by_application", CERTAIN, told)
-    sight, tcp = facts.sight, facts.tcp
-    if sight is None or tcp is None or sight.kind is not SightKind.CLOSED:
-        return None
-    # Whoever closes second goes through CLOSE_WAIT; a reset leaves an error behind. After a while
-    # in CLOSE_WAIT a keepalive probe is answered by a reset, though, and looks the same.
-    first = tcp.state in ("FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSING")
-    if first or tcp.state == "CLOSE" and not sight.errno and facts.idle < 60:
-        told = f"this side ended the connection first (TCP state {tcp.state}, no reset)."
-        return Finding("closed_by_application", LIKELY, told)
     return None
 
 
@@ -140,11 +134,12 @@ _SAID = {
 
 def packet_too_large(facts: LossFacts) -> Finding | None:
     """The command was longer than the server takes."""
-    limit = facts.limits.max_allowed_packet if facts.limits else 0
-    sizes = f"{facts.bytes_sent} bytes were sent, max_allowed_packet was {limit}"
+    limits = [facts.limits.max_allowed_packet] if facts.limits else []
+    limits += [facts.server.max_allowed_packet] if facts.server else []
+    limit = min(filter(None, limits), default=0)
+    sizes = f"{facts.bytes_sent} bytes were sent, max_allowed_packet is {limit}"
     if facts.code in (codes.ER_NET_PACKET_TOO_LARGE, codes.CR_NET_PACKET_TOO_LARGE):
-        said = f"error {facts.code} says so; {sizes} when this process first connected."
-        return Finding("packet_too_large", CERTAIN, said)
+        return Finding("packet_too_large", CERTAIN, f"error {facts.code} says so; {sizes}.")
     if not facts.before_sending and limit and facts.bytes_sent > limit:
         return Finding("packet_too_large", CERTAIN, f"{sizes}.")
     return None
@@ -161,7 +156,7 @@ def idle_timeout_said(facts: LossFacts) -> Finding | None:
         # Encrypted, so its number cannot be seen; but MySQL has no other word for an idle session.
         told = f"the server said goodbye to an idle session; {_idle_and_limit(facts)}"
         return Finding("idle_timeout", CERTAIN if _ended_at_limit(facts) else LIKELY, told)
-    if facts.mariadb and _reset(facts) and _ended_at_limit(facts):
+    if facts.mariadb and _reset(facts) and facts.through_proxy is False and _ended_at_limit(facts):
         # MariaDB says nothing, but only here does it reset.
         return Finding("idle_timeout", LIKELY, _idle_and_limit(facts))
     return None
@@ -169,20 +164,29 @@ def idle_timeout_said(facts: LossFacts) -> Finding | None:
 
 def idle_timeout_by_time(facts: LossFacts) -> Finding | None:
     """The times fit, though what was seen does not prove it: a proxy hides how it was done."""
-    if not facts.before_sending or not _ended_at_limit(facts):
+    if not facts.before_sending or not _ended_at_limit(facts) or _left_without_goodbye(facts):
         return None
     least, greatest = facts.ended_after
-    exact = greatest - least <= TIMER_SLACK
-    if facts.through_proxy is False and not exact:
-        # Both servers have another way of doing it, so this close was somebody else's.
-        return Finding("killed", UNDECIDED, _idle_and_limit(facts), ("idle_timeout",))
-    others = () if exact else ("network_cut", "killed")
-    return Finding("idle_timeout", LIKELY, _idle_and_limit(facts), others)
+    if facts.tcp is not None and greatest - least <= EXACT and facts.through_proxy:
+        return Finding("idle_timeout", LIKELY, _idle_and_limit(facts))
+    others = (
+        ("killed", "network_cut") if facts.through_proxy is False else ("network_cut", "killed")
+    )
+    return Finding("idle_timeout", UNDECIDED, _idle_and_limit(facts), others)
+
+
+def _left_without_goodbye(facts: LossFacts) -> bool:
+    """Whether the way in which it ended is one that an idle timeout does not take."""
+    sight = facts.sight
+    if sight is None or sight.kind is not SightKind.CLOSED or sight.errno:
+        return False
+    # MySQL says goodbye, which any proxy passes on; MariaDB resets, which a proxy may not.
+    return facts.through_proxy is False and facts.tcp is not None if facts.mariadb else True
 
 
 def _ended_at_limit(facts: LossFacts) -> bool:
     limit, (least, greatest) = facts.wait_timeout, facts.ended_after
-    return limit is not None and least - TIMER_SLACK <= limit <= greatest + TIMER_SLACK
+    return limit is not None and greatest >= limit - EXACT and least <= limit + TIMER_SLACK
 
 
 def _idle_and_limit(facts: LossFacts) -> str:
@@ -190,7 +194,7 @@ def _idle_and_limit(facts: LossFacts) -> str:
     idle = f"idle for {facts.idle:.1f} s"
     if limit is None:
         return f"{idle}."
-    ended = f", ended after {least:.1f} s" if greatest - least <= TIMER_SLACK else ""
+    ended = f", ended after {least:.1f} s" if greatest - least < 0.1 else ""
     return (
         f"{idle}{ended}, the limit is {limit:g} s ({limit_name(facts)}), "
         f"{max(facts.idle - limit, 0):.1f} s less."
@@ -216,28 +220,25 @@ def limit_name(facts: LossFacts) -> str:
 
 def server_restarted(facts: LossFacts) -> Finding | None:
     """The server is younger than the connection."""
-    now = facts.server
-    if now is not None and now.same_server is not False:
-        if now.uptime + UPTIME_SLACK < facts.age:
-            told = (
-                f"the server has been up for {now.uptime:.0f} s, the connection was "
-                f"{facts.age:.1f} s old."
-            )
-            return Finding("server_restarted", CERTAIN, told)
-        return None
-    if now is not None:
+    now, after = facts.server, facts.successor
+    if now is not None and now.same_server is False:
         told = "another server answers at this address now."
         return Finding("server_restarted", UNDECIDED, told, ("network_cut",))
-    if facts.unreachable_with:
-        told = f"it could not be reached right afterwards (error {facts.unreachable_with})."
-        return Finding("server_restarted", LIKELY, told, ("network_cut",))
-    after = facts.successor
+    if now is not None and now.uptime + 1 < facts.age:
+        told = (
+            f"the server has been up for {now.uptime:.0f} s, the connection was "
+            f"{facts.age:.1f} s old."
+        )
+        return Finding("server_restarted", CERTAIN, told)
     if after is not None and not after.older and after.server_thread_id < facts.server_thread_id:
         told = (
             f"the server counts its sessions from 1 again: {facts.server_thread_id} was lost, "
             f"the next one is {after.server_thread_id}."
         )
         return Finding("server_restarted", LIKELY, told)
+    if facts.unreachable_with:
+        told = f"it could not be reached right afterwards (error {facts.unreachable_with})."
+        return Finding("server_restarted", LIKELY, told, ("network_cut",))
     return None
 
 
@@ -245,20 +246,36 @@ def server_shutting_down(facts: LossFacts) -> Finding | None:
     """Error 1053 is said at a shutdown, and by MySQL to a session that is killed."""
     if facts.code != codes.ER_SERVER_SHUTDOWN:
         return None
-    if facts.server is not None or _was_up(facts):
+    if _stayed_up(facts):
         told = f"error {facts.code}, and the server stayed up."
         return Finding("killed", LIKELY, told)
     told = f"the server said that it shuts down (error {facts.code})."
-    return Finding("server_restarted", LIKELY, told, ("killed",))
+    return Finding("server_restarted", UNDECIDED, told, ("killed",))
+
+
+def _stayed_up(facts: LossFacts) -> bool:
+    """Whether it is proved that the server did not restart."""
+    now, after = facts.server, facts.successor
+    if now is not None:
+        return now.same_server is not False and now.uptime >= facts.age
+    if after is None:
+        return False
+    if after.older or after.server_thread_id < facts.server_thread_id:
+        return after.older
+    # A server that began anew has small numbers; and no server is back within a moment.
+    tcp = facts.tcp
+    just_now = tcp is not None and tcp.state == "CLOSE_WAIT" and tcp.last_acked < MOMENT
+    return facts.server_thread_id > MANY_SESSIONS or just_now
 
 
 # What the kernel and the driver saw.
 
 
 def tls_failure(facts: LossFacts) -> Finding | None:
-    """TLS broke."""
-    if facts.code == codes.CR_SSL_CONNECTION_ERROR:
-        return Finding("tls_failure", CERTAIN, f"error {facts.code} says so.")
+    """TLS broke, by the word of a driver that tells it from an end of the connection.
+
+    For libmariadb any loss of an encrypted connection is error 2026.
+    """
     # An end of file without TLS's farewell is how every loss looks when encrypted.
     if facts.driver_cause.startswith("SSL") and facts.driver_cause not in _ENDS_OF_TLS:
         return Finding("tls_failure", CERTAIN, f"the driver met {facts.driver_cause}.")
@@ -279,38 +296,44 @@ def half_open(facts: LossFacts) -> Finding | None:
             told = f"a ping was not answered within {facts.ping_timeout or 0:g} s."
             return Finding("half_open", UNDECIDED, told, ("network_cut", "killed"))
         return None
-    if tcp is None or facts.elapsed < UNHEARD or tcp.last_acked < facts.elapsed - READ_SLACK:
-        return None
-    if tcp.unacked or tcp.retransmits or _waited_out(facts):
-        told = f"nothing was heard of the other side for {tcp.last_acked:.1f} s after sending."
+    if facts.driver_cause in _VANISHED_NAMES:
+        told = f"TCP gave up, as nothing was confirmed any more ({facts.driver_cause})."
         return Finding("half_open", CERTAIN, told)
-    return None
+    if tcp is None or not (tcp.unacked or tcp.retransmits) or tcp.last_acked < UNHEARD:
+        return None
+    told = f"nothing was heard of the other side for {tcp.last_acked:.1f} s, after sending."
+    return Finding("half_open", CERTAIN, told)
 
 
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
-
-
-def _waited_out(facts: LossFacts) -> bool:
-    limit = facts.tcp_user_timeout
-    return limit is not None and facts.elapsed >= limit - UNHEARD and not _open(facts)
+_VANISHED_NAMES = tuple(errno.errorcode[number] for number in _VANISHED)
 
 
 def client_timeout(facts: LossFacts) -> Finding | None:
     """The driver gave up on a connection that the other side had not ended."""
-    if facts.before_sending:
+    if facts.before_sending or not _gave_up(facts):
         return None
-    told = f"the driver stopped waiting after {facts.elapsed:.1f} s"
+    told = f"the driver stopped waiting after {facts.elapsed:.1f} s ({_timeouts(facts)})"
+    doing = facts.server.lost_session if facts.server else ""
+    if doing in ("query", "execute"):
+        ran = f"{told}, and the server was still at work on the statement."
+        return Finding("client_timeout", CERTAIN, ran)
+    if doing == "sleep":
+        slept = f"{told}, and the server had no statement to work on."
+        return Finding("half_open", UNDECIDED, slept, ("client_timeout",))
+    if facts.tcp is None:
+        return Finding("client_timeout", UNDECIDED, f"{told}.", ("killed", "server_restarted"))
+    # A server that is frozen, and a network that swallows beyond a proxy, look the same.
+    return Finding("client_timeout", UNDECIDED, f"{told}.", ("half_open",))
+
+
+def _gave_up(facts: LossFacts) -> bool:
     limit = facts.read_timeout or facts.write_timeout
-    others = ("half_open",) if facts.through_proxy else ()
     if facts.driver_cause in ("TimeoutError", "timeout"):
-        return Finding("client_timeout", CERTAIN, f"{told} ({_timeouts(facts)}).", others)
-    if not _open(facts):
-        return None
-    if limit is not None and facts.elapsed >= limit - READ_SLACK:
-        told += f" ({_timeouts(facts)}), and the connection was still open."
-        return Finding("client_timeout", CERTAIN, told, others)
-    told += ", and the connection was still open."
-    return Finding("client_timeout", LIKELY, told, others)
+        return True
+    if facts.tcp is not None:
+        return facts.tcp.state == "ESTABLISHED"
+    return limit is not None and facts.elapsed >= limit - READ_SLACK
 
 
 def _timeouts(facts: LossFacts) -> str:
@@ -342,60 +365,64 @@ def cut_by_reset(facts: LossFacts) -> Finding | None:
     if not _reset(facts):
         return None
     seen = "the connection was reset"
-    if facts.before_sending:
-        seen += f" while idle for {facts.idle:.1f} s"
-        limit = facts.wait_timeout
-        seen += f" (the server's limit is {limit:g} s)" if limit is not None else ""
-    if facts.through_proxy is False and facts.before_sending:
+    if not facts.before_sending:
+        # KILL, too, ends in a reset where the server was about to send, or encrypts.
+        direct = facts.through_proxy is False
+        first, second = ("killed", "network_cut") if direct else ("network_cut", "killed")
+        return Finding(first, UNDECIDED, f"{seen}.", _others(facts, second))
+    seen += _while_idle(facts)
+    if facts.through_proxy is False:
         # Without anything in between, the kernel of one of the two hosts did it.
         told = f"{seen}, and no proxy or NAT is in between."
-        others = ("idle_timeout",) if facts.mariadb else ("closed_by_application",)
-        return Finding("network_cut", UNDECIDED, told, others)
-    if facts.server is not None or _was_up(facts) or facts.through_proxy:
-        return Finding("network_cut", LIKELY, f"{seen}; KILL closes without a reset.")
-    return Finding("network_cut", UNDECIDED, f"{seen}.", ("server_restarted",))
+        timed_out = ("idle_timeout",) if facts.mariadb else ()
+        return Finding("network_cut", UNDECIDED, told, _others(facts, *timed_out))
+    others = _others(facts)
+    told = f"{seen}; KILL closes an idle connection without a reset."
+    return Finding("network_cut", UNDECIDED if others else LIKELY, told, others)
 
 
 def closed_by_other_side(facts: LossFacts) -> Finding | None:
     """The other side closed in good order: KILL does, and so does a proxy."""
-    if facts.phase == Phase.CONNECTING:
-        return None
-    seen = "the other side closed the connection in good order"
-    if facts.before_sending and _idle_allowed(facts):
-        seen += f" while idle for {facts.idle:.1f} s (the limit is {facts.wait_timeout:g} s)"
+    seen = "the other side closed the connection in good order" + _while_idle(facts)
     if facts.through_proxy is False:
-        up = facts.server is not None or _was_up(facts)
+        others = _others(facts)
+        if facts.before_sending and facts.tcp is None:
+            # Of a Unix socket it cannot be seen which side ended it.
+            others += ("closed_by_application", "idle_timeout")[: 1 + facts.mariadb]
         told = f"{seen}, and no proxy or NAT is in between"
-        if up:
-            return Finding("killed", LIKELY, f"{told}; the server stayed up.")
-        return Finding("killed", UNDECIDED, f"{told}.", ("server_restarted",))
+        told += "; the server stayed up." if _stayed_up(facts) else "."
+        return Finding("killed", UNDECIDED if others else LIKELY, told, others)
+    unseen = ("idle_timeout",) if facts.mariadb and facts.before_sending else ()
     if facts.through_proxy:
         told = f"{seen}; something between the two hosts passes the connection on."
-        return Finding("network_cut", UNDECIDED, told, ("killed",))
-    return Finding("killed", UNDECIDED, f"{seen}.", ("network_cut",))
+        return Finding("network_cut", UNDECIDED, told, _others(facts, "killed", *unseen))
+    return Finding("killed", UNDECIDED, f"{seen}.", _others(facts, "network_cut", *unseen))
 
 
-def _idle_allowed(facts: LossFacts) -> bool:
+def _others(facts: LossFacts, *others: str) -> tuple[str, ...]:
+    """Add to *others* what nothing has ruled out."""
+    if not _stayed_up(facts):
+        others += ("server_restarted",)
+    if not facts.before_sending and facts.bytes_sent > LARGE and facts.server is None:
+        others += ("packet_too_large",)
+    return others
+
+
+def _while_idle(facts: LossFacts) -> str:
+    if not facts.before_sending:
+        return ""
     limit = facts.wait_timeout
-    return limit is not None and facts.idle < limit - TIMER_SLACK
+    known = "" if limit is None else f" (the server's limit is {limit:g} s)"
+    return f" while idle for {facts.idle:.1f} s{known}"
 
 
 def _reset(facts: LossFacts) -> bool:
-    if facts.sight is not None and facts.before_sending:
-        return facts.sight.errno in (errno.ECONNRESET, errno.EPIPE)
-    if facts.driver_cause in ("ConnectionResetError", "BrokenPipeError"):
-        return True
-    return facts.tcp is not None and facts.tcp.state == "CLOSE"
-
-
-def _open(facts: LossFacts) -> bool:
-    return facts.tcp is not None and facts.tcp.state == "ESTABLISHED"
-
-
-def _was_up(facts: LossFacts) -> bool:
-    """Whether the connection that came after proves that the server did not restart."""
-    after = facts.successor
-    return after is not None and (after.older or after.server_thread_id > facts.server_thread_id)
+    if facts.before_sending:
+        return facts.sight is not None and facts.sight.errno in (errno.ECONNRESET, errno.EPIPE)
+    if facts.driver_tells:
+        return facts.driver_cause in ("ConnectionResetError", "BrokenPipeError")
+    # Encrypted, an end in good order is followed by a reset as well.
+    return facts.tcp is not None and facts.tcp.state == "CLOSE" and not facts.tls
 
 
 RULES: tuple[Rule, ...] = (

@@ -48,7 +48,7 @@ def test_broken_login_leaves_it_open(code: int) -> None:
     diagnosis = diagnose_refusal(RefusalFacts(code=code))
     assert diagnosis is not None
     assert diagnosis.cause == "unreachable"
-    assert diagnosis.alternatives == ("server_restarted", "tls_failure")
+    assert diagnosis.alternatives == ("server_restarted", "half_open", "tls_failure")
 
 
 def test_attempts_are_told() -> None:
@@ -59,11 +59,11 @@ def test_attempts_are_told() -> None:
 
 
 def test_empty_pool_shows_its_figures() -> None:
-    figures = (("size", 3), ("idle", 0), ("used", 3), ("waiting", 2))
+    figures = (("max_size", 3), ("size", 3), ("idle", 0), ("used", 3), ("waiting", 2))
     diagnosis = diagnose_refusal(RefusalFacts(code=9001, figures=figures))
     assert diagnosis is not None
     assert (diagnosis.cause, diagnosis.confidence) == ("pool_exhausted", Confidence.CERTAIN)
-    assert diagnosis.because == "3 size, 0 idle, 3 used, 2 waiting."
+    assert diagnosis.because == "3 open of at most 3, 0 idle, 3 used, 2 waiting."
     assert diagnosis.evidence["idle"] == 0
 
 
