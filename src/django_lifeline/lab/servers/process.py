@@ -6,10 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 # Reads until our end of its pipe closes, which the kernel does even when we are SIGKILLed.
 GUARD = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 1; rm -rf "$2"'
+
+STOPS_WITHIN = 10.0
 
 
 class GuardedProcess:
@@ -52,6 +55,14 @@ class GuardedProcess:
         if self._owner == os.getpid():
             self._child.send_signal(number)
 
+    def await_stop(self) -> None:
+        """Wait until SIGSTOP has reached every thread; on a busy machine that takes a while."""
+        deadline = time.monotonic() + STOPS_WITHIN
+        while not all(map(_is_stopped, Path(f"/proc/{self.pid}/task").glob("*/stat"))):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"Process {self.pid} did not stop within {STOPS_WITHIN} s.")
+            time.sleep(0.001)
+
     def end(self, timeout: float | None = None) -> None:
         """End the process: politely when a timeout (seconds) is given, else with SIGKILL."""
         if self._owner != os.getpid():
@@ -70,3 +81,11 @@ class GuardedProcess:
         self._guard.wait()
         if self._guard.stdin is not None:
             self._guard.stdin.close()
+
+
+def _is_stopped(stat: Path) -> bool:
+    try:
+        # The state follows the name, which may hold brackets itself.
+        return stat.read_text().rpartition(")")[2].split()[0] in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+        return True

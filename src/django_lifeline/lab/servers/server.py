@@ -138,8 +138,10 @@ class Server:
             self._process.end()
 
     def pause(self) -> None:
-        """Freeze (SIGSTOP): connections stay open and nothing answers."""
-        self._started().signal(signal.SIGSTOP)
+        """Freeze (SIGSTOP): connections stay open and nothing answers any more."""
+        process = self._started()
+        process.signal(signal.SIGSTOP)
+        process.await_stop()
 
     def resume(self) -> None:
         """End a `pause`."""
