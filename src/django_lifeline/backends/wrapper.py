@@ -230,6 +230,10 @@ class LifelineMixin(Transactions):
         elif self.errors_occurred and not self._recovers_from_errors():
             self._end_unusable()
         elif self._target is not None and self._target.pooled:
+            if not hold.resting:
+                # Whoever asked for the driver's object had until now to use it.
+                hold.exposed = False
+                self._rest(hold)
             if hold.resting and self._target.pool.leave(hold.lease):
                 hold.returned = True
             else:
