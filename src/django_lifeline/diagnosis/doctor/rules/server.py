@@ -73,10 +73,10 @@ def unreachable(facts: Facts) -> Found | None:
     if trouble is None:
         return None
     number = f" ({trouble.code})" if trouble.code else ""
+    who = f" as {facts.settings.user!r}" if facts.settings.user else ""
     return Found(
         Level.CRITICAL,
-        f"Connecting to {facts.settings.address} as {facts.settings.user or 'nobody'!r} failed"
-        f"{number}: {trouble.text}",
+        f"Connecting to {facts.settings.address}{who} failed{number}: {trouble.text}",
         trouble.change,
         {"address": facts.settings.address, "code": trouble.code},
     )
