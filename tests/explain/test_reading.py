@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
+from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.explain import Explanation, blocks, explain, groups, stamps
 from django_lifeline.diagnosis.explain.envelope import Line, unwrapped
 from django_lifeline.diagnosis.explain.explanation import Reader
@@ -18,6 +19,7 @@ from django_lifeline.diagnosis.explain.signs import sign_in
 from django_lifeline.diagnosis.explain.source import LINE_LIMIT, Progress, lines_of
 from django_lifeline.diagnosis.explain.stack import Context, Step
 from django_lifeline.diagnosis.explain.variables import Variables
+from django_lifeline.diagnosis.model import Confidence, Diagnosis
 
 GONE = "django.db.utils.OperationalError: (2006, 'Server has gone away')"
 TRACEBACK = f'Traceback (most recent call last):\n  File "/srv/a/b.py", line 1, in c\n{GONE}\n'
@@ -277,10 +279,17 @@ def test_exception_is_explained_with_its_chain_and_its_notes() -> None:
         pass
 
     error = OperationalError(2006, "Server has gone away")
-    error.add_note("Cause: Somebody ended the session with KILL (killed, certain)")
-    finding = explain(error).findings[0]
-    assert finding.facts.code == 2006
-    assert finding.cause == "killed"
+    diagnosis = Diagnosis(
+        cause="killed",
+        confidence=Confidence.CERTAIN,
+        label=Label.ROLLED_BACK,
+        advice="Run it again.",
+    )
+    error.add_note(diagnosis.note())
+    explanation = explain(error)
+    assert explanation.findings[0].facts.code == 2006
+    assert explanation.findings[0].cause == "killed"
+    assert "Nothing of the transaction is stored" in str(explanation)
 
 
 def test_exception_is_placed_by_the_callers_of_the_code_that_caught_it() -> None:

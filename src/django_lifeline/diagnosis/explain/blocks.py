@@ -40,6 +40,8 @@ class Part:
     """The first word of the statement, where the text has one."""
     told: tuple[str, str] = ("", "")
     """The cause and its confidence, where this package's engine has noted them."""
+    label: str = ""
+    """What became of the work, by the engine's note: a `Label`'s value."""
     backwards: bool = False
     """Printed from the inside out, as some error pages and mails do."""
 
@@ -92,6 +94,7 @@ _LINKS = (
 )
 _EXCEPTION = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
 _NOTE = re.compile(r"Cause: .{1,120}? \((?P<cause>\w+), (?P<confidence>\w+)\)")
+_LABEL = re.compile(r"What became of the work: (\w+)\.")
 _KEYWORD = re.compile(r"(?:\[SQL: |statement=['\"]?)\s*([A-Za-z]{3,10})")
 _SUCCESS = re.compile(r'succe|" 20\d |\(\d+\.\d{3}\) [A-Z]|completed')
 
@@ -287,6 +290,9 @@ def _after_exception(stream: _Stream, block: Block, line: Line, body: str) -> Bl
     note = _NOTE.match(body)
     if note:
         part.told = note["cause"], note["confidence"]
+    label = _LABEL.match(body)
+    if label:
+        part.label = label[1]
     sign = sign_in(body, stream.level)
     if sign is not None and part.sign is None:
         part.sign = sign  # the message had several lines

@@ -38,6 +38,8 @@ class Facts:
     interrupted_by: str = ""
     told: tuple[str, str] = ("", "")
     """The cause that this package's engine noted, and how far it was decided."""
+    label: str = ""
+    """What became of the work, as the engine noted it: a `Label`'s value."""
     count: int = 1
     processes: int = 1
     at_once: int = 1

@@ -90,6 +90,7 @@ class Group:
             first_query=self.place.first_query,
             interrupted_by=self.first.interrupted_by,
             told=self.first.told,
+            label=self.first.label,
             count=self.count,
             processes=max(1, len(self.streams)),
             at_once=self.at_once,
@@ -162,7 +163,7 @@ class Gathering:
         # The driver is not part of it: the same loss is told with and without its module's name.
         shape: tuple[object, ...] = (
             *(sign.code, sign.certain, place.step, place.contexts, place.first_query),
-            *(loss.interrupted_by, loss.told, place.code),
+            *(loss.interrupted_by, loss.told, loss.label, place.code),
         )
         if shape not in self._groups and len(self._groups) >= GROUPS:
             shape = (sign.code, sign.certain, "any place")

@@ -29,6 +29,8 @@ class Loss:
     """The class of an exception that broke into the query: a time limit, a killed greenlet."""
     told: tuple[str, str] = ("", "")
     """The cause that this package's engine noted on the error, and how far it was decided."""
+    label: str = ""
+    """What became of the work, by that note: a `Label`'s value."""
     job: str = ""
     """The name of the task or job."""
     line: int = 0
@@ -101,6 +103,7 @@ def loss_in(block: Block, outer: Sequence[Frame] = ()) -> Loss | None:
         keyword=first_keyword(keyword) if keyword else "",
         interrupted_by=_interrupt(block.parts),
         told=next((p.told for p in block.parts if p.told[0]), ("", "")),
+        label=next((p.label for p in block.parts if p.label), ""),
         job=_job(block.headers),
         line=block.line,
         time=time,

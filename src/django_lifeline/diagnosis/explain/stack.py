@@ -128,7 +128,7 @@ _CONTEXTS = (
     (Context.THREAD, r"threading\.py:(?:run|_bootstrap|_?_?bootstrap_inner|__bootstrap)"),
     (Context.ASYNC, r"asgiref/|asyncio/|channels/|uvicorn/|/daphne/"),
     (Context.SHELL, r"<console>|<stdin>|<ipython|IPython/|commands/shell\.py"),
-    (Context.HEALTH, r"health_?check|:(?:healthz?|readyz?|livez|liveness|readiness)$"),
+    (Context.HEALTH, r"[/:]health_?check|:(?:healthz?|readyz|livez|liveness|readiness)$"),
 )
 _CONTEXT_PATTERNS = tuple((context, re.compile(text, re.MULTILINE)) for context, text in _CONTEXTS)
 _RUNSERVER = re.compile(r"commands/runserver\.py")
@@ -140,7 +140,7 @@ _EARLY = re.compile(
 _LATE = re.compile(r":process_response$|sessions/backends/.*:save$")
 _LIBRARY = re.compile(
     r"site-packages|dist-packages|/lib(?:64)?/python|^<|django/(?:db|core|contrib|utils|test|views)"
-    r"|/python\d\.?\d*/|MySQLdb|pymysql|^lib/|frozen|Lib/|\.egg/"
+    r"|/python\d\.?\d*/|django_lifeline/|MySQLdb|pymysql|^lib/|frozen|Lib/|\.egg/"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.stack import Context, Step
 from django_lifeline.diagnosis.text import N_
@@ -63,12 +64,23 @@ _FATES = {
 _REFUSED = N_("No statement was sent; repeating it is safe once the server takes connections.")
 _NOT_RUN = N_("The statement did not run.")
 
+_BY_LABEL = {
+    Label.NOT_EXECUTED: _NOT_RUN,
+    Label.ROLLED_BACK: N_("Nothing of the transaction is stored; run the whole block again."),
+    Label.COMMIT_UNKNOWN: _FATES[Step.COMMIT],
+    Label.UNKNOWN_EFFECT: N_("It may have been done; look before repeating it."),
+    Label.REPEATABLE_READ: _FATES[Step.READ],
+}
+
 _CONNECTING = frozenset({1040, 1042, 1043, 1129, 1130, 1203, 2002, 2003, 2005, 2012})
 _NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, 9001, 9002, 9003})
 
 
 def fate_of(facts: Facts) -> str:
     """Say what became of the work, as far as number and place tell."""
+    for label, text in _BY_LABEL.items():
+        if facts.label == label.value:
+            return text
     if facts.code in _CONNECTING or "connecting" in facts.details:
         return _REFUSED
     if facts.code in _NEVER_RUN:

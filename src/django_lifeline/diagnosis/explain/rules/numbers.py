@@ -145,7 +145,7 @@ def engine_said(facts: Facts) -> Iterator[Evidence]:
         yield Evidence(cause, weight, say(reason, confidence=confidence))
 
 
-_NOTED = {"certain": DECIDES + 20, "likely": 60, "undecided": 25}
+_NOTED = {"certain": DECIDES + 20, "likely": 60, "undecided": 12}
 
 
 def answers_mixed_up(facts: Facts) -> Iterator[Evidence]:

@@ -96,7 +96,9 @@ def while_rows_were_read(facts: Facts) -> Iterator[Evidence]:
 
 def waiting_for_an_answer(facts: Facts) -> Iterator[Evidence]:
     """2013 in a statement with an answer pending is no idle session on most drivers."""
-    if facts.code in (2013, 2055) and facts.step in (Step.BULK, Step.WRITE, Step.COMMIT):
+    # The engine knows whether it was sent; a log without it only has the place.
+    unseen = not facts.told[0]
+    if unseen and facts.code in (2013, 2055) and facts.step in (Step.BULK, Step.WRITE, Step.COMMIT):
         reason = N_("The statement had been sent, and its answer never came.")
         yield Evidence("server_restarted", 10, say(reason))
         yield Evidence("killed", 10, say(reason))
