@@ -61,6 +61,10 @@ def test_bulk_update_over_the_limit_is_split(said: Any) -> None:
     assert said["stock"]["updated"][0] in BROKEN
 
 
+def test_bulk_update_from_columns_works(said: Any) -> None:
+    assert said["lifeline"]["updated_with_columns"] == ["ok 3", 3]
+
+
 def test_small_bulk_operation_is_one_statement(said: Any) -> None:
     assert said["lifeline"]["added"] == said["stock"]["added"] == [500, 1]
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.backends.mysql import compiler as stock
 from django.db.backends.mysql.compiler import SQLAggregateCompiler, SQLCompiler, SQLDeleteCompiler
 
-from django_lifeline.backends.sizes import own_size
+from django_lifeline.backends.sizes import own_size, parts_of
 from django_lifeline.exceptions import PacketTooLarge
 
 __all__ = [
@@ -66,7 +66,7 @@ def _name_largest(error: PacketTooLarge, wrapper: Any, values: Iterator[tuple[An
 def _parts(value: Any) -> Iterator[Any]:
     """Return the values in an expression, such as the CASE of a ``bulk_update``."""
     if hasattr(value, "resolve_expression"):
-        return (part.value for part in value.flatten() if hasattr(part, "value"))
+        return (part.value for part in parts_of(value) if hasattr(part, "value"))
     return iter([value])
 
 

@@ -14,6 +14,7 @@ from django_lifeline.backends.sizes import (
     SHORT,
     literal_size,
     most_that_fit,
+    parts_of,
     raw_size,
 )
 
@@ -94,7 +95,8 @@ class _Rows:
         self._fixed = sum(_name_sizes(wrapper, keys)) * len(others)
 
     def _column(self, field: Any, times: int) -> _Column:
-        if isinstance(self._objs[0], field.model):
+        # A reference over several columns has none of its own, and a mere name neither.
+        if getattr(field, "column", None) and isinstance(self._objs[0], field.model):
             return _Column(
                 attrgetter(field.attname),
                 lambda value: field.get_db_prep_save(value, connection=self._wrapper),
@@ -129,7 +131,7 @@ class _Rows:
         if hasattr(value, "resolve_expression"):
             return sum(
                 _PLACEHOLDER + literal_size(getattr(part, "value", ""), hexadecimal=True)
-                for part in value.flatten()
+                for part in parts_of(value)
             )
         if column.short:
             return SHORT

@@ -66,6 +66,11 @@ def text_of(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+def parts_of(expression: Any) -> Iterable[Any]:
+    """Return the parts of one of Django's expressions; a bare ``F`` is one itself."""
+    return expression.flatten() if hasattr(expression, "flatten") else (expression,)
+
+
 def most_that_fit(sizes: Iterable[int], limit: int) -> int:
     """Return the most *n* for which any *n* neighbours together stay within *limit*.
 

@@ -154,6 +154,19 @@ def updated_with_expressions(alias: str) -> Any:
 
 
 @checks
+def updated_with_columns(alias: str) -> Any:
+    """``bulk_update`` from other columns, where a value is nothing but a name."""
+    objects = Page.objects.using(alias)
+    objects.all().delete()
+    objects.bulk_create(pages(3))
+    rows = list(objects.all())
+    for row in rows:
+        row.body = models.F("slug")  # type: ignore[assignment]
+    result = outcome(lambda: objects.bulk_update(rows, ["body"]))
+    return [result, objects.filter(body=models.F("slug")).count()]
+
+
+@checks
 def added(alias: str) -> Any:
     """Many-to-many rows, and nothing to split."""
     objects = Page.objects.using(alias)
