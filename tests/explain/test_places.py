@@ -12,7 +12,7 @@ VIEW = ("/v/lib/python3.12/site-packages/django/core/handlers/base.py", "_get_re
 
 
 def placed(*frames: tuple[str, str]) -> Place:
-    found = [Frame(path, function) for path, function in frames]
+    found = tuple(Frame(path, function) for path, function in frames)
     return place_of(found, found)
 
 

@@ -147,7 +147,7 @@ _CLEANING_UP = ("close", "_discard", "nextset")
 def _place(
     failing: Sequence[Frame], everything: Sequence[Frame], headers: Sequence[str], keyword: str
 ) -> Place:
-    place = place_of(failing, everything)
+    place = place_of(tuple(failing), tuple(everything))
     if not place.contexts:
         found = [c for c, pattern in _HEADER_CONTEXTS if any(map(pattern.search, headers))]
         place = replace(place, contexts=frozenset(found))

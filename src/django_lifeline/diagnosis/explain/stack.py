@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,12 @@ class Place:
     """The innermost frame that is the application's own, as ``folder/file.py in function``."""
 
 
-def place_of(failing: Sequence[Frame], all_frames: Sequence[Frame]) -> Place:
+@lru_cache(maxsize=256)
+def place_of(failing: tuple[Frame, ...], all_frames: tuple[Frame, ...]) -> Place:
     """Say where it was; *failing* are the frames of the error, outermost first.
 
     *all_frames* are those of everything that was printed with it as well: the request, the task.
+    A log has the same traceback many times, so answers are remembered.
     """
     names = [str(frame) for frame in failing]
     own = _own(failing) or _own(all_frames)
