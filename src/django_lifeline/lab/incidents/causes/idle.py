@@ -14,7 +14,7 @@ from django_lifeline.lab.incidents.kinds import BETWEEN, DIRECT, SOCKET, WIRE, k
 def idle_beyond_the_limit_of_every_session(bench: Bench) -> None:
     """Each session begins with a short wait_timeout, and is idle for longer."""
     limit = bench.chance.choice((1, 2, 3))
-    bench.use(session={"wait_timeout": limit})
+    _use_past_the_limit(bench, limit)
     bench.after_idle(lambda: _outlive(bench, limit))
 
 
@@ -42,12 +42,6 @@ def _outlive(bench: Bench, limit: int) -> None:
     bench.wait_gone(bench.victim)
     time.sleep(bench.between(0.0, 1.2))
     bench.note(limit=limit, idle=round(time.monotonic() - begin, 2))
-
-
-def _use_past_the_limit(bench: Bench, limit: int) -> None:
-    # By itself the pool would retire the connection in time, and nothing would be lost.
-    long = {"max_lifetime": 600, "max_idle": 600}
-    bench.use(session={"wait_timeout": limit}, pool=long if bench.setting.pooled else None)
 
 
 @kind("killed", ways=(DIRECT, SOCKET, WIRE), alike="idle_beyond_the_limit_of_every_session")
@@ -79,3 +73,9 @@ def cut_shortly_before_its_time_was_up(bench: Bench) -> None:
         bench.note(limit=limit, cut_after=limit - 1)
 
     bench.after_idle(fault)
+
+
+def _use_past_the_limit(bench: Bench, limit: int) -> None:
+    # By itself the pool would retire the connection in time, and nothing would be lost.
+    long = {"max_lifetime": 600, "max_idle": 600}
+    bench.use(session={"wait_timeout": limit}, pool=long if bench.setting.pooled else None)
