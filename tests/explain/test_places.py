@@ -66,7 +66,7 @@ def test_ready_of_an_app_is_no_health_check() -> None:
 
 def test_frames_of_this_package_are_not_the_applications() -> None:
     own = ("/srv/shop/shop/jobs.py", "mail")
-    ours = ("/work/src/django_lifeline/backends/borrowing.py", "ready")
+    ours = ("/opt/src/django_lifeline/backends/borrowing.py", "ready")
     assert placed(own, ours).code == "shop/jobs.py in mail"
 
 
