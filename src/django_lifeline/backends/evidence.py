@@ -54,12 +54,13 @@ def facts_of(
     facts = connection_facts(
         target, hold.connection, used_at, label=label, phase=phase, error=error
     )
-    quiet = rests and not (hold.in_transaction or hold.exposed)
+    quiet = rests and not hold.in_transaction
     return replace(
         facts,
         statement=statement.keyword,
         state_lost=hold.pinned_by,
         in_transaction=hold.in_transaction,
+        exposed=hold.exposed,
         own_wait_timeout=_own_wait_timeout(hold.settings),
         sent_by_another=quiet and facts.before_sending and _sent_by_another(facts, used_at),
     )

@@ -184,10 +184,6 @@ class Channel:
             return None
         return int(name[1]) if isinstance(name, tuple) else None
 
-    def driver_closed_it(self) -> bool:
-        """Return whether the driver's descriptor is closed, or is another file by now."""
-        return self.poll is _closed_poll or not self._still_the_drivers()
-
     def set_tcp(self, options: TcpOptions) -> None:
         """Set keepalive and user timeout, as far as the platform has them."""
         if self._sock.family not in (_socket.AF_INET, _socket.AF_INET6):

@@ -133,6 +133,8 @@ class LossFacts:
     """The connection was opened by another process: this one's parent."""
     sent_by_another: bool = False
     """Data left through the connection's socket after this process had sent its last."""
+    exposed: bool = False
+    """The driver's connection was given out to the application."""
     closed_here: bool = False
     """The driver's connection or its descriptor was closed in this process, not by the engine."""
     ended_for: str = ""

@@ -54,7 +54,7 @@ def shared_after_fork(facts: LossFacts) -> Finding | None:
     if facts.forked:
         told = f"process {facts.pid} was forked after its parent had opened the connection."
         return Finding("shared_after_fork", CERTAIN, told)
-    if facts.sent_by_another:
+    if facts.sent_by_another and not facts.exposed:
         told = "somebody else sent on its socket after this process had sent its last command."
         return Finding("shared_after_fork", LIKELY, told)
     return None
@@ -236,7 +236,7 @@ def server_restarted(facts: LossFacts) -> Finding | None:
             f"the next one is {after.server_thread_id}."
         )
         return Finding("server_restarted", LIKELY, told)
-    if facts.unreachable_with:
+    if facts.unreachable_with and not _open(facts):
         told = f"it could not be reached right afterwards (error {facts.unreachable_with})."
         return Finding("server_restarted", LIKELY, told, ("network_cut",))
     return None
@@ -321,6 +321,11 @@ def client_timeout(facts: LossFacts) -> Finding | None:
     if doing == "sleep":
         slept = f"{told}, and the server had no statement to work on."
         return Finding("half_open", UNDECIDED, slept, ("client_timeout",))
+    if facts.unreachable_with:
+        neither = (
+            f"{told}, and connecting failed right afterwards (error {facts.unreachable_with})."
+        )
+        return Finding("half_open", UNDECIDED, neither, ("client_timeout",))
     if facts.tcp is None:
         return Finding("client_timeout", UNDECIDED, f"{told}.", ("killed", "server_restarted"))
     # A server that is frozen, and a network that swallows beyond a proxy, look the same.
@@ -332,7 +337,7 @@ def _gave_up(facts: LossFacts) -> bool:
     if facts.driver_cause in ("TimeoutError", "timeout"):
         return True
     if facts.tcp is not None:
-        return facts.tcp.state == "ESTABLISHED"
+        return _open(facts)
     return limit is not None and facts.elapsed >= limit - READ_SLACK
 
 
@@ -405,6 +410,9 @@ def _others(facts: LossFacts, *others: str) -> tuple[str, ...]:
         others += ("server_restarted",)
     if not facts.before_sending and facts.bytes_sent > LARGE and facts.server is None:
         others += ("packet_too_large",)
+    if facts.sent_by_another:
+        # This process may have sent it as well, by way of the driver's own connection.
+        others += ("shared_after_fork",)
     return others
 
 
@@ -414,6 +422,10 @@ def _while_idle(facts: LossFacts) -> str:
     limit = facts.wait_timeout
     known = "" if limit is None else f" (the server's limit is {limit:g} s)"
     return f" while idle for {facts.idle:.1f} s{known}"
+
+
+def _open(facts: LossFacts) -> bool:
+    return facts.tcp is not None and facts.tcp.state == "ESTABLISHED"
 
 
 def _reset(facts: LossFacts) -> bool:

@@ -53,6 +53,7 @@ SENT = dataclasses.replace(
     tcp=tcp(last_sent=2.0, last_received=9.0, last_acked=1.9),
 )
 UP = Successor(server_thread_id=175)
+OPEN = tcp("ESTABLISHED", last_sent=2.0, last_received=9.0, last_acked=1.9)
 
 
 def changed(facts: LossFacts, **changes: Any) -> LossFacts:
@@ -82,7 +83,10 @@ def test_connection_of_another_process_is_a_fork() -> None:
 
 
 def test_data_that_somebody_else_sent_on_the_socket_is_a_fork() -> None:
-    assert named(changed(CLOSED, sent_by_another=True)) == ("shared_after_fork", LIKELY, ())
+    facts = changed(CLOSED, sent_by_another=True, through_proxy=False, successor=UP)
+    assert named(facts) == ("shared_after_fork", LIKELY, ())
+    given_out = changed(facts, exposed=True)
+    assert named(given_out) == ("killed", UNDECIDED, ("shared_after_fork",))
 
 
 @pytest.mark.parametrize("sign", [{"shared_with": "B"}, {"ended_for": "shared_between_threads"}])
@@ -302,6 +306,9 @@ def test_older_connection_that_lives_tells_of_no_restart() -> None:
 def test_server_that_is_away_right_afterwards_was_probably_stopped() -> None:
     facts = changed(SENT, unreachable_with=2003)
     assert named(facts) == ("server_restarted", LIKELY, ("network_cut",))
+    # Nobody ended this one.
+    frozen = changed(facts, tcp=OPEN)
+    assert named(frozen) == ("half_open", UNDECIDED, ("client_timeout",))
 
 
 def test_number_1053_is_a_shutdown_unless_the_server_stayed_up() -> None:
@@ -349,9 +356,6 @@ def test_sent_and_never_confirmed_is_half_open(unheard: TcpFacts) -> None:
 @pytest.mark.parametrize("name", ["ETIMEDOUT", "EHOSTUNREACH"])
 def test_driver_that_tells_of_tcp_giving_up_is_half_open(name: str) -> None:
     assert named(changed(SENT, driver_cause=name)) == ("half_open", CERTAIN, ())
-
-
-OPEN = tcp("ESTABLISHED", last_sent=2.0, last_received=9.0, last_acked=1.9)
 
 
 @pytest.mark.parametrize(
