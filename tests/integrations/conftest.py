@@ -37,10 +37,17 @@ def run(
     with ExitStack() as cleanup:
         runner = Runner(tmp_path_factory.mktemp("programs"), cleanup)
 
-        def call(name: str, *, driver: str = driver, gevent: bool = False, **env: object) -> Any:
+        def call(
+            name: str,
+            *,
+            driver: str = driver,
+            gevent: bool = False,
+            timeout: float = 60,
+            **env: object,
+        ) -> Any:
             words = {key: str(value) for key, value in env.items()}
             program, server = PROGRAMS / f"{name}.py", shared_server("mariadb")
-            return runner(program, server, driver, env=words, gevent=gevent).json
+            return runner(program, server, driver, env=words, gevent=gevent, timeout=timeout).json
 
         yield call
 

@@ -5,6 +5,8 @@ Call `install` in the WSGI module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django_lifeline.integrations.base import drain_pools, let_go_of_parents
 
 try:
@@ -16,24 +18,21 @@ except ImportError as error:
 
 
 def install() -> None:
-    """Set uWSGI's hooks, keeping those that are there.
+    """Set uWSGI's hooks; those that are there already are called after ours.
 
     uWSGI forks without telling Python. The engine notices when a worker first borrows; this does
     it before anything can drop an inherited connection.
     """
-    earlier = getattr(uwsgi, "post_fork_hook", None)
+    _put_before("post_fork_hook", let_go_of_parents)
+    _put_before("atexit", drain_pools)
 
-    def after_fork() -> None:
-        let_go_of_parents()
+
+def _put_before(hook: str, ours: Callable[[], None]) -> None:
+    earlier = getattr(uwsgi, hook, None)
+
+    def both() -> None:
+        ours()
         if earlier is not None:
             earlier()
 
-    uwsgi.post_fork_hook = after_fork
-    ending = getattr(uwsgi, "atexit", None)
-
-    def at_exit() -> None:
-        drain_pools()
-        if ending is not None:
-            ending()
-
-    uwsgi.atexit = at_exit
+    setattr(uwsgi, hook, both)

@@ -12,7 +12,7 @@ import urllib.request
 from typing import Any
 
 import websocket
-from tests.integrations.programs.watch import kill_all, say, wait_until
+from tests.integrations.programs.watch import kill_all, listens, say, wait_until
 
 PATIENCE = 20
 INSTALLED = os.environ["INSTALL"] == "yes"
@@ -22,12 +22,6 @@ def get(port: int, path: str) -> Any:
     """What the site says, as JSON."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE) as response:
         return json.load(response)
-
-
-def answers(port: int) -> bool:
-    """Whether the site is up."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def used(port: int, wanted: int | None) -> int:
@@ -73,7 +67,7 @@ def main() -> None:
         words += ["tests.integrations.programs.asgi_site:application"]
         with subprocess.Popen(words, pass_fds=[listener.fileno()]) as server:
             try:
-                wait_until(lambda: answers(port))
+                wait_until(lambda: listens(port))
                 say(visit(port))
             finally:
                 server.terminate()

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
-import urllib.request
-from typing import Any
 
 from tests.integrations.programs.watch import (
     aborted,
     kill_all,
     say,
     sessions_of_this_database,
+    visit,
     wait_until,
 )
 
 PATIENCE = 20
 HOOKS = ["-c", "python:django_lifeline.integrations.gunicorn"]
-
-
-def visit(port: int, tag: str) -> dict[str, Any]:
-    """What the site answers."""
-    address = f"http://127.0.0.1:{port}/?tag={tag}"
-    with urllib.request.urlopen(address, timeout=PATIENCE) as response:
-        answer: dict[str, Any] = json.load(response)
-        return answer
 
 
 def main() -> None:

@@ -28,8 +28,9 @@ def in_pool(kind: type[concurrent.futures.Executor]) -> dict[str, Any]:
     gate = threading.Barrier(WORKERS)
 
     def task(number: int) -> int:
+        answer = int(ask(number))
         gate.wait()
-        return int(ask(number))
+        return answer
 
     with kind(WORKERS) as pool:
         before = list(pool.map(task, range(WORKERS)))

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from tests.integrations.programs.watch import (
     aborted,
     kill_all,
+    listens,
     say,
     sessions_of_this_database,
+    visit,
     wait_until,
 )
 
 PATIENCE = 20
-
-
-def visit(port: int, tag: str) -> dict[str, Any]:
-    """What the site answers."""
-    address = f"http://127.0.0.1:{port}/?tag={tag}"
-    with urllib.request.urlopen(address, timeout=PATIENCE) as response:
-        answer: dict[str, Any] = json.load(response)
-        return answer
-
-
-def answers(port: int) -> bool:
-    """Whether the site is up."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def main() -> None:
@@ -45,7 +29,7 @@ def main() -> None:
     words += ["--module", "tests.integrations.programs.uwsgi_site:application"]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: answers(port), "for uWSGI")
+            wait_until(lambda: listens(port), "for uWSGI")
             tags = [f"visit-{number}" for number in range(12)]
             first = [visit(port, tag) for tag in tags]
             parents_session = first[0]["loaded"][1]

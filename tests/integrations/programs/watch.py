@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import urllib.request
 from typing import Any
 
 from tests.fixtures.program_setup import admin
-from tests.server.programs.toolbox import kill, say, wait_until
+from tests.server.programs.toolbox import PATIENCE, kill, say, wait_until
 
 from django_lifeline import pools
 
@@ -14,10 +17,12 @@ __all__ = [
     "admin",
     "ask",
     "kill_all",
+    "listens",
     "say",
     "sessions_of_this_database",
     "state",
     "used",
+    "visit",
     "wait_until",
 ]
 
@@ -61,3 +66,17 @@ def kill_all() -> int:
 def aborted() -> int:
     """How many sessions the server has seen end without a goodbye."""
     return int(admin("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
+
+
+def visit(port: int, tag: str) -> dict[str, Any]:
+    """What the tagged site answers."""
+    address = f"http://127.0.0.1:{port}/?tag={tag}"
+    with urllib.request.urlopen(address, timeout=PATIENCE) as response:
+        answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens at this port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,39 @@
+"""A package that is not installed is named, with the extra that brings it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+EXTRAS = {
+    "apscheduler": "apscheduler",
+    "celery": "celery",
+    "dramatiq": "dramatiq",
+    "grpc": "grpc",
+    "huey": "huey",
+    "rq": "rq",
+}
+
+
+def blocked(monkeypatch: pytest.MonkeyPatch, package: str, integration: str) -> str:
+    """What importing an integration says while its package cannot be imported."""
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    ours = f"django_lifeline.integrations.{integration}"
+    monkeypatch.delitem(sys.modules, ours, raising=False)
+    with pytest.raises(ImportError) as caught:
+        importlib.import_module(ours)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
+    message = blocked(monkeypatch, EXTRAS[extra], extra)
+    assert f"pip install 'django-lifeline[{extra}]'" in message
+
+
+def test_uwsgis_integration_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "inside uWSGI only" in blocked(monkeypatch, "uwsgi", "uwsgi")
