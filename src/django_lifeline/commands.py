@@ -59,10 +59,16 @@ def main(words: Sequence[str], out: TextIO | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read along, such as head, has seen enough. What is still buffered must not be
-        # written to the closed pipe when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_writing()
         return 0
+
+
+def stop_writing() -> None:
+    """After a `BrokenPipeError`: whoever read along, such as head, has seen enough.
+
+    What is still buffered must not be written to the closed pipe when the interpreter ends.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: Sequence[str], out: TextIO) -> int:

@@ -192,11 +192,21 @@ def test_status_of_an_unreachable_server_says_what_to_look_at(module: Run) -> No
     assert "It does not answer." in done.stdout and "HOST and PORT" in done.stdout
 
 
-def test_reader_that_went_away_is_no_error(place: dict[str, Any], tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "django_lifeline", "help"]
+@pytest.mark.parametrize(
+    "words", [["-m", "django_lifeline", "help"], ["-m", "django", "lifeline", "explain", "2013"]]
+)
+def test_reader_that_went_away_is_no_error(words: list[str], tmp_path: Path) -> None:
+    settings = 'INSTALLED_APPS = ["django_lifeline"]\nUSE_TZ = True\n'
+    (tmp_path / "settings_of_nothing.py").write_text(settings)
+    path = os.pathsep.join([str(ROOT / "src"), str(tmp_path)])
     with subprocess.Popen(
-        words,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+        [sys.executable, *words],
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "settings_of_nothing",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_lifeline.commands import COMMANDS, WRONG_USAGE, load
+from django_lifeline.commands import COMMANDS, WRONG_USAGE, load, stop_writing
 from django_lifeline.diagnosis.usage import UsageError
 
 _DJANGOS_OPTIONS = ("--settings", "--pythonpath")
@@ -42,8 +42,12 @@ class Command(BaseCommand):
         self.stdout.ending = ""
         try:
             status = load(options["command"]).run(argparse.Namespace(**options), self.stdout)
+            self.stdout.flush()
         except UsageError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        except BrokenPipeError:
+            stop_writing()
+            return
         if status:
             sys.exit(status)
 
