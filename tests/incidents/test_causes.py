@@ -7,6 +7,7 @@ it names: `UNDECIDED` lists where that may be, and why.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections import Counter
 from collections.abc import Callable
 
@@ -102,6 +103,8 @@ def why_not(server: str, driver: str) -> str:
         return str(error)
     if importlib.util.find_spec(DRIVERS[driver]) is None:
         return f"the driver {driver} is not installed"
+    if shutil.which("haproxy") is None:
+        return "haproxy is not installed, which some incidents have in between"
     return ""
 
 

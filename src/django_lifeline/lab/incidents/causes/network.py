@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from django_lifeline.lab.incidents.bench import SETTLE, Bench
+from django_lifeline.lab.incidents.bench import Bench
+from django_lifeline.lab.incidents.ground import SETTLE
 from django_lifeline.lab.incidents.kinds import (
     BETWEEN,
     DIRECT,

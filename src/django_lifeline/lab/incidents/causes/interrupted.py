@@ -1,0 +1,72 @@
+"""The program breaks into its own statement."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from collections.abc import Callable
+
+from django_lifeline.lab.incidents.bench import UNNOTICED, Bench, Interruption
+from django_lifeline.lab.incidents.ground import NotBroughtAbout
+from django_lifeline.lab.incidents.kinds import UNDER_WAY, kind
+
+
+@kind("interrupted", works=UNDER_WAY[1:], main_thread=True)
+def interrupted_by_a_signal(bench: Bench) -> None:
+    """A time limit raises out of a signal handler in the middle of a statement."""
+    bench.use()
+    after = bench.between(0.1, 0.4)
+    bench.note(after=after)
+
+    def strike(number: int, frame: object) -> None:
+        raise Interruption
+
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        _interrupted(bench, lambda: signal.setitimer(signal.ITIMER_REAL, after))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@kind("interrupted", works=UNDER_WAY[1:])
+def interrupted_by_an_exception_from_another_thread(bench: Bench) -> None:
+    """Another thread sends an exception into the one that waits for an answer."""
+    bench.use()
+    me = ctypes.c_ulong(threading.get_ident())
+    send = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    after = bench.between(0.1, 0.4)
+    bench.note(after=after)
+
+    def begin() -> None:
+        timer = threading.Timer(after, send, (me, ctypes.py_object(Interruption)))
+        timer.start()
+
+    _interrupted(bench, begin)
+
+
+def _interrupted(bench: Bench, begin: Callable[[], object]) -> None:
+    sleep = "SELECT SLEEP(0.8)"
+    sql = {"write": f"INSERT INTO note (text) {sleep}"}.get(bench.setting.work, sleep)
+
+    def work() -> None:
+        begin()
+        bench.execute(sql)
+
+    def transact() -> None:
+        with bench.atomic():
+            bench.write()
+            try:
+                work()
+            except Interruption:
+                # Swallowed inside, as by careless code: the next statement must be told.
+                bench.caller.append(UNNOTICED)
+            bench.read()
+
+    bench.read()
+    bench.victim = bench.session
+    bench.attempt(transact if bench.setting.work == "atomic" else work)
+    bench.attempt(bench.read)
+    if bench.holds_victim():
+        raise NotBroughtAbout("The exception did not come in the middle of an exchange.")
