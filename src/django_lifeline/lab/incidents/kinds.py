@@ -15,6 +15,10 @@ BETWEEN = ("read", "write", "begin", "atomic", "commit")
 ``atomic``, its COMMIT."""
 UNDER_WAY = ("read", "write", "call", "atomic")
 """What is running: a plain read, a write, a SELECT with an effect, a write inside ``atomic``."""
+MAIN, THREAD, GREENLET = "main", "thread", "greenlet"
+"""Who works with the database. The main thread has no other incident beside it; greenlets are in
+a process whose sockets gevent made cooperative."""
+USUAL_LANES = (THREAD, THREAD, THREAD, GREENLET)
 DRIVERS = ("mysqlclient", "pymysql")
 SERVERS = ("mariadb", "mysql")
 NOTHING = "nothing"
@@ -40,8 +44,7 @@ class Kind:
     servers: tuple[str, ...]
     disaster: str
     """What befalls a whole server, so that such incidents have one to themselves."""
-    main_thread: bool
-    """Needs the main thread, and no other incident beside it."""
+    lanes: tuple[str, ...]
     pooled: bool
     """Is about the pool, so that it must have one."""
     alike: str
@@ -58,7 +61,7 @@ def kind(
     works: tuple[str, ...] = BETWEEN,
     tls: tuple[bool, ...] = (False, True),
     disaster: str = "",
-    main_thread: bool = False,
+    lanes: tuple[str, ...] = USUAL_LANES,
     pooled: bool = False,
     alike: str = "",
     **only: tuple[str, ...],
@@ -81,7 +84,8 @@ def kind(
             drivers=only.get("drivers", DRIVERS),
             servers=only.get("servers", SERVERS),
             disaster=disaster,
-            main_thread=main_thread,
+            # One process for all that a disaster befalls.
+            lanes=(THREAD,) if disaster else lanes,
             pooled=pooled,
             alike=alike,
         )

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from django_lifeline.lab.incidents.kinds import GREENLET
 from django_lifeline.lab.incidents.scoring import Score, Told, score
 from django_lifeline.lab.incidents.setting import Setting
 
@@ -46,9 +47,10 @@ def run(
     settings: Sequence[Setting], seed: int, tell: Tell, *, jobs: int = 2
 ) -> tuple[list[Result], dict[str, str]]:
     """Run all incidents, ``jobs`` cells at a time; return them and the servers' versions."""
-    cells: dict[tuple[str, str], list[Setting]] = {}
+    cells: dict[tuple[str, str, bool], list[Setting]] = {}
     for setting in settings:
-        cells.setdefault((setting.server, setting.driver), []).append(setting)
+        cell = (setting.server, setting.driver, setting.lane == GREENLET)
+        cells.setdefault(cell, []).append(setting)
     results: list[Result] = []
     versions: dict[str, str] = {}
     lock = threading.Lock()
@@ -61,7 +63,7 @@ def run(
                 results.append(read(line))
                 tell(results[-1])
 
-    def work(cell: tuple[str, str]) -> None:
+    def work(cell: tuple[str, str, bool]) -> None:
         mine = cells[cell]
         heard_of: set[str] = set()
 
@@ -80,15 +82,16 @@ def run(
 
 
 def _run_cell(
-    cell: tuple[str, str],
+    cell: tuple[str, str, bool],
     settings: list[Setting],
     seed: int,
     note: Callable[[dict[str, Any]], None],
 ) -> str:
-    server, driver = cell
+    server, driver, gevent = cell
     asked = {
         "server": server,
         "driver": driver,
+        "gevent": gevent,
         "seed": seed,
         "settings": [setting.as_json() for setting in settings],
     }

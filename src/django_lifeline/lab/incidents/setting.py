@@ -28,7 +28,7 @@ class Setting:
     work: str
     tls: bool
     lane: str
-    """``main`` or ``thread``."""
+    """``main``, ``thread`` or ``greenlet``."""
     read_timeout: int | None
     """The driver's, in seconds."""
     pooled: bool
@@ -65,7 +65,6 @@ def _setting(kind: Kind, cell: tuple[str, str], seed: str, chance: random.Random
     way = chance.choice(kind.ways)
     # Nobody encrypts what stays on one machine.
     tls = way != SOCKET and chance.choice(kind.tls)
-    lane = "main" if kind.main_thread else "thread"
     return Setting(
         seed=seed,
         kind=kind.name,
@@ -75,7 +74,7 @@ def _setting(kind: Kind, cell: tuple[str, str], seed: str, chance: random.Random
         way=way,
         work=chance.choice(kind.works),
         tls=tls,
-        lane=lane,
+        lane=chance.choice(kind.lanes),
         read_timeout=chance.choice((None, None, 12, 25)),
         pooled=chance.random() < 0.8 or kind.pooled,
     )

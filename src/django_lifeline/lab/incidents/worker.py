@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from django_lifeline.lab.incidents.kinds import NOTHING
+from django_lifeline.lab.incidents.kinds import MAIN, NOTHING
 from django_lifeline.lab.incidents.setting import Setting
 
 THREADS = 10
@@ -29,14 +29,18 @@ MEET = 60.0
 def main() -> None:
     """Run what standard input asks for."""
     asked = json.load(sys.stdin)
-    _set_up(asked["driver"])
+    _set_up(asked["driver"], gevent=asked["gevent"])
     cell = Cell(
         asked["server"], str(asked["seed"]), [Setting(**each) for each in asked["settings"]]
     )
     cell.run()
 
 
-def _set_up(driver: str) -> None:
+def _set_up(driver: str, *, gevent: bool) -> None:
+    if gevent:
+        from gevent import monkey
+
+        monkey.patch_all()
     if driver == "pymysql":
         import pymysql
 
@@ -102,7 +106,7 @@ class Cell:
             if kind.disaster:
                 disasters[kind.disaster].append(setting)
             else:
-                (alone if kind.main_thread else beside).append(setting)
+                (alone if setting.lane == MAIN else beside).append(setting)
         return beside, disasters, alone
 
     def _befall(self, disasters: dict[str, list[Setting]], place: Any) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from django_lifeline.lab.incidents.bench import Bench
-from django_lifeline.lab.incidents.kinds import kind
+from django_lifeline.lab.incidents.kinds import MAIN, kind
 from django_lifeline.lab.incidents.scoring import Told
 
 COM_QUIT = b"\x01\x00\x00\x00\x01"
 
 
-@kind("shared_after_fork", works=("fork", "fork in C"), main_thread=True)
+@kind("shared_after_fork", works=("fork", "fork in C"), lanes=(MAIN,))
 def forked_inside_a_transaction(bench: Bench) -> None:
     """A child goes on with its parent's transaction."""
     bench.use()
@@ -24,7 +24,7 @@ def forked_inside_a_transaction(bench: Bench) -> None:
         _in_child(bench, bench.read)
 
 
-@kind("shared_after_fork", works=("fork", "fork in C"), main_thread=True)
+@kind("shared_after_fork", works=("fork", "fork in C"), lanes=(MAIN,))
 def forked_with_a_temporary_table(bench: Bench) -> None:
     """A child goes on with what only its parent's session has."""
     bench.use()
@@ -32,7 +32,7 @@ def forked_with_a_temporary_table(bench: Bench) -> None:
     _in_child(bench, lambda: bench.execute("INSERT INTO mine VALUES (1)"))
 
 
-@kind("shared_after_fork", tls=(False,), main_thread=True, alike="cut_while_idle_with_fin")
+@kind("shared_after_fork", tls=(False,), lanes=(MAIN,), alike="cut_while_idle_with_fin")
 def child_said_goodbye_for_its_parent(bench: Bench) -> None:
     """A child, forked where Python does not see it, says COM_QUIT on its parent's socket."""
     bench.use()

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from django_lifeline.lab.incidents.bench import UNNOTICED, Bench, Interruption
 from django_lifeline.lab.incidents.ground import NotBroughtAbout
-from django_lifeline.lab.incidents.kinds import UNDER_WAY, kind
+from django_lifeline.lab.incidents.kinds import GREENLET, MAIN, THREAD, UNDER_WAY, kind
 
 
-@kind("interrupted", works=UNDER_WAY[1:], main_thread=True)
+@kind("interrupted", works=UNDER_WAY[1:], lanes=(MAIN,))
 def interrupted_by_a_signal(bench: Bench) -> None:
     """A time limit raises out of a signal handler in the middle of a statement."""
     bench.use()
@@ -30,7 +30,22 @@ def interrupted_by_a_signal(bench: Bench) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-@kind("interrupted", works=UNDER_WAY[1:])
+@kind("interrupted", works=UNDER_WAY[1:], lanes=(GREENLET,))
+def interrupted_by_a_timeout_of_gevent(bench: Bench) -> None:
+    """A greenlet's own time limit, as web workers have, ends its wait for an answer."""
+    from gevent import Timeout
+
+    bench.use()
+    after = bench.between(0.1, 0.4)
+    bench.note(after=after)
+    limit = Timeout(after, Interruption)
+    try:
+        _interrupted(bench, limit.start)
+    finally:
+        limit.close()
+
+
+@kind("interrupted", works=UNDER_WAY[1:], lanes=(THREAD,))
 def interrupted_by_an_exception_from_another_thread(bench: Bench) -> None:
     """Another thread sends an exception into the one that waits for an answer."""
     bench.use()
