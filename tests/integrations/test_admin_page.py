@@ -104,6 +104,8 @@ def test_staff_finds_the_page_and_reads_it_on_a_desk_and_on_a_phone(
     def find(selector: str) -> Any:
         return browser.find_element("css selector", selector)
 
+    # A click may return before the next page is there.
+    browser.implicitly_wait(10)
     browser.set_window_size(*DESK)
     browser.get(f"http://127.0.0.1:{port}/admin/")
     find("#id_username").send_keys("eve")
@@ -127,7 +129,7 @@ def test_staff_finds_the_page_and_reads_it_on_a_desk_and_on_a_phone(
     find("#losses summary").click()
     assert "wait_timeout" in find("#losses details").text
     find("[rel=next]").click()
-    assert "Page 2 of" in find(".paginator").text
+    eventually(lambda: "Page 2 of" in browser.page_source)
     find("#lifeline > p a").click()
     assert find("meta[http-equiv=refresh]").get_attribute("content") == "5"
 

@@ -23,7 +23,12 @@ def context(number: str) -> dict[str, Any]:
     time = now()
     losses = sorted(
         (
-            {**loss, "when": _time(loss["at"]), "process": process}
+            {
+                **loss,
+                "when": _time(loss["at"]),
+                "label": loss["label"].replace("_", " "),
+                "process": process,
+            }
             for process in processes
             for loss in process["latest"]
         ),

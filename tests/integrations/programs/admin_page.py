@@ -63,7 +63,7 @@ def several_processes(client: Any, port: int) -> dict[str, Any]:
     with worker(port) as pid:
         text = visible(page(client))
         beside = {"pid": str(pid) in text, "program": text.count("admin_worker.py")}
-        beside["its_loss"] = "healed not_executed" in text
+        beside["its_loss"] = "healed not executed" in text
         folder = Path(admin_site.processes.folder())
         files = [each for each in folder.iterdir() if each.suffix == ".json"]
         beside["modes"] = sorted({oct(each.stat().st_mode & 0o777) for each in [folder, *files]})
@@ -144,7 +144,7 @@ def main() -> None:
         html = page(client)
         text = visible(html)
         said["before"] = "no connection asked for yet" in before
-        said["loss"] = "healed not_executed" in text
+        said["loss"] = "healed not executed" in text
         said["sessions"] = bool(re.search(r"[0-9]+ sessions? of [0-9]+ \(max_connections\)", text))
         said["secret"] = SETUP["database"]["PASSWORD"] in html
         said["charts"] = html.count("<polyline")
