@@ -103,6 +103,8 @@ def why_not(server: str, driver: str) -> str:
         return str(error)
     if importlib.util.find_spec(DRIVERS[driver]) is None:
         return f"the driver {driver} is not installed"
+    if importlib.util.find_spec("gevent") is None:
+        return "gevent is not installed, in whose greenlets some incidents happen"
     if shutil.which("haproxy") is None:
         return "haproxy is not installed, which some incidents have in between"
     return ""

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.lab.incidents.causes import all_kinds
+from django_lifeline.lab.incidents.kinds import NOTHING
 from django_lifeline.lab.incidents.report import as_json, as_markdown, as_text, describe
 from django_lifeline.lab.incidents.runner import Result, run
 from django_lifeline.lab.incidents.scoring import Score
 from django_lifeline.lab.incidents.setting import draw
 
 RESULTS = Path("docs/results")
+ENDINGS = {"json": "json", "markdown": "md"}
+CHOICES = (*CAUSES, NOTHING)
 PACKAGES = ("Django", "mysqlclient", "PyMySQL")
 
 
@@ -25,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 0 when no diagnosis was wrong or missing, 1 when one was, 2 when the lab failed."""
     chosen = parser().parse_args(arguments)
     kinds = all_kinds()
-    settings = draw(kinds, chosen.seed, chosen.count)
+    asked = {name: kind for name, kind in kinds.items() if kind.truth in (chosen.cause or CHOICES)}
+    settings = draw(asked, chosen.seed, chosen.count)
     with progress(len(settings)) as advance:
         results, versions = run(settings, chosen.seed, advance, jobs=chosen.jobs)
     print(as_text(results))
@@ -33,8 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if result.problem:
             print(f"\nnot brought about: {result.setting.kind}: {result.problem.strip()}")
     used = {**versions, **_installed()}
-    _write(chosen.json, json.dumps(as_json(results, chosen.seed, used), indent=1, default=str))
-    _write(chosen.markdown, as_markdown(results, chosen.seed, used, kinds))
+    pages = {
+        "json": json.dumps(as_json(results, chosen.seed, used), indent=1, default=str) + "\n",
+        "markdown": as_markdown(results, chosen.seed, used, kinds),
+    }
+    for name, text in pages.items():
+        # A part of the incidents is not what the documentation is to show.
+        usual = None if chosen.cause else RESULTS / f"diagnosis.{ENDINGS[name]}"
+        _write(getattr(chosen, name) or usual, text)
     found = {result.score for result in results}
     if Score.FAILED in found:
         return 2
@@ -53,10 +64,19 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--jobs", type=int, default=2, help="servers with drivers at a time (default: 2)"
     )
-    for name, ending in (("json", "json"), ("markdown", "md")):
-        file = RESULTS / f"diagnosis.{ending}"
+    words.add_argument(
+        "--cause",
+        action="append",
+        choices=CHOICES,
+        metavar="NAME",
+        help="only this one; may be repeated (default: all)",
+    )
+    for name in ENDINGS:
         words.add_argument(
-            f"--{name}", type=Path, metavar="FILE", default=file, help=f"default: {file}"
+            f"--{name}",
+            type=Path,
+            metavar="FILE",
+            help=f"where the {name} goes (default: {RESULTS}, or nowhere with --cause)",
         )
     return words
 
@@ -97,9 +117,10 @@ def _installed() -> Mapping[str, str]:
     return found
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+def _write(path: Path | None, text: str) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
