@@ -66,13 +66,13 @@ class Bench(Ground):
         except NotBroughtAbout:
             raise
         except BaseException as error:
-            self._heard_error(error)
-            if not isinstance(error, Error | Interruption):
+            if not self._heard_error(error) and not isinstance(error, Error | Interruption):
                 raise
         else:
             self.caller.append("ok")
 
-    def _heard_error(self, error: BaseException) -> None:
+    def _heard_error(self, error: BaseException) -> bool:
+        """Note an error; return whether it told its cause."""
         number = error.args[0] if error.args else ""
         self.caller.append(f"{type(error).__name__} {number}".strip())
         seen: BaseException | None = error
@@ -80,8 +80,9 @@ class Bench(Ground):
             diagnosis = getattr(seen, "diagnosis", None)
             if diagnosis is not None:
                 self.told.append(read_diagnosis(diagnosis, "error"))
-                return
+                return True
             seen = seen.__cause__
+        return False
 
     def hear(self, diagnosis: Any) -> None:
         """Note what a signal told."""
