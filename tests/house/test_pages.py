@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.lab.incidents.__main__ import CHOICES
 from django_lifeline.lab.scenarios import all_scenarios
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ def test_commands_of_the_lab_name_what_there_is(path: Path) -> None:
     text = path.read_text()
     scenarios = {name for name in options(text, "scenario") if "<" not in name}
     assert scenarios <= set(all_scenarios())
-    assert set(options(text, "cause")) <= set(CAUSES)
+    assert set(options(text, "cause")) <= set(CHOICES)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
