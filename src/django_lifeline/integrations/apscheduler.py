@@ -18,11 +18,10 @@ from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connections
 
-from django_lifeline.backends.assembly import clock
 from django_lifeline.core.backoff import Backoff
+from django_lifeline.core.clock import SystemClock
 from django_lifeline.integrations import threads
 from django_lifeline.integrations.base import missing
-from django_lifeline.scopes import connection_scope
 
 try:
     from apscheduler.executors import pool
@@ -31,6 +30,8 @@ try:
     from apscheduler.util import datetime_to_utc_timestamp, utc_timestamp_to_datetime
 except ImportError as error:
     raise missing("apscheduler") from error
+
+clock = SystemClock()
 
 PATIENCE = 60.0
 """Seconds for which the job store asks a database again that does not answer."""
@@ -131,6 +132,8 @@ class DjangoJobStore(BaseJobStore):
 
     def _ask(self, sql: str, *values: Any) -> Any:
         """Run a statement and give the connection back: the rows, or how many rows it met."""
+        from django_lifeline.scopes import connection_scope
+
         connection = connections[self.using]
         with connection_scope(self.using), connection.cursor() as cursor:
             table = connection.ops.quote_name(self.tablename)

@@ -6,13 +6,13 @@ request.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
-from django_lifeline.integrations.base import give_back
-from django_lifeline.scopes import connection_scope
+from django_lifeline.integrations.base import give_back, in_scope
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,7 +24,8 @@ def database_sync_to_async(function: Callable[..., Any], **options: Any) -> Call
 
     For code outside requests, and with ``thread_sensitive=False`` for code in other threads.
     """
-    return sync_to_async(connection_scope(function), **options)
+    scoped = functools.update_wrapper(functools.partial(in_scope, function), function)
+    return sync_to_async(scoped, **options)
 
 
 class ConnectionScopeMiddleware:

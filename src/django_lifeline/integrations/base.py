@@ -6,6 +6,11 @@ PyMySQL may yet take mysqlclient's place. So the engine is imported only when it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
 
 def missing(extra: str) -> ImportError:
     """Return the error that names the *extra* to install."""
@@ -24,6 +29,14 @@ def give_back() -> None:
 
     with connection_scope():
         pass
+
+
+def in_scope(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Call *function* inside a ``connection_scope``."""
+    from django_lifeline.scopes import connection_scope
+
+    with connection_scope():
+        return function(*args, **kwargs)
 
 
 def let_go_of_parents() -> None:

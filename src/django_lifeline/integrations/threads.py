@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from django.apps import apps
 
-from django_lifeline.integrations.base import drain_pools
-from django_lifeline.scopes import connection_scope
+from django_lifeline.integrations.base import drain_pools, in_scope
 
 T = TypeVar("T")
 
@@ -25,8 +24,7 @@ class Thread(threading.Thread):
 
     def run(self) -> None:
         """Run the target, or what a subclass put here, and give back."""
-        with connection_scope():
-            super().run()
+        in_scope(super().run)
 
 
 class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
@@ -36,7 +34,7 @@ class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
-        return super().submit(_in_scope, fn, *args, **kwargs)
+        return super().submit(in_scope, fn, *args, **kwargs)
 
 
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
@@ -60,12 +58,7 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
-        return super().submit(_in_scope, fn, *args, **kwargs)
-
-
-def _in_scope(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-    with connection_scope():
-        return fn(*args, **kwargs)
+        return super().submit(in_scope, fn, *args, **kwargs)
 
 
 def _begin_worker(initializer: Callable[..., object] | None, *initargs: Any) -> None:

@@ -1,11 +1,15 @@
-"""A package that is not installed is named, with the extra that brings it."""
+"""What importing an integration needs: its package, which is named where it is missing, no more."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+SOURCE = Path(__file__).parents[3] / "src"
 
 EXTRAS = {
     "apscheduler": "apscheduler",
@@ -37,3 +41,22 @@ def test_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, extra:
 
 def test_uwsgis_integration_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "inside uWSGI only" in blocked(monkeypatch, "uwsgi", "uwsgi")
+
+
+def test_importing_an_integration_needs_no_driver_and_no_settings() -> None:
+    # Configuration files import them before PyMySQL may have taken mysqlclient's place.
+    names = [*EXTRAS, "threads", "asgi", "gunicorn"]
+    program = f"""
+import importlib, sys
+sys.modules["MySQLdb"] = sys.modules["pymysql"] = None
+for name in {names}:
+    importlib.import_module("django_lifeline.integrations." + name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(SOURCE), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
