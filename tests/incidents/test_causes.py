@@ -77,11 +77,12 @@ UNDECIDED = {
 
 OUT_OF_SIGHT = {
     "child-said-goodbye-for-its-parent": (
-        "Python does not see a fork in C, and the server takes the child's COM_QUIT for ours. "
-        "With this engine no child says it by itself."
+        "Python does not see a fork in C, and the server takes the child's COM_QUIT for ours. That "
+        "somebody else sent on the socket shows over TCP only, and not inside a transaction. With "
+        "this engine no child says COM_QUIT by itself."
     ),
 }
-"""Kinds of which no trace reaches the process that loses its connection; and why."""
+"""Kinds of which there is not always a trace in the process that loses its connection."""
 
 LEAST_DECIDED = 0.65
 """The share of losses whose cause has to be named without any doubt left."""

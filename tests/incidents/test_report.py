@@ -77,8 +77,11 @@ def test_text_has_a_row_for_each_truth() -> None:
 
 
 def test_json_holds_every_incident_and_can_be_read_again() -> None:
-    told: dict[str, Any] = json.loads(json.dumps(as_json(RESULTS, 1, {})))
+    told: dict[str, Any] = json.loads(as_json(RESULTS, 1, {}))
     assert [each["score"] for each in told["incidents"]] == [each.score.value for each in RESULTS]
+    assert ["evidence" in each for each in told["incidents"]] == [
+        each.score is not Score.CORRECT for each in RESULTS
+    ]
     assert told["scores"] == {"correct": 2, "honest": 1, "wrong": 2, "silent": 1}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"\nnot brought about: {result.setting.kind}: {result.problem.strip()}")
     used = {**versions, **_installed()}
     pages = {
-        "json": json.dumps(as_json(results, chosen.seed, used), indent=1, default=str) + "\n",
+        "json": as_json(results, chosen.seed, used),
         "markdown": as_markdown(results, chosen.seed, used, kinds),
     }
     for name, text in pages.items():

@@ -73,8 +73,8 @@ class Bench(Ground):
 
     def _heard_error(self, error: BaseException) -> bool:
         """Note an error; return whether it told its cause."""
-        number = error.args[0] if error.args else ""
-        self.caller.append(f"{type(error).__name__} {number}".strip())
+        numbers = [str(each) for each in error.args[:1] if isinstance(each, int)]
+        self.caller.append(" ".join([type(error).__name__, *numbers]))
         seen: BaseException | None = error
         while seen is not None:
             diagnosis = getattr(seen, "diagnosis", None)

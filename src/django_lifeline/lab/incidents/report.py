@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -180,27 +181,34 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + "."
 
 
-def as_json(results: Sequence[Result], seed: int, versions: Mapping[str, str]) -> dict[str, Any]:
-    """Return everything as plain values."""
-    return {
+def as_json(results: Sequence[Result], seed: int, versions: Mapping[str, str]) -> str:
+    """Return everything as JSON, an incident a line."""
+    about = {
         "seed": seed,
         "versions": dict(versions),
         "summary": sentences(results),
         "scores": {score.value: count for score, count in scores(results).items()},
-        "incidents": [
-            {
-                **result.setting.as_json(),
-                "score": result.score.value,
-                "named": list(result.told.causes),
-                "confidence": result.told.confidence,
-                "because": result.told.because,
-                "evidence": dict(result.told.evidence),
-                "caller": list(result.caller),
-                "figures": result.figures,
-            }
-            for result in sorted(results, key=_number)
-        ],
     }
+    head = json.dumps(about, indent=1)[:-2]
+    lines = ",\n".join(
+        json.dumps(_as_plain(each), default=str) for each in sorted(results, key=_number)
+    )
+    return f'{head},\n "incidents": [\n{lines}\n]}}\n'
+
+
+def _as_plain(result: Result) -> dict[str, Any]:
+    told = result.told
+    plain = {
+        **result.setting.as_json(),
+        "score": result.score.value,
+        "named": list(told.causes),
+        "confidence": told.confidence,
+        "because": told.because,
+        "caller": list(result.caller),
+        "figures": result.figures,
+    }
+    # Who wants to know more wants to know why it was not decided.
+    return plain if result.score is Score.CORRECT else {**plain, "evidence": dict(told.evidence)}
 
 
 def _number(result: Result) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -38,8 +39,11 @@ def child_said_goodbye_for_its_parent(bench: Bench) -> None:
     bench.use()
 
     def fault() -> None:
+        lives_for = bench.between(0.0, 1.0)
+        bench.note(child_lives_for=lives_for)
         child = _fork("fork in C")
         if child == 0:
+            time.sleep(lives_for)
             os.write(bench.fd, COM_QUIT)
             os._exit(0)
         os.waitpid(child, 0)
