@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,15 @@ def test_transactions_that_wait_for_a_lock_leave_the_hub_to_its_holder(
     # Stock mysqlclient would wait in C for a lock whose holder can never run again.
     found = seen(run_program, server, driver, "transactions")
     assert found["stored"] == GREENLETS / 2
+
+
+def test_pymysql_makes_a_tls_context_of_its_own_once_gevent_has_patched(
+    shared_server: Callable[[str], Server], run_program: Runner
+) -> None:
+    found = run_program(
+        PROGRAM.with_name("patched_late.py"),
+        shared_server("mysql"),
+        "pymysql",
+        options={"ssl": {"check_hostname": False, "verify_mode": "none"}},
+    ).json
+    assert found == {"encrypted": True, "patched": True, "own": [True, True]}

@@ -228,7 +228,10 @@ class Connection(Guarded, StockConnection):
         if not isinstance(sslp, Mapping):
             return super()._create_ssl_ctx(sslp)
         # Building one reads the system's certificates, forty times the cost of connecting.
-        key = tuple(sorted((name, str(value), _stamp(value)) for name, value in sslp.items()))
+        # Gevent puts a class of its own in its place, and the two do not work on each other's
+        # sockets: a parent may have connected before its children patch.
+        options = sorted((name, str(value), _stamp(value)) for name, value in sslp.items())
+        key = (ssl.SSLContext, *options)
         context = _contexts.get(key)
         if context is None:
             context = _contexts[key] = super()._create_ssl_ctx(sslp)
