@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import webbrowser
 
+from autoemail.stopping import Told, listen, wait_until_told
 from launch.processes import RUNNERS, WEB, DidNotStart, free_port
 from launch.site import STAFF, Choices, Site
 
@@ -15,10 +14,8 @@ from launch.site import STAFF, Choices, Site
 def main() -> int:
     given = arguments()
     choices = Choices(given.arm, given.web, given.runner, given.port or free_port())
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     site = Site(choices, tell=lambda step: print(f"… {step}", flush=True))
+    listen()
     try:
         site.open()
         print(f"\n  {site.address}   engine: {choices.arm}")
@@ -26,7 +23,9 @@ def main() -> int:
         print(f"  Ctrl-C ends it. Logs: {site.folder}\n", flush=True)
         if not given.no_browser:
             webbrowser.open(site.address)
-        stop.wait()
+        wait_until_told()
+    except Told:
+        return 130  # Before it had started.
     except DidNotStart as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -1,12 +1,13 @@
 """``manage.py run_schedule``: works until it is told to stop."""
 
 import importlib
-import signal
 import threading
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+
+from autoemail.stopping import listen, wait_until_told
 
 RUNNERS = {"thread": "mail.runners.thread", "apscheduler": "mail.runners.apscheduler"}
 
@@ -22,7 +23,10 @@ class Command(BaseCommand):
                 f"SCHEDULE_RUNNER is {name!r}. This command runs {' and '.join(RUNNERS)}; for "
                 "Celery: celery -A autoemail beat, and celery -A autoemail worker."
             )
+        listen()
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        importlib.import_module(RUNNERS[name]).run(stop)
+        runner = threading.Thread(target=importlib.import_module(RUNNERS[name]).run, args=(stop,))
+        runner.start()
+        wait_until_told()
+        stop.set()
+        runner.join()

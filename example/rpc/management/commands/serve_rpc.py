@@ -1,12 +1,11 @@
 """``manage.py serve_rpc``: works until it is told to stop."""
 
-import signal
-import threading
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from autoemail.stopping import listen, wait_until_told
 from rpc.service import server
 
 
@@ -15,10 +14,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        listen()
         service = server(settings.RPC_PORT)
         service.start()
-        stop.wait()
+        wait_until_told()
         service.stop(grace=1).wait()
