@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from tests.fixtures.servers import DRIVERS, missing
@@ -96,6 +97,7 @@ CASES = [
 ]
 
 
+@cache
 def why_not(server: str, driver: str) -> str:
     """Why a cell cannot run here; empty when it can."""
     try:
