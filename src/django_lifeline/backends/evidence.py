@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -164,12 +165,29 @@ def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
 
 
 def other_user_of(connection: DriverConnection) -> str:
-    """Return the name of another thread that is inside *connection* now; empty for none."""
+    """Return the name of another thread or greenlet that is inside *connection* now.
+
+    Empty for none.
+    """
     me = threading.get_ident()
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, frame in sys._current_frames().items():
         if ident != me and _is_inside(frame, connection):
             return names.get(ident) or str(ident)
+    return _greenlet_inside(connection)
+
+
+def _greenlet_inside(connection: DriverConnection) -> str:
+    """As `other_user_of`, of greenlets that wait: only the garbage collector knows them all."""
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is None:
+        return ""
+    current = greenlet.getcurrent()
+    # By type(): isinstance() would ask lazy objects for their class, which wakes them up.
+    others = [each for each in gc.get_objects() if issubclass(type(each), greenlet.greenlet)]
+    for each in others:
+        if each is not current and _is_inside(each.gr_frame, connection):
+            return str(getattr(each, "name", "a greenlet"))
     return ""
 
 

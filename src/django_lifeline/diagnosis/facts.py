@@ -158,7 +158,10 @@ class LossFacts:
         """The session's own limit of idle time."""
         if self.own_wait_timeout is not None:
             return self.own_wait_timeout
-        return self.limits.wait_timeout if self.limits else None
+        known = [self.limits.wait_timeout] if self.limits else []
+        # Lowered since, it counts for the sessions that began later.
+        known += [self.server.wait_timeout] if self.server and self.server.wait_timeout else []
+        return min(known, default=None)
 
     @property
     def goodbye_waits(self) -> bool:

@@ -206,6 +206,8 @@ def limit_name(facts: LossFacts) -> str:
     limits = facts.limits
     if facts.own_wait_timeout is not None:
         return "session wait_timeout, set by the application"
+    if facts.server and limits and facts.wait_timeout != limits.wait_timeout:
+        return "global wait_timeout, lowered since this process first connected"
     if limits is None or limits.global_wait_timeout is None:
         return "session wait_timeout"
     if facts.interactive and limits.wait_timeout == limits.interactive_timeout:

@@ -240,6 +240,14 @@ def test_long_statement_is_not_idle() -> None:
     assert named(changed(SENT, idle=30000.0))[0] != "idle_timeout"
 
 
+def test_limit_that_was_lowered_meanwhile_is_one_that_may_have_counted() -> None:
+    now = ServerNow(uptime=1e6, wait_timeout=30)
+    facts = changed(CUT, mariadb=True, through_proxy=True, server=now)
+    assert named(facts)[0] == "idle_timeout"
+    assert "lowered since" in diagnose(facts).because
+    assert named(changed(facts, own_wait_timeout=900.0))[0] == "network_cut"
+
+
 @pytest.mark.parametrize(
     ("changes", "limits", "name"),
     [

@@ -1,0 +1,116 @@
+"""What is found out about a loss beside the plain figures."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import greenlet
+import pymysql
+import pytest
+
+from django_lifeline.backends.errors import attach, driver_cause, explain_refusal
+from django_lifeline.backends.evidence import other_user_of
+from django_lifeline.core.retry import Label
+from django_lifeline.diagnosis.model import Diagnosis
+
+
+class Waiting:
+    """Stands for a connection in whose method somebody waits."""
+
+    def query(self, wait: Callable[[], Any]) -> None:
+        wait()
+
+
+def test_thread_that_is_inside_the_connection_is_found() -> None:
+    connection: Any = Waiting()
+    inside, leave = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        inside.set()
+        leave.wait()
+
+    thread = threading.Thread(target=connection.query, args=(wait,), name="the other one")
+    thread.start()
+    inside.wait()
+    try:
+        assert other_user_of(connection) == "the other one"
+        assert other_user_of(Waiting()) == ""  # type: ignore[arg-type]
+    finally:
+        leave.set()
+        thread.join()
+    assert other_user_of(connection) == ""
+
+
+def test_greenlet_that_waits_inside_the_connection_is_found() -> None:
+    connection: Any = Waiting()
+    here = greenlet.getcurrent()
+    other = greenlet.greenlet(lambda: connection.query(here.switch))
+    other.switch()
+    assert other_user_of(connection) == "a greenlet"
+    other.switch()
+    assert other_user_of(connection) == ""
+
+
+def test_whoever_asks_is_not_another_one() -> None:
+    connection: Any = Waiting()
+    found: list[str] = []
+    connection.query(lambda: found.append(other_user_of(connection)))
+    assert found == [""]
+
+
+def refused_by_pymysql(error: OSError) -> BaseException:
+    """PyMySQL's error on an address where connecting fails with this error."""
+
+    class Failing:
+        def settimeout(self, seconds: object) -> None:
+            raise error
+
+    connection = pymysql.Connection(defer_connect=True)
+    with pytest.raises(pymysql.OperationalError) as raised:
+        connection.connect(sock=Failing())
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "ConnectionResetError"),
+        (TimeoutError("timed out"), "TimeoutError"),
+        (TimeoutError(errno.ETIMEDOUT, "gave up"), "ETIMEDOUT"),
+    ],
+)
+def test_systems_error_behind_the_drivers_is_named(error: OSError, name: str) -> None:
+    assert driver_cause(refused_by_pymysql(error)) == name
+
+
+def test_what_the_application_was_handling_is_not_the_drivers_cause() -> None:
+    with pytest.raises(pymysql.OperationalError) as raised:
+        try:
+            raise TimeoutError("the application's own")
+        except TimeoutError:
+            raise pymysql.OperationalError(2013, "lost")  # noqa: B904
+    assert driver_cause(raised.value) == ""
+    assert driver_cause(None) == ""
+
+
+def test_number_that_libmariadb_wraps_is_the_servers() -> None:
+    error: Any = pymysql.OperationalError(
+        2002, "Received error packet before completion of TLS handshake: 1040 - Too many"
+    )
+    explain_refusal(error, "the pool", 3, 1.0)
+    assert error.diagnosis.cause == "too_many_connections"
+
+
+def test_first_diagnosis_of_an_error_stays_and_is_noted_once() -> None:
+    error: Any = ValueError()
+    first, second = (
+        Diagnosis(cause=cause, label=Label.NOT_EXECUTED, advice="")
+        for cause in ("killed", "unknown")
+    )
+    attach(error, first)
+    attach(error, second)
+    assert error.diagnosis is first
+    assert error.__notes__ == [first.note()]
