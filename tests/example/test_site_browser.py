@@ -35,6 +35,7 @@ class Page:
         self.browser.find_element("name", "username").send_keys("staff")
         self.browser.find_element("name", "password").send_keys(self.site.password)
         self.browser.find_element(CSS, "[type=submit]").click()
+        eventually(lambda: self.text("#log"))
 
     def text(self, selector: str) -> str:
         """What stands there; nothing where there is no such place, as on a broken page."""
@@ -64,6 +65,7 @@ class Page:
             self.browser.get(self.site.address)
             for button in self.browser.find_elements(CSS, "#morning"):
                 button.click()
+                eventually(lambda: self.text(".message") or self.text("#error"))
                 return "queued" in self.text(".message")
             return False
 
@@ -71,8 +73,11 @@ class Page:
 
     def send_slowly(self) -> None:
         """Send now what takes the SMTP server some seconds."""
-        path = "//article[contains(., 'slow')]//button"
-        self.browser.find_element("xpath", path).click()
+        # In one step: the page may put a new button in this one's place at any moment.
+        self.browser.execute_script(
+            """[...document.querySelectorAll("article")]
+            .find((it) => it.innerText.includes("slow")).querySelector("button").click()"""
+        )
 
     def fits(self) -> bool:
         """Whether no page is wider than the window, nor anything on it."""
