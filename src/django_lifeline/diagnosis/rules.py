@@ -17,6 +17,8 @@ from django_lifeline.diagnosis.model import Confidence
 
 CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
 
+SHORTEST_LIMIT = 1.0
+"""The least that ``wait_timeout`` can be, in seconds."""
 TIMER_SLACK = 1.5
 """Seconds by which a server may be late with what it does after a limit."""
 EXACT = 0.2
@@ -383,7 +385,9 @@ def cut_by_reset(facts: LossFacts) -> Finding | None:
         told = f"{seen}, and no proxy or NAT is in between."
         timed_out = ("idle_timeout",) if facts.mariadb else ()
         return Finding("network_cut", UNDECIDED, told, _others(facts, *timed_out))
-    others = _others(facts)
+    # With MariaDB, a limit that was lowered since it was read ends in a reset as well.
+    lowered = facts.mariadb and facts.server is None and facts.ended_after[1] >= SHORTEST_LIMIT
+    others = _others(facts, *(("idle_timeout",) if lowered else ()))
     told = f"{seen}; KILL closes an idle connection without a reset."
     return Finding("network_cut", UNDECIDED if others else LIKELY, told, others)
 

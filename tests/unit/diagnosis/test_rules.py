@@ -417,6 +417,12 @@ def test_reset_of_an_idle_connection_behind_a_proxy_was_the_network() -> None:
     assert named(changed(CUT, through_proxy=True)) == in_doubt
 
 
+def test_reset_behind_a_proxy_may_be_a_limit_that_mariadb_was_not_asked_about_since() -> None:
+    facts = changed(CUT, through_proxy=True, successor=UP, mariadb=True)
+    assert named(facts) == ("network_cut", UNDECIDED, ("idle_timeout",))
+    assert named(changed(facts, tcp=tcp("CLOSE"), idle=0.4)) == ("network_cut", LIKELY, ())
+
+
 @pytest.mark.parametrize(
     ("through_proxy", "expected"),
     [(False, ("killed", ("network_cut",))), (True, ("network_cut", ("killed",)))],
