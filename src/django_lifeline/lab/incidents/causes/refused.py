@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from contextlib import ExitStack
 
@@ -13,6 +12,8 @@ from django_lifeline.lab.incidents.place import changed, stranger
 
 FIRST = ("read", "write", "begin")
 """What is the first thing that a program does."""
+HEADER, ERROR = 4, 0xFF
+"""How long a packet's header is, and the first byte of an error."""
 SOURCE = "127.0.0.9"
 """An address whose failures the server counts, as it does not those of its own host."""
 
@@ -85,19 +86,19 @@ def too_many_broken_handshakes(bench: Bench) -> None:
         with haproxy(bench.folder(), server.host, server.port, source=SOURCE) as port:
             bench.use(PORT=port)
             stranger(server, port=port).close()
-            for _ in range(3):
-                with contextlib.suppress(OSError):
-                    socket.create_connection((server.host, port)).close()
-                    _probe(server.host, server.port)
+            where = (server.host, server.port)
+            bench.wait_until(lambda: _is_refused(where), "the server to refuse the host")
             _first(bench)
 
 
 _FORGET_HOSTS = "TRUNCATE TABLE performance_schema.host_cache"
 
 
-def _probe(host: str, port: int) -> None:
-    with socket.create_connection((host, port), source_address=(SOURCE, 0)) as sock:
-        sock.recv(1)
+def _is_refused(server: tuple[str, int]) -> bool:
+    """Hang up on the server's greeting; return whether it was an error instead."""
+    with socket.create_connection(server, source_address=(SOURCE, 0)) as sock:
+        greeting = sock.recv(64)
+    return len(greeting) > HEADER and greeting[HEADER] == ERROR
 
 
 @kind("read_only", works=("write", "begin"), disaster="read only")
