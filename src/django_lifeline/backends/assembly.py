@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from django_lifeline.backends.errors import explain_refusal
+from django_lifeline.backends.errors import explain_refusal, number_of
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.backoff import Backoff
@@ -120,7 +120,7 @@ class Target:
                 return connection
             except self._error as error:
                 now = clock.monotonic()
-                self.connect_error = code = error.args[0] if error.args else 0
+                self.connect_error = code = number_of(error) or 0
                 pause = backoff.next_pause(now) if is_full(code) and not hurried else None
                 if pause is None:
                     explain_refusal(error, self.name, attempts, now - started)

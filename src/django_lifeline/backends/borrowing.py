@@ -250,6 +250,9 @@ class Borrowing(stock.DatabaseWrapper):
         """
         if statement.uses_previous:
             return hold
+        if not hold.connection.alive():
+            # It has ended it already, which is a loss to be told of.
+            return self._replace(hold, statement, Reason.DEAD)
         self._hold = None
         self._find_target().pool.retire(hold.lease)
         return self._take()

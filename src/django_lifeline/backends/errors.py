@@ -58,7 +58,7 @@ def explain_refusal(error: Any, place: str, attempts: int, waited: float) -> Non
     """Give the driver's *error* on connecting its diagnosis; Django's takes it over."""
     error.diagnosis = diagnose_refusal(
         RefusalFacts(
-            code=_number_of(error),
+            code=number_of(error),
             driver_cause=driver_cause(error),
             place=place,
             attempts=attempts,
@@ -67,7 +67,7 @@ def explain_refusal(error: Any, place: str, attempts: int, waited: float) -> Non
     )
 
 
-def _number_of(error: Any) -> int | None:
+def number_of(error: Any) -> int | None:
     """Return the error's number, or the server's where the driver wraps it in one of its own.
 
     Libmariadb says 2002 when the server refuses a connection before TLS has begun.
