@@ -192,7 +192,8 @@ _ALL = (
         ),
         fix=N_(
             "Find what connects without logging in, such as a port check, then run FLUSH HOSTS "
-            "(mariadb-admin flush-hosts); for 1130 grant the account access from this host."
+            "(MariaDB) or TRUNCATE TABLE performance_schema.host_cache (MySQL); for 1130 grant the "
+            "account access from this host."
         ),
         settle=N_("Look at performance_schema.host_cache."),
     ),

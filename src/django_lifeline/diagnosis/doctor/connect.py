@@ -22,7 +22,8 @@ ADVICE = {
     1045: "# correct USER and PASSWORD, or the account's host on the server",
     1049: "# correct NAME, or: CREATE DATABASE … CHARACTER SET utf8mb4;",
     1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
-    1129: "FLUSH HOSTS;  # and find out which clients broke off while connecting",
+    1129: "FLUSH HOSTS;  # on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out "
+    "which clients broke off while connecting",
     1130: "# create the account for this machine: CREATE USER 'user'@'host'",
     2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
     2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
