@@ -20,6 +20,7 @@ def told(report: Report) -> Any:
 
 HEALED = {
     "idle_timeout": "idle_timeout",
+    "idle_timeout_past_max_idle": "idle_timeout",
     "idle_timeout_own": "idle_timeout",
     "killed": "killed",
     "network_cut_rst": "network_cut",

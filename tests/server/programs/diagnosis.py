@@ -230,6 +230,8 @@ def all_incidents() -> None:
     kept = {"max_idle": 60, "max_lifetime": 60}
     for_all = {"OPTIONS": {"init_command": "SET SESSION wait_timeout=1", "pool": kept}}
     told("idle_timeout", lambda a: idle_then(a, lambda s: wait_gone({s})), **for_all)
+    known = {"OPTIONS": {"init_command": "SET SESSION wait_timeout=1"}}
+    told("idle_timeout_past_max_idle", lambda a: idle_then(a, lambda s: wait_gone({s})), **known)
     own = "SET SESSION wait_timeout = 1"
     told("idle_timeout_own", lambda a: (run(a, own), idle_then(a, lambda s: wait_gone({s}))))
     told("killed", lambda a: idle_then(a, kill))
