@@ -79,6 +79,8 @@ class _Column:
     """Whether the column's type lets no value be long."""
     times: int
     """How often a row's value stands in the statement."""
+    around: int = _PLACEHOLDER
+    """What may stand round a value."""
 
 
 class _Rows:
@@ -104,7 +106,8 @@ class _Rows:
                 times,
             )
         # What rows of another table are looked for by: objects that they refer to, or keys.
-        return _Column(lambda obj: getattr(obj, "pk", obj), lambda value: value, False, times)
+        # Nothing but a comma stands round these.
+        return _Column(lambda obj: getattr(obj, "pk", obj), lambda value: value, False, times, 0)
 
     def surely_fit(self, limit: int) -> bool:
         """Whether they fit into one statement whatever the fields make of the values.
@@ -135,7 +138,7 @@ class _Rows:
             )
         if column.short:
             return SHORT
-        return _PLACEHOLDER + literal_size(column.prepare(value), hexadecimal=self._hexadecimal)
+        return column.around + literal_size(column.prepare(value), hexadecimal=self._hexadecimal)
 
 
 def _keys_of_update(fields: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
