@@ -8,7 +8,6 @@ import re
 import sys
 import threading
 from dataclasses import replace
-from types import FrameType
 from typing import Any
 
 from django_lifeline.backends.assembly import Target, clock
@@ -165,28 +164,28 @@ def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
 
 
 def other_user_of(connection: DriverConnection) -> str:
-    """Return the name of another thread or greenlet that is inside *connection* now.
+    """Return the name of another thread or greenlet whose exchange is under way on *connection*.
 
-    Empty for none.
+    Empty for none. By what the driver wrote down: to look into the frames of a thread that runs
+    can crash the interpreter.
     """
-    me = threading.get_ident()
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():
-        if ident != me and _is_inside(frame, connection):
-            return names.get(ident) or str(ident)
-    return _greenlet_inside(connection)
+    user = connection.used_by
+    if not connection.broken or user in (0, threading.get_ident()):
+        return ""
+    for thread in threading.enumerate():
+        if thread.ident == user:
+            return thread.name
+    return _greenlet_of(user)
 
 
-def _greenlet_inside(connection: DriverConnection) -> str:
-    """As `other_user_of`, of greenlets that wait: only the garbage collector knows them all."""
+def _greenlet_of(ident: int) -> str:
+    """Return the name of a living greenlet: only the garbage collector knows them all."""
     greenlet = sys.modules.get("greenlet")
     if greenlet is None:
         return ""
-    current = greenlet.getcurrent()
-    # By type(): isinstance() would ask lazy objects for their class, which wakes them up.
-    others = [each for each in gc.get_objects() if issubclass(type(each), greenlet.greenlet)]
-    for each in others:
-        if each is not current and _is_inside(each.gr_frame, connection):
+    for each in gc.get_objects():
+        # By type(): isinstance() would ask lazy objects for their class, which wakes them up.
+        if id(each) == ident and issubclass(type(each), greenlet.greenlet) and not each.dead:
             return str(getattr(each, "name", "a greenlet"))
     return ""
 
@@ -228,11 +227,3 @@ def _own_wait_timeout(settings: tuple[str, ...]) -> float | None:
     found = [_WAIT_TIMEOUT.search(sql) for sql in settings]
     values = [float(match[1]) for match in found if match]
     return values[-1] if values else None
-
-
-def _is_inside(frame: FrameType | None, connection: DriverConnection) -> bool:
-    while frame is not None:
-        if frame.f_locals.get("self") is connection:
-            return True
-        frame = frame.f_back
-    return False

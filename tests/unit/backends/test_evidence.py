@@ -18,10 +18,18 @@ from django_lifeline.diagnosis.model import Diagnosis
 
 
 class Waiting:
-    """Stands for a connection in whose method somebody waits."""
+    """Stands for a connection in whose method somebody waits; says who, as the drivers do."""
 
-    def query(self, wait: Callable[[], Any]) -> None:
+    broken = False
+    used_by = 0
+
+    def query(
+        self, wait: Callable[[], Any], ident: Callable[[], int] = threading.get_ident
+    ) -> None:
+        self.used_by = ident()
+        self.broken = True
         wait()
+        self.broken = False
 
 
 def test_thread_that_is_inside_the_connection_is_found() -> None:
@@ -47,7 +55,9 @@ def test_thread_that_is_inside_the_connection_is_found() -> None:
 def test_greenlet_that_waits_inside_the_connection_is_found() -> None:
     connection: Any = Waiting()
     here = greenlet.getcurrent()
-    other = greenlet.greenlet(lambda: connection.query(here.switch))
+    # As threading.get_ident() once gevent has patched.
+    ident = lambda: id(greenlet.getcurrent())  # noqa: E731
+    other = greenlet.greenlet(lambda: connection.query(here.switch, ident))
     other.switch()
     assert other_user_of(connection) == "a greenlet"
     other.switch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -45,6 +46,8 @@ class DriverConnection(Protocol):
     """Why the engine itself ended it, where that is a cause of the catalogue."""
     loss_told: bool
     """Whether its loss was diagnosed already; set by the engine."""
+    used_by: int
+    """The thread or greenlet (``threading.get_ident``) that sent the last command; 0 for none."""
     channel: Channel
     """The socket below."""
     fd: int
@@ -130,6 +133,7 @@ class Guarded:
     ping_timeout: float = 5.0
     ended_for: str = ""
     loss_told: bool = False
+    used_by: int = 0
 
     Error: type[Exception]
     OperationalError: type[Exception]
@@ -217,6 +221,7 @@ class Guarded:
             error.size, error.limit = size, self.max_packet
             raise error
         self.last_size = size
+        self.used_by = threading.get_ident()
         self._under_way = True
 
     def _out_of_sync(self) -> Exception:

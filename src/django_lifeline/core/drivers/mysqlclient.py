@@ -162,6 +162,7 @@ class Connection(Guarded, StockConnection):
         if self.busy or 0 < self.max_packet < size:
             self._begin(size)  # raises
         self.last_size = size
+        self.used_by = threading.get_ident()
         self.busy = self._under_way = True
         if not _TELLS_MORE:
             self._many = _may_have_many(data)

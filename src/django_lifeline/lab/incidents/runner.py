@@ -115,11 +115,12 @@ def _run_cell(
             process.stdin.close()
             for line in process.stdout:
                 note(json.loads(line))
+            process.wait()
         finally:
             watch.cancel()
             process.kill()
             drain.join()
-    return errors[0][-2000:]
+    return f"exit status {process.returncode}; {errors[0][-2000:]}"
 
 
 def read(line: dict[str, Any]) -> Result:
