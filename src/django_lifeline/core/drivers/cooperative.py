@@ -108,9 +108,13 @@ class CooperativeConnection(mysqlclient.Connection):
             return call(*args, **kwargs)
         self._working = True
 
-        def work() -> tuple[BaseException | None, Any]:
+        # Not as the job's result: the native thread would keep that until its next job, and drop
+        # it then, which takes the library's lock for a moment from whoever uses the connection.
+        box: list[tuple[BaseException | None, Any]] = []
+
+        def work() -> None:
             try:
-                return _outcome(lambda: call(*args, **kwargs))
+                box.append(_outcome(lambda: call(*args, **kwargs)))
             finally:
                 self._working = False
                 self._shut_if_doomed()
@@ -121,13 +125,13 @@ class CooperativeConnection(mysqlclient.Connection):
             self._working = False
             raise
         try:
-            outcome = job.get()
+            job.get()
         except BaseException:
             # The exchange is torn. End the thread's wait too: it holds the library's lock, and
             # dropping a result would stall the hub until the server answers.
             self.channel.abort()
             raise
-        answer: T = _unwrap(outcome)
+        answer: T = _unwrap(box.pop())
         return answer
 
     def _await_answer(self) -> None:
