@@ -11,9 +11,10 @@ import random
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -32,7 +33,10 @@ Run = Callable[..., Any]
 def run(
     tmp_path_factory: pytest.TempPathFactory, shared_server: Callable[[str], Server]
 ) -> Iterator[Run]:
-    """``run("celery_worker", POOL="prefork")``: what that program says; words are environment."""
+    """``run("celery_worker", POOL="prefork")``: what that program says; words are environment.
+
+    ``database`` changes the engine or settings: see `Runner`.
+    """
     driver = next(name for name, module in DRIVERS.items() if importlib.util.find_spec(module))
     with ExitStack() as cleanup:
         runner = Runner(tmp_path_factory.mktemp("programs"), cleanup)
@@ -43,11 +47,13 @@ def run(
             driver: str = driver,
             gevent: bool = False,
             timeout: float = 60,
+            database: Mapping[str, Any] = MappingProxyType({}),
             **env: object,
         ) -> Any:
             words = {key: str(value) for key, value in env.items()}
             program, server = PROGRAMS / f"{name}.py", shared_server("mariadb")
-            return runner(program, server, driver, env=words, gevent=gevent, timeout=timeout).json
+            how = {"env": words, "gevent": gevent, "timeout": timeout, **database}
+            return runner(program, server, driver, **how).json
 
         yield call
 
