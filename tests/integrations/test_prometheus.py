@@ -34,7 +34,12 @@ def test_metrics_of_two_workers_are_those_of_the_whole_site(said: Any) -> None:
 def test_losses_are_counted_by_cause_and_outcome(said: Any) -> None:
     assert said["restored"] > 0
     assert said["raised"] >= 1
-    assert said["labels"]["django_lifeline_losses_total"] == ["cause", "outcome", "pool"]
+    assert said["labels"]["django_lifeline_losses_total"] == ["cause", "outcome", "pool", "work"]
+
+
+def test_losses_name_the_job_or_the_threads_that_met_them(said: Any) -> None:
+    assert said["by_job"] == said["raised"]
+    assert said["by_thread"] == said["restored"]
 
 
 def test_metrics_hold_no_password(said: Any) -> None:
@@ -77,5 +82,7 @@ def test_single_process_is_asked_and_needs_no_thread(run: Run) -> None:
     assert said["idle"] == [0, 1]
     assert said["opened"] == [2, 2]
     assert said["connects"] == 2
-    assert said["losses"] == [1]
+    assert said["restored"] == {"MainThread": 1}
+    assert said["refused"] == {"morning mail": 1}
+    assert said["waited"] == {"market-page": True}
     assert said["threads"] == 1

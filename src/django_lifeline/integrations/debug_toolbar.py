@@ -6,7 +6,6 @@ from typing import Any
 
 from django.template import Context, Engine
 
-from django_lifeline.backends.assembly import targets
 from django_lifeline.core import clock
 from django_lifeline.diagnosis.recent import recent
 from django_lifeline.integrations.base import missing
@@ -41,6 +40,8 @@ class ConnectionsPanel(Panel):
 
     def generate_stats(self, request: Any, response: Any) -> None:
         """Keep plain values: the toolbar shows them later, perhaps from another process."""
+        from django_lifeline.backends.assembly import targets
+
         pools = [target.pool.stats() for target in targets]
         losses = [loss for loss in recent.latest() if loss.at >= self._began]
         self.record_stats(

@@ -2,7 +2,8 @@
 
 Names and attributes are those of the semantic conventions for databases. No statement's text and
 no parameter leaves the process, only a summary such as ``SELECT polls_choice``. Where `instrument`
-was not called nothing is measured.
+was not called nothing is measured. Importing this and `instrument` need neither a driver nor
+Django's settings, so that both may stand in a server's configuration file.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from django_lifeline.backends.assembly import Target, targets
-from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.notices import Loss, observe
 from django_lifeline.core.events import ConnectFailed, ConnectionOpened, Event, LeaseWaited
 from django_lifeline.core.pool import Pool
@@ -26,6 +26,7 @@ from django_lifeline.core.pool.stats import PoolStats
 from django_lifeline.core.session import first_keyword
 from django_lifeline.integrations.base import missing
 from django_lifeline.integrations.outcomes import outcome_of
+from django_lifeline.integrations.work import FewNames, current_work
 
 try:
     from opentelemetry import metrics, trace
@@ -33,27 +34,34 @@ try:
 except ImportError as error:
     raise missing("opentelemetry") from error
 
+if TYPE_CHECKING:
+    from django_lifeline.backends.assembly import Target
+
 SCOPE = "django_lifeline"
+WORK = "django_lifeline.work"
 DURATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """In seconds; what the conventions advise for ``db.client.operation.duration``."""
 
 Attributes = dict[str, Any]
 
 
-def instrument(*, meter_provider: Any = None, tracer_provider: Any = None) -> None:
+def instrument(*, meter_provider: Any = None, tracer_provider: Any = None, works: int = 50) -> None:
     """Begin to measure, with the global providers where none is given; twice is once.
 
-    Call it where the process starts, such as in an ``AppConfig.ready``: a thread that is
-    connected already is measured from its next connection on. With workers that fork, set the
-    providers up in each of them.
+    *works* is how many names of work each process tells apart in its metrics before it says
+    ``other``; with 0 it tells none. Call it where the process starts, such as in an
+    ``AppConfig.ready``: a thread that is connected already is measured from its next connection
+    on. With workers that fork, set the providers up and call it in each of them.
     """
     global _telemetry
     if _telemetry is None:
         _telemetry = _made_of(meter_provider, tracer_provider)
+        _telemetry.works = FewNames(works)
         Pool.tells_waits = _telemetry.measures = True
         observe(_on_event)
         connection_created.connect(_on_connection, dispatch_uid=SCOPE, weak=False)
-        for wrapper in connections.all(initialized_only=True):
+        # Before the settings are read there is none, and it is not for us to read them.
+        for wrapper in connections.all(initialized_only=True) if settings.configured else ():
             _on_connection(wrapper)
 
 
@@ -62,7 +70,8 @@ def uninstrument() -> None:
     global _telemetry
     if _telemetry is not None:
         connection_created.disconnect(dispatch_uid=SCOPE)
-        Pool.tells_waits = _telemetry.measures = False
+        # The pools go on telling of waits, since somebody else may count them too.
+        _telemetry.measures = False
         _telemetry = None
 
 
@@ -71,6 +80,7 @@ class Telemetry:
 
     def __init__(self, meter_provider: Any, tracer_provider: Any) -> None:
         self.measures = False
+        self.works = FewNames(0)
         self.tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
         self._meter = meter = metrics.get_meter(SCOPE, meter_provider=meter_provider)
         self.duration = self._seconds(
@@ -125,26 +135,33 @@ class Telemetry:
         if isinstance(event, ConnectionOpened):
             self._create_time.record(event.seconds, attributes)
         elif isinstance(event, LeaseWaited):
-            self._wait_time.record(event.seconds, attributes)
+            self._wait_time.record(event.seconds, {**attributes, **self._work()})
         elif isinstance(event, ConnectFailed):
             self._failures.add(1, {**attributes, "error.type": event.error})
         elif isinstance(event, Loss):
             outcome = outcome_of(event)
             cause = {"django_lifeline.cause": event.diagnosis.cause}
-            self._losses.add(1, {**attributes, **cause, "django_lifeline.outcome": outcome})
+            seen = {**cause, "django_lifeline.outcome": outcome}
+            self._losses.add(1, {**attributes, **seen, **self._work()})
             trace.get_current_span().add_event(f"django_lifeline.connection_{outcome}", cause)
+
+    def _work(self) -> Attributes:
+        name = self.works.current()
+        return {WORK: name} if name else {}
 
     def run(self, operation: Attributes, batch: int | None, execute: Callable[[], Any]) -> Any:
         """Execute inside a span, and record how long it took."""
         summary = operation.get("db.query.summary", operation["db.namespace"])
+        # Not in the metric: each name would have a histogram of its own for each statement.
+        attributes = {**operation, WORK: current_work()}
+        if batch is not None:
+            attributes["db.operation.batch.size"] = batch
         started = perf_counter()
         more: Attributes = {}
         with self.tracer.start_as_current_span(
             summary,
             kind=trace.SpanKind.CLIENT,
-            attributes=operation
-            if batch is None
-            else {**operation, "db.operation.batch.size": batch},
+            attributes=attributes,
             # The server's messages may quote values.
             record_exception=False,
             set_status_on_exception=False,
@@ -175,6 +192,8 @@ def _on_event(event: Event) -> None:
 
 
 def _on_connection(connection: Any, **kwargs: Any) -> None:
+    from django_lifeline.backends.borrowing import Borrowing
+
     if isinstance(connection, Borrowing) and _measure not in connection.execute_wrappers:
         connection.execute_wrappers.append(_measure)
 
@@ -251,6 +270,8 @@ _GAUGES = (
 
 
 def _all_stats() -> list[PoolStats]:
+    from django_lifeline.backends.assembly import targets
+
     return [target.pool.stats() for target in targets]
 
 

@@ -4,6 +4,9 @@ With one process the figures are taken when Prometheus asks. With many, in prome
 multiprocess mode (``PROMETHEUS_MULTIPROC_DIR``), whichever process is asked reads what all of
 them wrote down; so each writes its figures down every few seconds, from a thread that starts
 with the process's first connection.
+
+Importing this and `install` need neither a driver nor Django's settings, so that both may stand
+in a server's configuration file.
 """
 
 from __future__ import annotations
@@ -14,12 +17,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django_lifeline.backends.assembly import targets
 from django_lifeline.backends.notices import Loss, observe
-from django_lifeline.core.events import ConnectionOpened, Event
+from django_lifeline.core.events import ConnectionOpened, Event, LeaseWaited
+from django_lifeline.core.pool import Pool
 from django_lifeline.core.pool.stats import PoolStats
 from django_lifeline.integrations.base import missing
 from django_lifeline.integrations.outcomes import outcome_of
+from django_lifeline.integrations.work import FewNames
 
 try:
     from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -42,15 +46,17 @@ _COUNTED = {
 """What a pool counts: the metric, the figure of `PoolStats`, and the help text."""
 
 
-def install(registry: Any = REGISTRY, interval: float = 5.0) -> LifelineCollector:
+def install(registry: Any = REGISTRY, interval: float = 5.0, works: int = 50) -> LifelineCollector:
     """Register the collector of this process and return it; safe to call twice.
 
-    *interval* is how many seconds lie between two notes in multiprocess mode. Call it where
-    the process starts, such as in an ``AppConfig.ready``.
+    *interval* is how many seconds lie between two notes in multiprocess mode. *works* is how
+    many names of work each process tells apart before it says ``other``; with 0 the label stays
+    empty. Call it where the process starts, such as in an ``AppConfig.ready``, or in the
+    server's configuration file.
     """
     global _installed
     if _installed is None:
-        _installed = LifelineCollector(interval)
+        _installed = LifelineCollector(interval, works)
         registry.register(_installed)
     return _installed
 
@@ -64,8 +70,9 @@ class LifelineCollector:
     ``_lock`` guards ``_seen``, what the counters have been told already.
     """
 
-    def __init__(self, interval: float = 5.0) -> None:
+    def __init__(self, interval: float = 5.0, works: int = 50) -> None:
         self._interval = interval
+        self._works = FewNames(works)
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], float] = {}
         self._pid = self._writer_pid = 0
@@ -79,11 +86,17 @@ class LifelineCollector:
             name: _counter(name, help_text) for name, (_, help_text) in _COUNTED.items()
         }
         self._waited = _counter("wait_seconds", "Seconds that borrowers waited.")
+        self._work_waited = _counter(
+            "work_wait_seconds",
+            "Seconds that work waited which found no idle connection, connecting included.",
+            "work",
+        )
         self._losses = _counter(
             "losses",
             "Losses by cause; restored ones nobody noticed, refused ones cost no connection.",
             "cause",
             "outcome",
+            "work",
         )
         self._connect_seconds = Histogram(
             f"{PREFIX}_connect_seconds",
@@ -92,12 +105,13 @@ class LifelineCollector:
             registry=None,
             buckets=CONNECT_BUCKETS,
         )
+        Pool.tells_waits = True
         observe(self._on_event)
 
     def _metrics(self) -> Iterator[Any]:
         yield from (self._connections, self._waiting, self._min, self._max)
         yield from self._counters.values()
-        yield from (self._waited, self._losses, self._connect_seconds)
+        yield from (self._waited, self._work_waited, self._losses, self._connect_seconds)
 
     def describe(self) -> Iterable[Any]:
         """Return what there is, without a figure."""
@@ -110,6 +124,8 @@ class LifelineCollector:
 
     def note(self) -> None:
         """Write the pools' figures down for whichever process is asked next."""
+        from django_lifeline.backends.assembly import targets
+
         if self._pid != os.getpid():
             # In a forked child the pools begin anew, and nobody is left to release the lock.
             targets.notice_fork()
@@ -142,8 +158,10 @@ class LifelineCollector:
             self._connect_seconds.labels(event.pool).observe(event.seconds)
             self._keep_notes()
         elif isinstance(event, Loss):
-            cause = event.diagnosis.cause
-            self._losses.labels(event.pool, cause, outcome_of(event)).inc()
+            cause, work = event.diagnosis.cause, self._works.current()
+            self._losses.labels(event.pool, cause, outcome_of(event), work).inc()
+        elif isinstance(event, LeaseWaited):
+            self._work_waited.labels(event.pool, self._works.current()).inc(event.seconds)
 
     # With many processes
 

@@ -31,6 +31,8 @@ import django_lifeline.integrations
 DASHBOARD = Path(django_lifeline.integrations.__file__).with_name("grafana-dashboard.json")
 VARIABLES = {"$job": ".*", "$pool": ".*", "$__rate_interval": "6s"}
 PATIENCE = 20.0
+THREADS = "ThreadPoolExecutor"
+"""What gunicorn's threads are called, without their numbers."""
 
 
 def free_port() -> int:
@@ -170,7 +172,7 @@ def main() -> None:
     site = Site(port)
     words = [sys.executable, "-m", "gunicorn", "--workers", "2", "--worker-class", "gthread"]
     words += ["--threads", "6", "--bind", f"127.0.0.1:{port}", "--log-level", "critical"]
-    words += ["--config", "python:tests.integrations.programs.metrics_site"]
+    words += ["--config", "python:tests.integrations.programs.metrics_gunicorn_conf"]
     words += ["tests.integrations.programs.metrics_site:application"]
     report: dict[str, Any] = {}
     with (
@@ -187,6 +189,8 @@ def main() -> None:
         report["open"] = eventually(lambda: site.total("connections") == len(sessions()) > 0)
         report["restored"] = site.total("losses_total", outcome="restored")
         report["raised"] = site.total("losses_total", outcome="raised")
+        report["by_job"] = site.total("losses_total", outcome="raised", work="morning mail")
+        report["by_thread"] = site.total("losses_total", outcome="restored", work=THREADS)
         report["leases"] = site.total("leases_total")
         report["waited"] = site.total("wait_seconds_total")
         samples = site.samples()

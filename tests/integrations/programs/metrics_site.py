@@ -1,11 +1,10 @@
-"""A site with metrics, for a gunicorn with several workers."""
+"""A site that shows its metrics, for a gunicorn with several workers."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from typing import Any
 
 # isort: split
 from tests.fixtures import program_setup  # noqa: F401 - configures Django
@@ -17,14 +16,9 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
-from django_lifeline.integrations import prometheus
-
-
-def child_exit(server: Any, worker: Any) -> None:
-    """Gunicorn's hook, as prometheus_client's documentation has it."""
-    mark_process_dead(worker.pid)
+from django_lifeline.integrations.work import named_work
 
 
 def ask(request: HttpRequest) -> HttpResponse:
@@ -46,7 +40,12 @@ def heal(request: HttpRequest) -> HttpResponse:
 
 def lose(request: HttpRequest) -> HttpResponse:
     """Lose the connection in a transaction, which no engine can hide."""
-    with contextlib.suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        named_work("morning mail"),
+        contextlib.suppress(OperationalError),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT CONNECTION_ID()")
         program_setup.admin(f"KILL {cursor.fetchone()[0]}")
         time.sleep(0.05)
@@ -66,5 +65,4 @@ settings.DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 3}}
 settings.ROOT_URLCONF = __name__
 settings.ALLOWED_HOSTS = ["*"]
 settings.SECRET_KEY = "not a secret"
-prometheus.install(interval=0.1)
 application = get_wsgi_application()

@@ -18,6 +18,7 @@ from tests.fixtures.program_setup import SETUP
 from tests.server.programs.toolbox import kill
 
 from django_lifeline.integrations.opentelemetry import instrument, uninstrument
+from django_lifeline.integrations.work import named_work
 
 SECRET = "the-value-of-a-parameter"
 reader = InMemoryMetricReader()
@@ -98,7 +99,7 @@ def wait_for_another() -> None:
         run("SELECT 1")
         connection.close()
 
-    borrower = threading.Thread(target=borrow)
+    borrower = threading.Thread(target=borrow, name="market-page-7")
     with transaction.atomic():
         run("SELECT 1")
         borrower.start()
@@ -133,7 +134,8 @@ def main() -> None:
         kill(session())
         run("SELECT 1")
     report["healed"] = spans()
-    lose_in_transaction()
+    with named_work("morning mail"):
+        lose_in_transaction()
     report["lost"] = spans()
     wait_for_another()
     report["metrics"] = metrics()

@@ -14,11 +14,22 @@ SOURCE = Path(__file__).parents[3] / "src"
 EXTRAS = {
     "apscheduler": "apscheduler",
     "celery": "celery",
+    "debug_toolbar": "debug_toolbar",
     "dramatiq": "dramatiq",
     "grpc": "grpc",
     "huey": "huey",
+    "opentelemetry": "opentelemetry",
+    "prometheus": "prometheus_client",
     "rq": "rq",
 }
+
+NEED_SETTINGS = {"debug_toolbar"}
+"""A panel is a class of the toolbar's, whose own module reads the settings."""
+
+NO_DRIVER = """
+import sys
+sys.modules["MySQLdb"] = sys.modules["pymysql"] = None
+"""
 
 
 def blocked(monkeypatch: pytest.MonkeyPatch, package: str, integration: str) -> str:
@@ -43,20 +54,42 @@ def test_uwsgis_integration_says_where_it_works(monkeypatch: pytest.MonkeyPatch)
     assert "inside uWSGI only" in blocked(monkeypatch, "uwsgi", "uwsgi")
 
 
-def test_importing_an_integration_needs_no_driver_and_no_settings() -> None:
-    # Configuration files import them before PyMySQL may have taken mysqlclient's place.
-    names = [*EXTRAS, "threads", "asgi", "gunicorn"]
-    program = f"""
-import importlib, sys
-sys.modules["MySQLdb"] = sys.modules["pymysql"] = None
-for name in {names}:
-    importlib.import_module("django_lifeline.integrations." + name)
-"""
+def run_without_drivers(program: str) -> None:
+    """Run *program* in an interpreter without settings, where no driver can be imported."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", NO_DRIVER + program],
         env={"PYTHONPATH": str(SOURCE), "PATH": ""},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_an_integration_needs_no_driver_and_no_settings() -> None:
+    # Configuration files import them before PyMySQL may have taken mysqlclient's place.
+    names = [*(EXTRAS.keys() - NEED_SETTINGS), "threads", "asgi", "gunicorn", "work"]
+    run_without_drivers(f"""
+import importlib
+for name in {names}:
+    importlib.import_module("django_lifeline.integrations." + name)
+""")
+
+
+def test_importing_the_toolbars_panel_needs_the_settings_and_no_driver() -> None:
+    run_without_drivers("""
+from django.conf import settings
+settings.configure()
+import django_lifeline.integrations.debug_toolbar
+""")
+
+
+def test_telemetry_is_set_up_before_there_are_settings_and_without_the_engine() -> None:
+    run_without_drivers("""
+from django_lifeline.integrations import opentelemetry, prometheus
+opentelemetry.instrument()
+prometheus.install()
+assert not [name for name in sys.modules if name.startswith("django_lifeline.backends.a")]
+from django.conf import settings
+assert not settings.configured
+""")
