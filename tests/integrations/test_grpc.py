@@ -26,6 +26,9 @@ def test_calls_of_every_kind_give_back_and_survive_an_idle_loss(said: Any, kind:
         "chat": "c",
         # Two asynchronous calls too are in the database at the same time.
         "together": ["left", "right"],
+        # A call whose caller has gone ends as any other.
+        "cancelled": "ended",
+        "unretrieved": [],
         "refused": "NOT_FOUND",
         "unknown": "UNIMPLEMENTED",
     }

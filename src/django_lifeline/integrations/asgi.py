@@ -10,9 +10,10 @@ import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 
 from django_lifeline.integrations.base import give_back, in_scope
+from django_lifeline.integrations.own_thread import OwnThread
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,11 +50,8 @@ class ConnectionScopeMiddleware:
             thread.end()
             return await receive()
 
-        async with _Thread() as thread:
-            try:
-                await self.application(scope, receive_next, send)
-            finally:
-                thread.end()
+        async with OwnThread() as thread:
+            await self.application(scope, receive_next, send)
 
 
 class ConnectionScopeConsumer:
@@ -69,21 +67,7 @@ class ConnectionScopeConsumer:
             await super().dispatch(message)  # type: ignore[misc]
         finally:
             thread = SyncToAsync.thread_sensitive_context.get(None)
-            if isinstance(thread, _Thread):
+            if isinstance(thread, OwnThread):
                 thread.end()
             else:
                 await sync_to_async(give_back)()
-
-
-class _Thread(ThreadSensitiveContext):
-    """The thread that does one WebSocket's synchronous parts."""
-
-    def end(self) -> None:
-        """Let the thread give back and end once it has done what it has begun.
-
-        Nobody waits for it: whoever called may be what it waits for.
-        """
-        executor = SyncToAsync.context_to_thread_executor.pop(self, None)
-        if executor is not None:
-            executor.submit(give_back)
-            executor.shutdown(wait=False)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
-
 from django_lifeline.integrations.base import give_back, missing
+from django_lifeline.integrations.own_thread import OwnThread
 
 try:
     import grpc
@@ -92,22 +92,16 @@ def _around_either(behaviour: Behaviour, streams: bool) -> Behaviour:
 
 def _around_coroutine(behaviour: Behaviour) -> Behaviour:
     async def answer(request: Any, context: Any) -> Any:
-        async with ThreadSensitiveContext():
-            try:
-                return await behaviour(request, context)
-            finally:
-                await sync_to_async(give_back)()
+        async with OwnThread():
+            return await behaviour(request, context)
 
     return answer
 
 
 def _around_async_generator(behaviour: Behaviour) -> Behaviour:
     async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
-        async with ThreadSensitiveContext():
-            try:
-                async for response in behaviour(request, context):
-                    yield response
-            finally:
-                await sync_to_async(give_back)()
+        async with OwnThread(), aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                yield response
 
     return answer

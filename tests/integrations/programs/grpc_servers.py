@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +22,11 @@ from django_lifeline.integrations.grpc import (
 )
 
 PATIENCE = 20
+LONG = "x" * 100_000
 meet = threading.Barrier(2)
+sent: list[int] = []
+ended: list[str] = []
+unretrieved: list[str] = []
 
 
 def echo(request: bytes, context: Any) -> bytes:
@@ -47,6 +53,15 @@ def count(request: bytes, context: Any) -> Iterator[bytes]:
 
 def join(requests: Iterator[bytes], context: Any) -> bytes:
     return b"".join(echo(request, context) for request in requests)
+
+
+def endless(request: bytes, context: Any) -> Iterator[bytes]:
+    try:
+        while True:
+            yield str(ask(LONG)).encode()
+            sent.append(1)
+    finally:
+        ended.append(ask("ended"))
 
 
 def chat(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
@@ -77,6 +92,15 @@ async def ajoin(requests: AsyncIterator[bytes], context: Any) -> bytes:
     return b"".join([await aecho(request, context) async for request in requests])
 
 
+async def aendless(request: bytes, context: Any) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            yield str(await sync_to_async(ask)(LONG)).encode()
+            sent.append(1)
+    finally:
+        ended.append(await sync_to_async(ask)("ended"))
+
+
 async def achat(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
     async for request in requests:
         yield await aecho(request, context)
@@ -84,7 +108,7 @@ async def achat(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[b
 
 def handlers(*behaviours: Any) -> tuple[Any]:
     """One service with all of them, under the names of the synchronous ones."""
-    unary, crowd, refusing, stream, joining, chatting = behaviours
+    unary, crowd, refusing, stream, joining, unending, chatting = behaviours
     return (
         grpc.method_handlers_generic_handler(
             "quotes",
@@ -94,6 +118,7 @@ def handlers(*behaviours: Any) -> tuple[Any]:
                 "refuse": grpc.unary_unary_rpc_method_handler(refusing),
                 "count": grpc.unary_stream_rpc_method_handler(stream),
                 "join": grpc.stream_unary_rpc_method_handler(joining),
+                "endless": grpc.unary_stream_rpc_method_handler(unending),
                 "chat": grpc.stream_stream_rpc_method_handler(chatting),
                 "plain": grpc.unary_unary_rpc_method_handler(echo),
             },
@@ -101,8 +126,8 @@ def handlers(*behaviours: Any) -> tuple[Any]:
     )
 
 
-SYNC = (echo, together, refuse, count, join, chat)
-ASYNC = (aecho, atogether, arefuse, acount, ajoin, achat)
+SYNC = (echo, together, refuse, count, join, endless, chat)
+ASYNC = (aecho, atogether, arefuse, acount, ajoin, aendless, achat)
 
 
 @contextmanager
@@ -125,6 +150,7 @@ def async_server(*interceptors: Any) -> Iterator[int]:
     ready: concurrent.futures.Future[int] = concurrent.futures.Future()
     finish = asyncio.Event()
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _, told: unretrieved.append(str(told["message"])))
 
     async def serve() -> None:
         pool = concurrent.futures.ThreadPoolExecutor(2)
@@ -178,12 +204,35 @@ def calls(port: int, *, crowd: bool = True) -> dict[str, Any]:
     return said
 
 
+def cancelled(port: int) -> str:
+    """Cancel a stream whose server waits for us to read on; what its handler does then."""
+    ended.clear()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stream = channel.unary_stream("/quotes/endless")(b"")
+        next(stream)
+        wait_until(stalled, "for the stream to be full")
+        stream.cancel()
+        wait_until(lambda: ended, "for the stream to end")
+    gc.collect()
+    return ended[0]
+
+
+def stalled() -> bool:
+    """Whether nothing was sent for a moment."""
+    before = len(sent)
+    time.sleep(0.05)
+    return len(sent) == before
+
+
 def with_interceptor(start: Any, interceptor: Any) -> dict[str, Any]:
     """The calls; the wait is for the last one, which ends a moment after its answer is here."""
     with start(interceptor) as port:
         said = calls(port)
+        said["cancelled"] = cancelled(port)
         wait_until(lambda: not state()["used"], "for the calls to give back")
-        return said
+    gc.collect()
+    said["unretrieved"] = unretrieved
+    return said
 
 
 def without(start: Any) -> bool:
