@@ -1,8 +1,8 @@
 """Sends mails while everything round them is killed, and compares the timeline with the inbox.
 
-Three Celery workers, two schedulers, a real Redis, a real MariaDB and the local SMTP server run;
-every few seconds one of them is killed, paused or restarted by chance. In the end each mail must
-have arrived exactly once, or stand in the timeline as "outcome unknown".
+Three Celery workers, two schedulers, a real Redis or RabbitMQ, a real MariaDB and the local SMTP
+server run; every few seconds one of them is killed, paused or restarted by chance. In the end each
+mail must have arrived exactly once, or stand in the timeline as "outcome unknown".
 
     python example/chaos.py --mails 1000 --report docs/results/example-mail
 """
@@ -23,8 +23,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from autoemail.database import DRIVERS, driver
 from django_lifeline.lab.servers import Server
 from launch import database, processes
+from launch.brokers import BROKERS, Broker
 from launch.cluster import BEATS, WORKERS, Cluster
 from launch.faults import FAULTS
 from launch.site import set_environment
@@ -40,18 +42,22 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autoemail-")))
         server = stack.enter_context(database.start_server())
-        set_environment(given.arm, "celery", folder)
+        set_environment(given.arm, given.driver, "celery", folder)
         os.environ.update(DATABASE_URL=database.url(server), CLAIM_SECONDS="6")
         processes.run("migrate", "--verbosity", "0")
         processes.run("plan_chaos", str(given.schedules), str(given.recipients), str(given.first))
         first = dict(ask(server, "SELECT id, next_due FROM mail_schedule"))
-        cluster = stack.enter_context(running(folder, server, random.Random(given.seed)))
+        broker = BROKERS[given.broker](folder)
+        chance = random.Random(given.seed)
+        cluster = stack.enter_context(running(folder, server, broker, chance))
         faults = make_trouble(cluster, given.mails, given.pause)
         settle(cluster)
         verdict = look(server, folder, first)
     result = {
         **verdict.as_dict(),
         "arm": given.arm,
+        "broker": given.broker,
+        "driver": given.driver,
         "seed": given.seed,
         "seconds": round(time.monotonic() - began),
         "faults": dict(faults),
@@ -73,13 +79,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two faults")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--arm", choices=["lifeline", "stock"], default="lifeline")
+    parser.add_argument("--driver", choices=DRIVERS, default=driver(os.environ))
+    parser.add_argument("--broker", choices=BROKERS, default="redis")
     parser.add_argument("--report", type=Path, help="file name without its ending")
     return parser.parse_args()
 
 
 @contextmanager
-def running(folder: Path, server: Server, chance: random.Random) -> Iterator[Cluster]:
-    cluster = Cluster(folder, server, chance)
+def running(
+    folder: Path, server: Server, broker: Broker, chance: random.Random
+) -> Iterator[Cluster]:
+    cluster = Cluster(folder, server, broker, chance)
     try:
         cluster.supervise()
         for one in cluster.running.values():
@@ -155,14 +165,21 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     """Add this run to the JSON, and write the page anew from all that are in it."""
     file = path.with_suffix(".json")
     runs = json.loads(file.read_text()) if file.exists() else []
-    # The latest run of each arm counts.
-    runs = [run for run in runs if run["arm"] != result["arm"]]
+    # The latest run of each kind counts.
+    runs = [run for run in runs if kind(run) != kind(result)]
     runs.append({"date": datetime.now(UTC).date().isoformat(), **result})
-    runs.sort(key=lambda run: run["arm"])
+    runs.sort(key=kind)
     file.write_text(json.dumps(runs, indent=1) + "\n")
     path.with_suffix(".md").write_text(page(runs))
 
 
+def kind(run: dict[str, Any]) -> tuple[str, str, str]:
+    """What a run differs in from others."""
+    return run["driver"], run["broker"], run["arm"]
+
+
+NAMES = {"mysqlclient": "mysqlclient", "pymysql": "PyMySQL", "redis": "Redis"}
+NAMES |= {"rabbitmq": "RabbitMQ"}
 TITLES = {
     "mails": "mails that became due",
     "sent": "sent, and arrived exactly once",
@@ -182,7 +199,9 @@ TITLES = {
 
 def page(runs: list[dict[str, Any]]) -> str:
     """The page in ``docs/results``."""
-    arms = " | ".join(run["arm"] for run in runs)
+    arms = " | ".join(
+        f"{run['arm']}, {NAMES[run['driver']]}, {NAMES[run['broker']]}" for run in runs
+    )
     rule = "---|" * len(runs)
     figures = [
         f"| {title} | " + " | ".join(str(run[name]) for run in runs) + " |"
@@ -193,14 +212,14 @@ def page(runs: list[dict[str, Any]]) -> str:
         f"| {name} | " + " | ".join(str(run["faults"].get(name, 0)) for run in runs) + " |"
         for name in names
     ]
-    first = runs[0]
+    machine = sorted({f"Python {run['python']}, {run['server']}, {run['date']}" for run in runs})
     return f"""\
 # Mails under fire
 
 `example/chaos.py`: {WORKERS} Celery workers with two processes each and {BEATS} schedulers send
-what is due, through a real Redis, a real MariaDB and the example's SMTP server, while one thing
-after the other is killed, paused or restarted. Then what the timeline says is compared with what
-arrived. [How the example sends](../example.md).
+what is due, through a real Redis or RabbitMQ, a real MariaDB and the example's SMTP server, while
+one thing after the other is killed, paused or restarted. Then what the timeline says is compared
+with what arrived. [How the example sends](../example.md).
 
 | | {arms} |
 |---|{rule}
@@ -214,8 +233,7 @@ Of an outcome that is unknown the timeline says so: the sender ended, or its con
 SMTP server did, between handing over the mail and storing the answer. No machine sends such a mail
 again.
 
-Python {first["python"]}, {first["server"]}, {first["date"]}, seeds
-{", ".join(str(run["seed"]) for run in runs)}.
+{"; ".join(machine)}. Seeds {", ".join(str(run["seed"]) for run in runs)}.
 """
 
 

@@ -5,4 +5,5 @@ from django.http import HttpRequest
 
 
 def arm(request: HttpRequest) -> dict[str, str]:
-    return {"arm": settings.LIFELINE_ARM, "engine": settings.DATABASES["default"]["ENGINE"]}
+    engine = f"{settings.DATABASES['default']['ENGINE']}, {settings.MYSQL_DRIVER}"
+    return {"arm": settings.LIFELINE_ARM, "engine": engine}

@@ -1,7 +1,8 @@
-"""From ``DATABASE_URL`` and ``LIFELINE_ARM`` to Django's ``DATABASES``."""
+"""From ``DATABASE_URL``, ``LIFELINE_ARM`` and ``MYSQL_DRIVER`` to Django's ``DATABASES``."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -10,6 +11,18 @@ ENGINES = {
     "stock": "django.db.backends.mysql",
     "lifeline": "django_lifeline.backends.mysql",
 }
+DRIVERS = {"mysqlclient": "MySQLdb", "pymysql": "pymysql"}
+
+
+def driver(environ: Mapping[str, str]) -> str:
+    """The driver asked for, else mysqlclient, and PyMySQL where that cannot be compiled.
+
+    Raises ``ValueError`` for one that does not exist.
+    """
+    wanted = environ.get("MYSQL_DRIVER", "")
+    if wanted and wanted not in DRIVERS:
+        raise ValueError(f"MYSQL_DRIVER is {wanted!r}; choose one of {', '.join(DRIVERS)}.")
+    return wanted or ("mysqlclient" if importlib.util.find_spec("MySQLdb") else "pymysql")
 
 
 def database(environ: Mapping[str, str]) -> dict[str, Any]:

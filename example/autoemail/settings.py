@@ -2,6 +2,7 @@
 
 ``DATABASE_URL``        ``mysql://user:password@host:port/name``
 ``LIFELINE_ARM``        ``lifeline`` (default) or ``stock``: which ENGINE
+``MYSQL_DRIVER``        ``mysqlclient`` or ``pymysql``; default: the first that is installed
 ``SCHEDULE_RUNNER``     ``thread`` (default), ``apscheduler`` or ``celery``
 ``EXAMPLE_FOLDER``      where the processes of one start keep their shared files
 ``SMTP_PORT``           the local SMTP server
@@ -11,11 +12,10 @@
 import os
 from pathlib import Path
 
-from autoemail.database import database
+from autoemail.database import database, driver
 
-try:
-    import MySQLdb  # noqa: F401
-except ImportError:
+MYSQL_DRIVER = driver(os.environ)
+if MYSQL_DRIVER == "pymysql":
     import pymysql
 
     pymysql.install_as_MySQLdb()

@@ -1,4 +1,4 @@
-"""Celery workers, two schedulers, Redis and SMTP, each started again when it has ended."""
+"""Celery workers, two schedulers, a broker and SMTP, each started again when it has ended."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django_lifeline.lab.servers import Server
 from launch import processes
+from launch.brokers import Broker
 from launch.processes import Started
 
 WORKERS, BEATS = 3, 2
@@ -20,13 +21,15 @@ ANSWER_AFTER = 0.03
 class Cluster:
     """What runs, by name."""
 
-    def __init__(self, folder: Path, server: Server, chance: random.Random) -> None:
+    def __init__(
+        self, folder: Path, server: Server, broker: Broker, chance: random.Random
+    ) -> None:
         self.server, self.chance = server, chance
-        redis, smtp = processes.free_port(), int(os.environ["SMTP_PORT"])
-        os.environ["CELERY_BROKER_URL"] = f"redis://{processes.HOST}:{redis}/0"
+        smtp = int(os.environ["SMTP_PORT"])
+        os.environ["CELERY_BROKER_URL"] = broker.url
         self.running: dict[str, Started] = {}
         self._makers: dict[str, Callable[[], Started]] = {
-            "redis": lambda: processes.redis(redis, folder),
+            **broker.makers,
             "smtp": lambda: processes.sink(smtp, folder, ANSWER_AFTER),
         }
         for n in range(WORKERS):

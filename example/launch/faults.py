@@ -45,8 +45,8 @@ def kill_smtp(cluster: Cluster) -> None:
     cluster.one("smtp").kill()
 
 
-def kill_redis(cluster: Cluster) -> None:
-    cluster.one("redis").kill()
+def kill_broker(cluster: Cluster) -> None:
+    cluster.one("broker").kill()
 
 
 def kill_sessions(cluster: Cluster) -> None:
@@ -75,7 +75,7 @@ FAULTS: dict[str, Callable[[Cluster], None]] = {
     "worker paused for longer than a claim lasts": pause_worker,
     "scheduler (beat) killed (-9)": kill_scheduler,
     "SMTP server killed (-9)": kill_smtp,
-    "Redis killed (-9), with the tasks in it": kill_redis,
+    "broker killed (-9)": kill_broker,
     "all database sessions killed": kill_sessions,
     "database restarted": restart_database,
     "database killed (-9) and started": crash_database,

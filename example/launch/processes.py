@@ -112,11 +112,6 @@ def rpc(port: int, folder: Path) -> Started:
     return Started("rpc", manage("serve_rpc"), folder, port)
 
 
-def redis(port: int, folder: Path) -> Started:
-    words = ["redis-server", "--port", str(port), "--bind", HOST, "--save", ""]
-    return Started("redis", [*words, "--dir", str(folder)], folder, port)
-
-
 def beat(folder: Path, number: int = 1) -> Started:
     words = module("celery", "-A", "autoemail", "beat", "--loglevel", "WARNING", "--pidfile=")
     return Started(f"beat-{number}", words, folder)

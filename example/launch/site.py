@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django_lifeline.lab.servers import Server
-from launch import database, processes
+from launch import brokers, database, processes
 from launch.control import Control
 from launch.processes import EXAMPLE, HOST, Started
 
@@ -21,11 +21,12 @@ STAFF = "staff"
 SOURCE = EXAMPLE.parent / "src"
 
 
-def set_environment(arm: str, runner: str, folder: Path) -> None:
+def set_environment(arm: str, driver: str, runner: str, folder: Path) -> None:
     """What every process of one start finds in its environment."""
     paths = [str(EXAMPLE), str(SOURCE), os.environ.get("PYTHONPATH", "")]
     os.environ.update(
         LIFELINE_ARM=arm,
+        MYSQL_DRIVER=driver,
         SCHEDULE_RUNNER=runner,
         EXAMPLE_FOLDER=str(folder),
         SECRET_KEY=secrets.token_urlsafe(40),
@@ -42,7 +43,9 @@ class Choices:
 
     arm: str = "lifeline"
     web: str = "gthread"
+    driver: str = "mysqlclient"
     runner: str = "thread"
+    broker: str = "redis"
     port: int = 8000
 
 
@@ -64,7 +67,8 @@ class Site:
         return f"http://{HOST}:{self.choices.port}/"
 
     def open(self) -> None:
-        set_environment(self.choices.arm, self.choices.runner, self.folder)
+        chosen = self.choices
+        set_environment(chosen.arm, chosen.driver, chosen.runner, self.folder)
         if "DATABASE_URL" not in os.environ:
             self.tell("MariaDB")
             self._start_database()
@@ -72,6 +76,9 @@ class Site:
         processes.run("migrate", "--verbosity", "0")
         processes.run("seed")
         self._make_staff()
+        if self.choices.runner == "celery" and "CELERY_BROKER_URL" not in os.environ:
+            self.tell(self.choices.broker)
+            self._start_broker()
         self.tell("SMTP, the web site, the schedule, the RPC service")
         self._start_processes()
 
@@ -90,11 +97,14 @@ class Site:
         finally:
             del os.environ["DJANGO_SUPERUSER_PASSWORD"]
 
+    def _start_broker(self) -> None:
+        broker = brokers.BROKERS[self.choices.broker](self.folder)
+        os.environ["CELERY_BROKER_URL"] = broker.url
+        for make in broker.makers.values():
+            self.started.append(make())
+            self.started[-1].wait_until_up()
+
     def _start_processes(self) -> None:
-        if self.choices.runner == "celery" and "CELERY_BROKER_URL" not in os.environ:
-            port = processes.free_port()
-            os.environ["CELERY_BROKER_URL"] = f"redis://{HOST}:{port}/0"
-            self.started.append(processes.redis(port, self.folder))
         self.started += [
             processes.sink(int(os.environ["SMTP_PORT"]), self.folder),
             processes.rpc(int(os.environ["RPC_PORT"]), self.folder),
