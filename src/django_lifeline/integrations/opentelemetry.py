@@ -9,6 +9,7 @@ Django's settings, so that both may stand in a server's configuration file.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -192,6 +193,8 @@ def _on_event(event: Event) -> None:
 
 
 def _on_connection(connection: Any, **kwargs: Any) -> None:
+    if "django_lifeline.backends.borrowing" not in sys.modules:
+        return  # None is ours, as on SQLite, and perhaps no driver is installed.
     from django_lifeline.backends.borrowing import Borrowing
 
     if isinstance(connection, Borrowing) and _measure not in connection.execute_wrappers:

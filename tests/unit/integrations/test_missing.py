@@ -93,3 +93,19 @@ assert not [name for name in sys.modules if name.startswith("django_lifeline.bac
 from django.conf import settings
 assert not settings.configured
 """)
+
+
+def test_other_databases_connect_under_telemetry_where_no_driver_is_installed() -> None:
+    run_without_drivers("""
+from django.conf import settings
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+)
+from django.db import connection
+from django_lifeline.integrations import opentelemetry, prometheus
+opentelemetry.instrument()
+collector = prometheus.install()
+with connection.cursor() as cursor:
+    cursor.execute("SELECT 1")
+assert list(collector.collect())
+""")
