@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, InterfaceError, OperationalError, connections
 
 from django_lifeline.core.backoff import Backoff
@@ -29,7 +30,8 @@ try:
     from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
     from apscheduler.util import datetime_to_utc_timestamp, utc_timestamp_to_datetime
 except ImportError as error:
-    raise missing("apscheduler") from error
+    # Version 4 has none of these names.
+    raise missing("apscheduler", "APScheduler 3") from error
 
 clock = SystemClock()
 
@@ -77,7 +79,16 @@ class DjangoJobStore(BaseJobStore):
         self.patience = patience
 
     def start(self, scheduler: Any, alias: str) -> None:
-        """Make the table if there is none."""
+        """Make the table if there is none.
+
+        Raises ``ImproperlyConfigured`` for a database that is neither MySQL nor MariaDB.
+        """
+        vendor = connections[self.using].vendor
+        if vendor != "mysql":
+            raise ImproperlyConfigured(
+                f"DjangoJobStore keeps its jobs in MySQL or MariaDB, but DATABASES[{self.using!r}] "
+                f"is of {vendor!r}. Name another one with using=, or take a MemoryJobStore there."
+            )
         super().start(scheduler, alias)
         self._insist(
             "CREATE TABLE IF NOT EXISTS {table} (id VARCHAR(191) NOT NULL PRIMARY KEY,"

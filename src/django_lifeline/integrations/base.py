@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def missing(extra: str) -> ImportError:
+def missing(extra: str, package: str = "a package") -> ImportError:
     """Return the error that names the *extra* to install."""
     return ImportError(
-        f"django_lifeline.integrations.{extra} needs a package that is not installed: "
+        f"django_lifeline.integrations.{extra} needs {package}, which is not installed: "
         f"pip install 'django-lifeline[{extra}]'"
     )
 
