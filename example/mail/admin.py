@@ -31,8 +31,12 @@ class ScheduleAdmin(admin.ModelAdmin):
     actions = ["send_now"]
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
+        now = timezone.now()
         if not change or Schedule.RULE_FIELDS & set(form.changed_data):
-            obj.plan_anew(timezone.now())
+            if obj.active:
+                # What became due by the old rule is not forgotten over the new one.
+                planning.plan_one(obj.pk, now)
+            obj.plan_anew(now)
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Send now")

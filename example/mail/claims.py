@@ -41,8 +41,7 @@ def claim(owner: str, now: datetime) -> Delivery | None:
             return None
         found.state = State.CLAIMED
         found.claim = f"{owner}/{uuid.uuid4().hex[:12]}"
-        patience = settings.CLAIM_SECONDS + found.schedule.slow_seconds
-        found.deadline = now + timedelta(seconds=patience)
+        found.deadline = _deadline(found, now)
         found.save(update_fields=["state", "claim", "deadline"])
     return found
 
@@ -53,7 +52,10 @@ def begin(delivery: Delivery, now: datetime) -> bool:
     Doing it twice is harmless, so it can be repeated when an answer was lost.
     """
     changed = _mine(delivery, State.CLAIMED, State.SENDING).update(
-        state=State.SENDING, started_at=now, subject=delivery.subject
+        state=State.SENDING,
+        started_at=now,
+        subject=delivery.subject,
+        deadline=_deadline(delivery, now),
     )
     return bool(changed)
 
@@ -65,12 +67,16 @@ def finish(delivery: Delivery, state: State, reason: str, now: datetime) -> bool
 
 
 def try_later(delivery: Delivery, attempts: int, reason: str, now: datetime) -> bool:
-    """Put back what the SMTP server surely did not take; after some attempts it has failed."""
+    """Put back what the SMTP server surely did not take; after some attempts it has failed.
+
+    Also one taken for unknown meanwhile: now it is known.
+    """
     if attempts >= ATTEMPTS:
         return finish(delivery, State.FAILED, f"{reason} ({attempts} attempts)", now)
-    changed = _mine(delivery, State.CLAIMED, State.SENDING).update(
+    changed = _mine(delivery, State.CLAIMED, State.SENDING, State.UNKNOWN).update(
         state=State.QUEUED,
         claim="",
+        finished_at=None,
         attempts=attempts,
         reason=reason[:300],
         not_before=now + timedelta(seconds=PAUSE * attempts),
@@ -95,7 +101,14 @@ def expire(now: datetime) -> int:
 def resend(deliveries: QuerySet[Delivery], now: datetime) -> int:
     """A person decided to send these again, at the risk of a second copy."""
     return deliveries.filter(state__in=[State.UNKNOWN, State.FAILED]).update(
-        state=State.QUEUED, claim="", attempts=0, not_before=now, manual=True, reason=""
+        state=State.QUEUED,
+        claim="",
+        attempts=0,
+        not_before=now,
+        manual=True,
+        reason="",
+        started_at=None,
+        finished_at=None,
     )
 
 
@@ -104,6 +117,10 @@ def mark_sent(deliveries: QuerySet[Delivery], who: str) -> int:
     return deliveries.filter(state=State.UNKNOWN).update(
         state=State.SENT, claim="", reason=f"marked as sent by {who}"[:300]
     )
+
+
+def _deadline(delivery: Delivery, now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.CLAIM_SECONDS + delivery.schedule.slow_seconds)
 
 
 def _mine(delivery: Delivery, *states: State) -> QuerySet[Delivery]:

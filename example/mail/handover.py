@@ -19,18 +19,19 @@ class Outcome(enum.Enum):
 
 def hand_over(message: EmailMessage, host: str, port: int, timeout: float) -> tuple[Outcome, str]:
     """Return what became of *message*, and why. ``timeout`` in seconds is for each step."""
+    text = message.as_bytes()  # Whatever is wrong with the mail shows before anybody is asked.
     try:
         smtp = smtplib.SMTP(host, port, timeout=timeout)
     except (smtplib.SMTPException, OSError) as error:
         return Outcome.NOT_TAKEN, f"SMTP server: {type(error).__name__}"
     try:
-        return _speak(smtp, message)
+        return _speak(smtp, message, text)
     finally:
         # Not by `with`: its QUIT could fail, and hide what became of the mail.
         smtp.close()
 
 
-def _speak(smtp: smtplib.SMTP, message: EmailMessage) -> tuple[Outcome, str]:
+def _speak(smtp: smtplib.SMTP, message: EmailMessage, text: bytes) -> tuple[Outcome, str]:
     try:
         smtp.ehlo_or_helo_if_needed()
         for code, _ in (smtp.mail(message["From"]), smtp.rcpt(message["To"])):
@@ -39,7 +40,7 @@ def _speak(smtp: smtplib.SMTP, message: EmailMessage) -> tuple[Outcome, str]:
     except (smtplib.SMTPException, OSError) as error:
         return Outcome.NOT_TAKEN, f"SMTP server: {type(error).__name__}"
     try:
-        code, _ = smtp.data(message.as_bytes())
+        code, _ = smtp.data(text)
     except smtplib.SMTPDataError as error:
         return _by_code(error.smtp_code)  # Refused before the first byte of the mail.
     except (smtplib.SMTPException, OSError) as error:

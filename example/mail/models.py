@@ -110,7 +110,7 @@ class Schedule(models.Model):
 
     def clean(self) -> None:
         try:
-            self.rule()
+            self.rule().after(timezone.now())
         except ValueError as error:
             raise ValidationError(str(error)) from error
 

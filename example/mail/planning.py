@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
 from django.db import transaction
 
 from mail.models import Delivery, Schedule
 from mail.rules import due_times
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""Due times of one transaction: a schedule that stood still for a year holds up nobody."""
 
 
 def plan(now: datetime) -> int:
@@ -20,21 +27,36 @@ def plan(now: datetime) -> int:
     lets none in twice.
     """
     due = Schedule.objects.filter(active=True, next_due__lte=now).values_list("pk", flat=True)
-    return sum(_plan_one(pk, now) for pk in list(due))
+    return sum(plan_one(pk, now) for pk in list(due))
+
+
+def plan_one(pk: int, now: datetime) -> int:
+    """The same for one schedule. Should its rule make no sense, the others have their mail."""
+    queued = 0
+    try:
+        while (more := _plan_some(pk, now)) is not None:
+            queued += more
+    except ValueError as error:
+        logger.error("Schedule %s is not planned: %s", pk, error)
+    return queued
 
 
 @transaction.atomic
-def _plan_one(pk: int, now: datetime) -> int:
+def _plan_some(pk: int, now: datetime) -> int | None:
     schedule = (
         Schedule.objects.select_for_update(skip_locked=True)
         .filter(pk=pk, active=True, next_due__lte=now)
         .first()
     )
     if schedule is None:
-        return 0
-    times = list(due_times(schedule.rule(), schedule.next_due, now))
-    schedule.next_due = schedule.rule().after(times[-1])
-    queued = queue(schedule, times if schedule.make_up_all else times[-1:], manual=False)
+        return None
+    rule = schedule.rule()
+    times = list(islice(due_times(rule, schedule.next_due, now), AT_ONCE))
+    schedule.next_due = rule.after(times[-1])
+    if not schedule.make_up_all:
+        # Only the last one counts, and there may be more to come.
+        times = times[-1:] if schedule.next_due > now else []
+    queued = queue(schedule, times, manual=False)
     schedule.save(update_fields=["next_due"])
     return queued
 

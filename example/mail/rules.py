@@ -6,15 +6,18 @@ so "daily at 07:00" stays at seven when summer time begins or ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BY_CHANCE = re.compile(r"\b[RH]\b", re.IGNORECASE)
+"""croniter's random fields: another time at every look, so planning again would send again."""
 
 
 class Rule(Protocol):
@@ -52,17 +55,22 @@ class Every:
 
 @dataclass(frozen=True)
 class Cron:
-    """Five fields, by the wall clock: an hour that an autumn night has twice counts twice."""
+    """Five fields, by the wall clock: an hour that an autumn night has twice counts twice, and
+    what falls into the one that a spring night has not is due once, at its end."""
 
     expression: str
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        if len(self.expression.split()) != 5 or not croniter.is_valid(self.expression):
+        fine = len(self.expression.split()) == 5 and croniter.is_valid(self.expression)
+        if not fine or BY_CHANCE.search(self.expression):
             raise ValueError(f"{self.expression!r} is not a cron rule such as '0 7 * * 1-5'.")
 
     def after(self, moment: datetime) -> datetime:
-        found = croniter(self.expression, moment.astimezone(self.zone)).get_next(datetime)
+        try:
+            found = croniter(self.expression, moment.astimezone(self.zone)).get_next(datetime)
+        except CroniterBadDateError:
+            raise ValueError(f"{self.expression!r} never comes.") from None
         return found.astimezone(UTC)
 
 

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.template import TemplateSyntaxError
 from django.utils import timezone
 
 from mail import claims, planning
 from mail.handover import Outcome, hand_over
 from mail.models import Delivery, State
-from mail.rendering import message
+from mail.rendering import Mistake, message
 from pulse import note
 
 logger = logging.getLogger(__name__)
@@ -54,8 +53,8 @@ def send(delivery: Delivery) -> None:
     """Send one claimed delivery."""
     try:
         mail = message(delivery)
-    except TemplateSyntaxError as error:
-        reason = f"Template: {error}"
+    except Mistake as mistake:
+        reason = str(mistake)
         store(lambda: claims.finish(delivery, State.FAILED, reason, timezone.now()))
         return
     if not store(lambda: claims.begin(delivery, timezone.now())):

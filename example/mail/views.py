@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template import TemplateSyntaxError
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -35,9 +34,9 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     recipient = Recipient.objects.first() or Recipient(name="Ada", address="ada@example.org")
     context = {"template": template, "recipient": recipient}
     try:
-        values = rendering.variables(recipient, timezone.now())
+        values = rendering.variables(recipient, timezone.localtime())
         context["subject"], context["body"] = rendering.render(template, values)
-    except TemplateSyntaxError as error:
+    except rendering.Mistake as error:
         context["mistake"] = str(error)
     return render(request, "mail/preview.html", context)
 

@@ -110,10 +110,16 @@ def test_sender_that_wakes_up_late_sends_nothing(mails: Mails) -> None:
 
 STEPS: dict[str, Callable[[Any], bool]] = {
     "plan_again": lambda said: said == 3 * 5,
-    "answer_late": lambda said: said == ["unknown", "sent"],
+    "answer_late": lambda said: said == ["unknown", "sent", "queued"],
     "decide": lambda said: said == [1, "queued", False, 0],
     "put_off": lambda said: said == ["queued"] * 4 + ["failed"],
-    "mistake": lambda said: said[0] == "failed" and "no_such_filter" in said[1],
+    "mistake": lambda said: (
+        [state for state, _ in said] == ["failed"] * 2 and "no_such_filter" in said[0][1]
+    ),
+    "far_address": lambda said: said == {"sent": 1},
+    "rule_without_sense": lambda said: said == 5,
+    "edit_while_due": lambda said: said == [3 * 5, 0],
+    "long_standstill": lambda said: said == [[1, True], [34, True]],
 }
 
 

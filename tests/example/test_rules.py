@@ -41,6 +41,15 @@ def test_cron_runs_by_the_wall_clock_so_an_hour_that_comes_twice_counts_twice() 
     assert local(Cron("0 7 * * 1-5", BERLIN), AUTUMN, 2) == ["26 07:00", "27 07:00"]
 
 
+def test_cron_in_the_hour_that_a_spring_night_has_not_is_due_at_its_end() -> None:
+    assert local(Cron("30 2 * * *", BERLIN), SPRING, 2) == ["29 03:00", "30 02:30"]
+
+
+def test_cron_rule_of_a_day_that_never_comes_is_told() -> None:
+    with pytest.raises(ValueError, match="never comes"):
+        Cron("0 0 31 2 *", BERLIN).after(SPRING)
+
+
 def test_every_so_many_minutes_is_counted_from_the_full_hour() -> None:
     assert local(Every(20), datetime(2026, 5, 1, 8, 7, 9, tzinfo=UTC), 3) == [
         "01 10:20",
@@ -61,7 +70,10 @@ def test_a_due_time_is_always_later_than_the_moment_asked_about(rule: Rule) -> N
         due = following
 
 
-@pytest.mark.parametrize("text", ["", "61 * * * *", "* * * *", "0 7 * * * *", "@daily", "now"])
+NO_RULES = ["", "61 * * * *", "* * * *", "0 7 * * * *", "@daily", "now", "R * * * *"]
+
+
+@pytest.mark.parametrize("text", NO_RULES)
 def test_what_is_no_cron_rule_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a cron rule"):
         Cron(text, BERLIN)

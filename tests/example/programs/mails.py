@@ -7,12 +7,14 @@ import os
 import sys
 from collections import Counter
 from datetime import time, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import django
 
 django.setup()
 
+from django.contrib import admin  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from mail import claims, planning, sending  # noqa: E402
@@ -105,6 +107,13 @@ def answer_late() -> list[str]:
     claims.expire(now + LATER)
     told = [_state(mail)]
     claims.finish(mail, State.SENT, "", now)
+    told.append(_state(mail))
+    only_one()
+    now = timezone.now()
+    mail = claims.claim("two", now)
+    claims.begin(mail, now)
+    claims.expire(now + LATER)
+    claims.try_later(mail, 1, "SMTP 451", now)
     return [*told, _state(mail)]
 
 
@@ -133,12 +142,62 @@ def put_off() -> list[Any]:
     return told
 
 
-def mistake() -> list[str]:
-    """A template that cannot be rendered fails its mails, and only them."""
+def mistake() -> list[Any]:
+    """What can never be made into a mail fails at once, and only that."""
+    told = []
+    for subject in ("{{ name|no_such_filter }}", "{{ name|center:'wide' }}"):
+        only_one()
+        Template.objects.update(subject=subject)
+        sending.send_all()
+        told.append([*states(), *Delivery.objects.values_list("reason", flat=True)])
+    return told
+
+
+def far_address() -> dict[str, int]:
+    """A domain with letters that SMTP does not know."""
     only_one()
-    Template.objects.update(subject="{{ name|no_such_filter }}")
+    Recipient.objects.update(address="ada@bücher.example")
     sending.send_all()
-    return [*states(), Delivery.objects.values_list("reason", flat=True).first()]
+    return states()
+
+
+def rule_without_sense() -> int:
+    """It was stored past the admin; the schedules after it are planned."""
+    begin("5")
+    broken = Schedule(name="broken", template=Template.objects.get(), kind="daily", at=time(0))
+    Schedule.objects.filter(name="s").update(kind="cron", cron="never")
+    broken.plan_anew(timezone.now() - timedelta(days=1))
+    broken.save()
+    broken.recipients.set(Recipient.objects.all())
+    return plan()
+
+
+def edit_while_due() -> list[int]:
+    """Staff changes the rule after a mail became due and before a scheduler looked."""
+    begin("5")
+    schedule = Schedule.objects.get()
+    schedule.at = time(23, 59)
+    form = SimpleNamespace(changed_data=["at"])
+    admin.site._registry[Schedule].save_model(None, schedule, form, change=True)
+    left = Schedule.objects.filter(next_due__lte=timezone.now()).count()
+    return [Delivery.objects.count(), left]
+
+
+def long_standstill() -> list[Any]:
+    """More due times than one transaction takes: only the last is made up, or all are."""
+    told = []
+    planning.AT_ONCE = 10
+    for make_up_all in (False, True):
+        begin("1")
+        now = timezone.now().replace(second=30)
+        schedule = Schedule.objects.get()
+        schedule.kind, schedule.minutes, schedule.make_up_all = "every", 1, make_up_all
+        schedule.plan_anew(now - timedelta(minutes=34))
+        schedule.save()
+        planning.plan(now)
+        latest = Delivery.objects.latest("due").due
+        told.append([Delivery.objects.count(), now - latest < timedelta(minutes=1)])
+    return told
 
 
 def _state(mail: Delivery) -> str:
