@@ -6,7 +6,6 @@ request.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -20,13 +19,19 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def database_sync_to_async(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Return what ``sync_to_async(function, **options)`` does; connections go back at each end.
+class DatabaseSyncToAsync(SyncToAsync[..., Any]):
+    """What ``sync_to_async`` does; connections go back at each end.
 
     For code outside requests, and with ``thread_sensitive=False`` for code in other threads.
+    ``database_sync_to_async(function)``, or a decorator of functions and methods.
     """
-    scoped = functools.update_wrapper(functools.partial(in_scope, function), function)
-    return sync_to_async(scoped, **options)
+
+    def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function in the thread that was chosen for it."""
+        return in_scope(super().thread_handler, *args, **kwargs)
+
+
+database_sync_to_async = DatabaseSyncToAsync
 
 
 class ConnectionScopeMiddleware:

@@ -54,6 +54,11 @@ def test_uwsgis_integration_says_where_it_works(monkeypatch: pytest.MonkeyPatch)
     assert "inside uWSGI only" in blocked(monkeypatch, "uwsgi", "uwsgi")
 
 
+def test_apscheduler_4_is_not_taken_for_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It has the package, but not this module.
+    assert "needs APScheduler 3" in blocked(monkeypatch, "apscheduler.executors", "apscheduler")
+
+
 def run_without_drivers(program: str) -> None:
     """Run *program* in an interpreter without settings, where no driver can be imported."""
     done = subprocess.run(
