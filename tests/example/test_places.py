@@ -1,7 +1,8 @@
-"""The other ways to run the same site: gevent and Celery, ASGI and APScheduler."""
+"""The other ways to run the same site: gevent and Celery, ASGI and APScheduler with PyMySQL."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,15 +16,19 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 ADMIN = "mail/delivery/ mail/schedule/ mail/recipient/ mail/template/ markets/quote/".split()
 PAGES = ["", "markets/golds/", "pulse.json", "mail/arrived/", "trouble/", "admin/"]
 PAGES += [f"admin/{page}" for page in [*ADMIN, "mail/schedule/1/change/", "mail/schedule/add/"]]
-PLACES = {"gevent": "celery", "asgi": "apscheduler"}
+PLACES = {"gevent": ("celery", "mysqlclient"), "asgi": ("apscheduler", "pymysql")}
 
 
 @pytest.fixture(scope="module", params=PLACES)
 def site(request: pytest.FixtureRequest) -> Iterator[Running]:
-    runner = PLACES[request.param]
+    runner, driver = PLACES[request.param]
+    if driver == "mysqlclient" and importlib.util.find_spec("MySQLdb") is None:
+        missing("mysqlclient is not installed: pip install 'django-lifeline[mysqlclient]'")
     if runner == "celery" and shutil.which("redis-server") is None:
         missing("redis-server is not installed: apt-get install redis-server")
-    with running_example("--web", request.param, "--runner", runner) as running:
+    choices = ["--web", request.param, "--runner", runner, "--driver", driver]
+    with running_example(*choices) as running:
+        assert driver in Visitor(running.address).get("")
         yield running
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoemail.database import database
+from autoemail.database import database, driver
+from launch import brokers
+from launch.processes import DidNotStart
 from markets.chart import chart, nice_step
 from pulse import record
 from verdict import Line, judge
@@ -89,6 +91,28 @@ def test_database_settings_come_from_a_url_and_the_arms_differ_in_engine_only() 
 def test_database_settings_that_cannot_be_right_are_refused(environ: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         database(environ)
+
+
+def test_driver_is_the_one_asked_for_or_the_first_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert driver({"MYSQL_DRIVER": "pymysql"}) == "pymysql"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert driver({}) == "pymysql"
+    with pytest.raises(ValueError, match="mysqlclient, pymysql"):
+        driver({"MYSQL_DRIVER": "mariadb"})
+
+
+@pytest.mark.parametrize(
+    ("broker", "package"), [("redis", "redis-server"), ("rabbitmq", "rabbitmq-server")]
+)
+def test_broker_that_is_not_installed_is_told_with_the_command_that_installs_it(
+    broker: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "DEBIAN", tmp_path)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    with pytest.raises(DidNotStart, match=f"sudo apt-get install {package}$"):
+        brokers.BROKERS[broker](tmp_path)
 
 
 DUE = datetime(2026, 1, 1, 7, tzinfo=UTC)

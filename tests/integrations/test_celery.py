@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integrations.conftest import Run, needs
 
+EXAMPLE = Path(__file__).parents[2] / "example"
 TASKS = {"answers": "abcde", "held": 0, "killed": True}
+PREFORK = {
+    "tasks": TASKS,
+    "limits": {"soft": "right", "hard": "TimeLimitExceeded", "after": "xyz"},
+    "once": {
+        "killed": "had been booked",
+        "unanswered": "had been booked",
+        "fired": True,
+        "rows": ["killed", "unanswered"],
+    },
+    "aborted": 0,
+}
 
 
 @pytest.fixture
@@ -22,18 +37,33 @@ def worker(run: Run, redis_url: str) -> Run:
     return call
 
 
+@pytest.fixture
+def rabbitmq_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A RabbitMQ as the example starts it. Optional: where it is missing the test is skipped."""
+    needs("celery", "celery")
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from launch.brokers import rabbitmq
+    from launch.processes import DidNotStart
+
+    try:
+        broker = rabbitmq(tmp_path)
+    except DidNotStart as error:
+        pytest.skip(f"{error} (RabbitMQ is optional, so CI goes without it too)")
+    with ExitStack() as stack:
+        for make in broker.makers.values():
+            started = make()
+            stack.callback(started.kill)
+            started.wait_until_up()
+        yield broker.url
+
+
 def test_prefork_worker_survives_limits_and_kills_and_books_exactly_once(worker: Run) -> None:
-    assert worker("prefork") == {
-        "tasks": TASKS,
-        "limits": {"soft": "right", "hard": "TimeLimitExceeded", "after": "xyz"},
-        "once": {
-            "killed": "had been booked",
-            "unanswered": "had been booked",
-            "fired": True,
-            "rows": ["killed", "unanswered"],
-        },
-        "aborted": 0,
-    }
+    assert worker("prefork") == PREFORK
+
+
+def test_prefork_worker_does_the_same_on_rabbitmq(run: Run, rabbitmq_url: str) -> None:
+    settings = {"INSTALL": "yes", "BROKER": rabbitmq_url, "RESULTS": "rpc://"}
+    assert run("celery_worker", POOL="prefork", **settings) == PREFORK
 
 
 def test_gevent_worker_gives_back_and_survives_a_limit(worker: Run) -> None:
