@@ -20,6 +20,7 @@ OF_PROMETHEUS = {"job"}
 def said(run: Run) -> Any:
     needs("gunicorn", "gunicorn")
     needs("prometheus_client", "prometheus-client")
+    needs("opentelemetry.sdk", "opentelemetry-sdk")
     program = shutil.which("prometheus") or ""
     return run("metrics_gunicorn", PROMETHEUS=program)
 
@@ -40,6 +41,10 @@ def test_losses_are_counted_by_cause_and_outcome(said: Any) -> None:
 def test_losses_name_the_job_or_the_threads_that_met_them(said: Any) -> None:
     assert said["by_job"] == said["raised"]
     assert said["by_thread"] == said["restored"]
+
+
+def test_opentelemetry_may_be_set_up_beside_it_before_there_are_settings(said: Any) -> None:
+    assert ["SELECT", "ThreadPoolExecutor"] in said["spans"]
 
 
 def test_metrics_hold_no_password(said: Any) -> None:

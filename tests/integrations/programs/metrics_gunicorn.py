@@ -199,6 +199,7 @@ def main() -> None:
             for name, found in samples.items()
         }
         report["password_shown"] = SETUP["database"]["PASSWORD"] in site.visit("metrics")
+        report["spans"] = json.loads(site.visit("spans"))
         report["queries"] = queries()
         if program := os.environ.get("PROMETHEUS"):
             report["evaluated"] = evaluated(program, site, prometheus_folder)

@@ -13,11 +13,13 @@ from tests.fixtures import program_setup  # noqa: F401 - configures Django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError, connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from tests.integrations.programs.metrics_gunicorn_conf import exporter
 
+from django_lifeline.integrations.opentelemetry import WORK
 from django_lifeline.integrations.work import named_work
 
 
@@ -60,7 +62,19 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-urlpatterns = [path("", ask), path("heal", heal), path("lose", lose), path("metrics", metrics)]
+def spans(request: HttpRequest) -> HttpResponse:
+    """What the spans of the answering worker are called, and who is said to have asked."""
+    found = {(span.name, span.attributes[WORK]) for span in exporter.get_finished_spans()}
+    return JsonResponse(sorted(found), safe=False)
+
+
+urlpatterns = [
+    path("", ask),
+    path("heal", heal),
+    path("lose", lose),
+    path("metrics", metrics),
+    path("spans", spans),
+]
 settings.DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 3}}
 settings.ROOT_URLCONF = __name__
 settings.ALLOWED_HOSTS = ["*"]
