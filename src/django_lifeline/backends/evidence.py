@@ -19,11 +19,13 @@ from django_lifeline.core.classification import (
     CR_CONNECTION_ERROR,
     CR_SERVER_GONE_ERROR,
     CR_SERVER_LOST,
+    CR_SSL_CONNECTION_ERROR,
 )
 from django_lifeline.core.drivers.base import DriverConnection
-from django_lifeline.core.liveness import Sight, TcpFacts
+from django_lifeline.core.liveness import Sight, SightKind, TcpFacts
 from django_lifeline.core.retry import Label
 from django_lifeline.core.statement import Statement
+from django_lifeline.diagnosis import kin
 from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
 from django_lifeline.diagnosis.loss import diagnose, server_could_tell
 from django_lifeline.diagnosis.model import Diagnosis, Done
@@ -36,6 +38,12 @@ _AWAY = (CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_LOST, CR_SERVER_GONE
 _AT_ONCE = 0.2
 _FOREIGN = 0.03
 """Seconds after our own last command from which a later one was somebody else's."""
+_TLS_WORDS = re.compile(
+    r"\balert\b|decrypt|record mac|wrong version|unexpected (?:message|record|TLS packet)|length",
+    re.IGNORECASE,
+)
+"""What OpenSSL and GnuTLS say of a record that is broken, but not of a connection that ended."""
+_CLIENTS_NUMBERS = range(2000, 3000)
 
 
 def facts_of(
@@ -55,6 +63,8 @@ def facts_of(
         target, hold.connection, used_at, label=label, phase=phase, error=error
     )
     quiet = rests and not hold.in_transaction
+    later = facts.before_sending and _sent_later(facts, used_at)
+    sharers = _sharers(facts, hold.connection)
     return replace(
         facts,
         statement=statement.keyword,
@@ -62,7 +72,11 @@ def facts_of(
         in_transaction=hold.in_transaction,
         exposed=hold.exposed,
         own_wait_timeout=_own_wait_timeout(hold.settings),
-        sent_by_another=quiet and facts.before_sending and _sent_by_another(facts, used_at),
+        sent_by_another=facts.sent_by_another or quiet and later and not facts.tls,
+        sharers=sharers,
+        closed_in=kin.closed_in(sharers, hold.connection.channel.driver_fd),
+        # Encrypted, the engine's own ping may have been sent after the last statement.
+        fork_in_doubt=facts.fork_in_doubt or facts.tls and later and (quiet or hold.work > 0),
     )
 
 
@@ -80,13 +94,14 @@ def connection_facts(
     sight = connection.last_sight if before and not connection.closed else None
     tcp = connection.channel.tcp_facts() if sight is None else sight.tcp
     now = clock.monotonic()
+    ended = sight is not None and sight.kind is SightKind.CLOSED and not connection.busy
     known, params = target.facts, target.params
     own = max(now - max(used_at, connection.opened_at), 0.0)
     return LossFacts(
         label=label,
         phase=phase,
         code=_code(error, sight),
-        driver_cause=driver_cause(error),
+        driver_cause=driver_cause(error) or _broken_tls(error),
         driver_tells=type(connection).__module__.endswith("pymysql"),
         idle=min(own, tcp.last_sent) if before and tcp is not None else own,
         age=now - connection.opened_at,
@@ -107,6 +122,8 @@ def connection_facts(
         opened_by=connection.opened_by,
         used_by=threading.current_thread().name,
         pid=os.getpid(),
+        sent_by_another=ended and _goes_unanswered(tcp),
+        fork_in_doubt=ended and tcp is None and kin.has_had_children(),
         closed_here=_closed_here(connection, before, own, tcp),
         ended_for=connection.ended_for,
     )
@@ -216,11 +233,32 @@ def _closed_here(
     return never_sent and tcp is not None and tcp.state == "ESTABLISHED"
 
 
-def _sent_by_another(facts: LossFacts, used_at: float) -> bool:
+def _sent_later(facts: LossFacts, used_at: float) -> bool:
     """Whether data left through the socket later than this process sent any."""
-    if facts.tcp is None or facts.tls:
-        return False
-    return clock.monotonic() - used_at - facts.tcp.last_sent > _FOREIGN
+    return facts.tcp is not None and clock.monotonic() - used_at - facts.tcp.last_sent > _FOREIGN
+
+
+def _goes_unanswered(tcp: TcpFacts | None) -> bool:
+    """Whether the last that was sent has no answer, though all that this process sent had one.
+
+    COM_QUIT has none, so this is a goodbye that somebody else said. No exchange is under way.
+    """
+    return tcp is not None and tcp.last_sent < tcp.last_received
+
+
+def _sharers(facts: LossFacts, connection: DriverConnection) -> tuple[int, ...]:
+    """Return the children that have the socket too, unless the server gave another reason."""
+    if facts.code is not None and facts.code not in _CLIENTS_NUMBERS:
+        return ()
+    return kin.sharers(connection.channel.fd)
+
+
+def _broken_tls(error: BaseException | None) -> str:
+    """Return what libmariadb says of TLS that broke; empty where the connection only ended."""
+    if _code(error, None) != CR_SSL_CONNECTION_ERROR or error is None:
+        return ""
+    text = str(error.args[-1]).rpartition("error: ")[2]
+    return f"SSL: {text}" if _TLS_WORDS.search(text) else ""
 
 
 def _own_wait_timeout(settings: tuple[str, ...]) -> float | None:

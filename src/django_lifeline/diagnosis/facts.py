@@ -133,6 +133,12 @@ class LossFacts:
     """The connection was opened by another process: this one's parent."""
     sent_by_another: bool = False
     """Data left through the connection's socket after this process had sent its last."""
+    sharers: tuple[int, ...] = ()
+    """The ids of living children that have the connection's socket too."""
+    closed_in: tuple[int, ...] = ()
+    """Those of them in which the driver has closed it, which it does after its goodbye."""
+    fork_in_doubt: bool = False
+    """Nothing rules out that a child, unseen by Python, said goodbye in this process's name."""
     exposed: bool = False
     """The driver's connection was given out to the application."""
     closed_here: bool = False

@@ -31,9 +31,9 @@ def server_could_tell(facts: LossFacts, found: Diagnosis) -> bool:
 
     Not after a silence: what did not answer then would not answer now.
     """
-    return facts.server is None and (
-        found.confidence is not Confidence.CERTAIN and found.cause in _SERVER_KNOWS
-    )
+    if facts.server is not None or found.confidence is Confidence.CERTAIN:
+        return False
+    return found.cause in _SERVER_KNOWS or "server_restarted" in found.alternatives
 
 
 _SERVER_KNOWS = frozenset({"killed", "network_cut", "server_restarted", "client_timeout", UNKNOWN})
@@ -119,6 +119,8 @@ def _evidence(facts: LossFacts) -> dict[str, object]:
         "opened_by": facts.opened_by,
         "used_by": facts.used_by,
         "pid": facts.pid,
+        "shared_with_processes": ", ".join(map(str, facts.sharers)),
+        "closed_in_processes": ", ".join(map(str, facts.closed_in)),
         "tls": facts.tls,
         "through_proxy": {True: "yes", False: "no"}.get(facts.through_proxy, ""),  # type: ignore[arg-type]
         **_limits(facts),

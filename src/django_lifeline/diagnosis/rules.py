@@ -57,9 +57,46 @@ def shared_after_fork(facts: LossFacts) -> Finding | None:
         told = f"process {facts.pid} was forked after its parent had opened the connection."
         return Finding("shared_after_fork", CERTAIN, told)
     if facts.sent_by_another and not facts.exposed:
-        told = "somebody else sent on its socket after this process had sent its last command."
-        return Finding("shared_after_fork", LIKELY, told)
+        told = "somebody else sent on its socket after this process had sent its last command"
+        if facts.sharers:
+            return Finding("shared_after_fork", CERTAIN, f"{told}, and {_kin(facts)}.")
+        return Finding("shared_after_fork", LIKELY, f"{told}.")
     return None
+
+
+def _kin(facts: LossFacts) -> str:
+    children = ", ".join(map(str, facts.sharers))
+    return f"a child of this process (pid {children}) has that socket too"
+
+
+def shared_with_a_child(facts: LossFacts) -> Finding | None:
+    """A living child has the socket too, and what was seen is what two users of it bring about."""
+    if not facts.sharers:
+        return None
+    if _garbled(facts):
+        told = f"what was read makes no sense, and {_kin(facts)}."
+        return Finding("shared_after_fork", LIKELY, told)
+    sight = facts.sight
+    ended = sight is not None and sight.kind is SightKind.CLOSED
+    if facts.closed_in and ended and facts.tcp is None:
+        told = f"{_kin(facts)}, and the driver has closed the connection there."
+        restarted = () if _stayed_up(facts) else ("server_restarted",)
+        return Finding("shared_after_fork", UNDECIDED if restarted else LIKELY, told, restarted)
+    return None
+
+
+def _garbled(facts: LossFacts) -> bool:
+    """Whether what was read is not what should have come."""
+    return (
+        facts.code in (codes.ER_NET_PACKETS_OUT_OF_ORDER, codes.CR_MALFORMED_PACKET)
+        or _broke_tls(facts)
+        or _unasked_data(facts)
+    )
+
+
+def _unasked_data(facts: LossFacts) -> bool:
+    sight = facts.sight
+    return sight is not None and sight.kind is SightKind.DATA and not sight.encrypted
 
 
 def recalled(facts: LossFacts) -> Finding | None:
@@ -99,8 +136,7 @@ def out_of_sync(facts: LossFacts) -> Finding | None:
     if facts.code == codes.CR_MALFORMED_PACKET:
         told = "what was read is no packet of the protocol."
         return Finding("out_of_sync", LIKELY, told, ("shared_after_fork",))
-    sight = facts.sight
-    if sight is not None and sight.kind is SightKind.DATA and not sight.encrypted:
+    if _unasked_data(facts):
         told = "an answer that nobody asked for was waiting on an idle connection."
         return Finding("out_of_sync", UNDECIDED, told, ("shared_after_fork",))
     return None
@@ -278,12 +314,16 @@ def _stayed_up(facts: LossFacts) -> bool:
 def tls_failure(facts: LossFacts) -> Finding | None:
     """TLS broke, by the word of a driver that tells it from an end of the connection.
 
-    For libmariadb any loss of an encrypted connection is error 2026.
+    For libmariadb any loss of an encrypted connection is error 2026, and the text tells more.
     """
-    # An end of file without TLS's farewell is how every loss looks when encrypted.
-    if facts.driver_cause.startswith("SSL") and facts.driver_cause not in _ENDS_OF_TLS:
+    if _broke_tls(facts):
         return Finding("tls_failure", CERTAIN, f"the driver met {facts.driver_cause}.")
     return None
+
+
+def _broke_tls(facts: LossFacts) -> bool:
+    # An end of file without TLS's farewell is how every loss looks when encrypted.
+    return facts.driver_cause.startswith("SSL") and facts.driver_cause not in _ENDS_OF_TLS
 
 
 _ENDS_OF_TLS = frozenset({"SSLEOFError", "SSLZeroReturnError"})
@@ -416,7 +456,8 @@ def _others(facts: LossFacts, *others: str) -> tuple[str, ...]:
         others += ("server_restarted",)
     if not facts.before_sending and facts.bytes_sent > LARGE and facts.server is None:
         others += ("packet_too_large",)
-    if facts.sent_by_another:
+    held = bool(facts.sharers) and (facts.tcp is None or not facts.before_sending)
+    if facts.sent_by_another or facts.fork_in_doubt or held:
         # This process may have sent it as well, by way of the driver's own connection.
         others += ("shared_after_fork",)
     return others
@@ -455,6 +496,7 @@ RULES: tuple[Rule, ...] = (
     server_restarted,
     server_shutting_down,
     idle_timeout_by_time,
+    shared_with_a_child,
     out_of_sync,
     tls_failure,
     half_open,

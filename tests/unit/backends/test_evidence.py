@@ -12,7 +12,8 @@ import pymysql
 import pytest
 
 from django_lifeline.backends.errors import attach, driver_cause, explain_refusal
-from django_lifeline.backends.evidence import other_user_of
+from django_lifeline.backends.evidence import _broken_tls, _goes_unanswered, other_user_of
+from django_lifeline.core.liveness import TcpFacts
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.model import Diagnosis
 
@@ -124,3 +125,36 @@ def test_first_diagnosis_of_an_error_stays_and_is_noted_once() -> None:
     attach(error, second)
     assert error.diagnosis is first
     assert error.__notes__ == [first.note()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TLS/SSL error: sslv3 alert bad record mac",
+        "TLS/SSL error: decryption failed or bad record mac",
+        "TLS/SSL error: wrong version number",
+        "TLS/SSL error: sslv3 alert unexpected message",
+    ],
+)
+def test_libmariadbs_words_for_a_broken_record_are_told(text: str) -> None:
+    assert _broken_tls(pymysql.err.OperationalError(2026, text)).startswith("SSL: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymysql.err.OperationalError(2026, "TLS/SSL error: unexpected eof while reading"),
+        pymysql.err.OperationalError(2026, "TLS/SSL error: Connection reset by peer (104)"),
+        pymysql.err.OperationalError(2013, "Lost connection: wrong version number"),
+        None,
+    ],
+)
+def test_end_of_an_encrypted_connection_is_no_broken_record(error: Exception | None) -> None:
+    assert _broken_tls(error) == ""
+
+
+def test_goodbye_of_another_process_is_what_has_no_answer() -> None:
+    kernel = {"state": "CLOSE_WAIT", "last_acked": 1.0}
+    assert _goes_unanswered(TcpFacts(last_sent=1.0, last_received=5.0, **kernel))
+    assert not _goes_unanswered(TcpFacts(last_sent=5.0, last_received=5.0, **kernel))
+    assert not _goes_unanswered(None)

@@ -89,6 +89,43 @@ def test_data_that_somebody_else_sent_on_the_socket_is_a_fork() -> None:
     assert named(given_out) == ("killed", UNDECIDED, ("shared_after_fork",))
 
 
+def test_child_that_has_the_socket_makes_what_another_sent_certain() -> None:
+    facts = changed(CLOSED, sent_by_another=True, sharers=(77,), successor=UP)
+    found = diagnose(facts)
+    assert (found.cause, found.confidence) == ("shared_after_fork", CERTAIN)
+    assert "77" in found.because and found.evidence["shared_with_processes"] == "77"
+
+
+def test_unix_socket_that_the_driver_has_closed_in_a_child_was_ended_by_that_child() -> None:
+    on_a_socket = changed(CLOSED, tcp=None, through_proxy=False, sharers=(77,), closed_in=(77,))
+    assert named(changed(on_a_socket, successor=UP)) == ("shared_after_fork", LIKELY, ())
+    restarted = ("shared_after_fork", UNDECIDED, ("server_restarted",))
+    assert named(on_a_socket) == restarted
+
+
+def test_child_that_merely_has_the_unix_socket_leaves_it_open() -> None:
+    facts = changed(CLOSED, tcp=None, through_proxy=False, sharers=(77,), successor=UP)
+    assert named(facts)[:2] == ("killed", UNDECIDED)
+    assert "shared_after_fork" in named(facts)[2]
+
+
+def test_child_that_has_the_socket_is_no_reason_where_the_kernel_saw_nothing_sent() -> None:
+    facts = changed(CLOSED, through_proxy=False, sharers=(77,), closed_in=(77,), successor=UP)
+    assert named(facts) == ("killed", LIKELY, ())
+
+
+def test_doubt_about_a_fork_is_told() -> None:
+    facts = changed(CLOSED, tcp=None, through_proxy=False, fork_in_doubt=True, successor=UP)
+    assert named(facts) == ("killed", UNDECIDED, ("shared_after_fork", "closed_by_application"))
+
+
+@pytest.mark.parametrize(
+    "sign", [{"code": 1156}, {"code": 2027}, {"driver_cause": "SSL: bad record mac"}]
+)
+def test_nonsense_on_a_socket_that_a_child_has_too_is_sharing(sign: dict[str, Any]) -> None:
+    assert named(changed(SENT, sharers=(77,), **sign)) == ("shared_after_fork", LIKELY, ())
+
+
 @pytest.mark.parametrize("sign", [{"shared_with": "B"}, {"ended_for": "shared_between_threads"}])
 def test_another_threads_exchange_is_sharing(sign: dict[str, Any]) -> None:
     found = diagnose(changed(SENT, used_by="A", **sign))

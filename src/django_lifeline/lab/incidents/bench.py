@@ -127,7 +127,7 @@ class Bench(Ground):
                 locker.close()
 
         locker.run(f"LOCK TABLES {self.database}.busy WRITE")
-        with contextlib.closing(locker), self._beside(strike):
+        with contextlib.closing(locker), self.beside(strike):
             self.attempt(lambda: self._run_long(mark))
 
     def _run_long(self, mark: str) -> None:
@@ -145,7 +145,7 @@ class Bench(Ground):
         )
 
     @contextlib.contextmanager
-    def _beside(self, call: Callable[[], object]) -> Iterator[None]:
+    def beside(self, call: Callable[[], object]) -> Iterator[None]:
         """Do something in another thread beside the block; its failure is the lab's."""
         failures: list[BaseException] = []
 
@@ -173,8 +173,14 @@ class Bench(Ground):
             finally:
                 self.forget()
 
-        with self._beside(run):
+        with self.beside(run):
             pass
+
+    def expect(self, number: str) -> None:
+        """Raise `NotBroughtAbout` unless what the caller met last has this number."""
+        met = self.caller[-1] if self.caller else "nothing"
+        if not met.endswith(f" {number}"):
+            raise NotBroughtAbout(f"Error {number} was to come, and it was: {met}.")
 
     def check(self) -> None:
         """Raise `NotBroughtAbout` when nothing was lost after all."""

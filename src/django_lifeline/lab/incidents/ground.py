@@ -114,6 +114,10 @@ class Ground:
             port = self._stack.enter_context(between)
         return {"HOST": server.host, "PORT": port}
 
+    def defer(self, call: Callable[[], object]) -> None:
+        """Do something when the incident is over."""
+        self._stack.callback(call)
+
     def folder(self) -> Path:
         """Return a folder of this incident's own."""
         path = self.place.folder / self.database

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +116,77 @@ def make_certificate(folder: Path, name: str) -> tuple[str, str]:
     files = ["-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}"]
     subprocess.run([*words, *files], check=True, capture_output=True)
     return str(key), str(certificate)
+
+
+class Garbler:
+    """Passes one client's connection on, encrypted or not, and spoils it when told to.
+
+    ``spoil("up", "garble")`` changes a bit of what the client sends next, ``"down"`` of what comes
+    next from the server. ``"header"`` makes nonsense of its first bytes, and ``"cut"`` passes half
+    of it on and ends both connections in good order.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._listener = socket.create_server((HOST, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._order = ("", "")
+        self._stop, self._stopped = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Garbler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.close()
+        self._thread.join()
+        self._listener.close()
+        self._stopped.close()
+
+    def spoil(self, direction: str, how: str) -> None:
+        """Spoil what passes next in this direction; what follows it passes as it is."""
+        self._order = (direction, how)
+
+    def _run(self) -> None:
+        # Each end by the one that its bytes go to: a new connection after a loss is one more pair.
+        ways: dict[socket.socket, tuple[str, socket.socket]] = {}
+        while True:
+            ready = select.select([self._stopped, self._listener, *ways], [], [])[0]
+            if self._stopped in ready:
+                for end in ways:
+                    end.close()
+                return
+            if self._listener in ready:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(self._target)
+                ways |= {client: ("up", server), server: ("down", client)}
+            for end in filter(ways.__contains__, ready):
+                # The other one of the pair may have ended it in this very round.
+                if end in ways and not self._pass(end, *ways[end]):
+                    for each in (end, ways[end][1]):
+                        del ways[each]
+                        each.close()
+
+    def _pass(self, end: socket.socket, direction: str, other: socket.socket) -> bool:
+        """Pass on what has come; return whether the connection goes on."""
+        try:
+            data = end.recv(65536)
+            how = self._order[1] if data and self._order[0] == direction else ""
+            if how:
+                self._order = ("", "")
+            other.sendall(_spoiled(data, how))
+        except OSError:
+            return False
+        return bool(data) and how != "cut"
+
+
+def _spoiled(data: bytes, how: str) -> bytes:
+    if how == "cut":
+        return data[: len(data) // 2]
+    if how == "garble":
+        return data[:-1] + bytes([data[-1] ^ 1])
+    return bytes(3) + data[3:] if how == "header" else data
 
 
 @contextlib.contextmanager

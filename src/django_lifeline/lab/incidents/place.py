@@ -21,6 +21,9 @@ ACCOUNT_NEEDS = "ALL PRIVILEGES ON *.*"
 SMALL_PACKET = 64 * 1024
 SHORT_WAIT = 1
 LITTLE_ROOM = 12
+PLENTY = 500
+RECOVERY = {"mariadb": 5, "mysql": 4}
+"""The innodb_force_recovery from which the server says 1836, to writes or to DDL."""
 
 
 class Place:
@@ -52,8 +55,14 @@ class Place:
         """The server that may be stopped, filled and blocked; started when first asked for."""
         with self._lock:
             if self._fragile is None:
-                # Names are looked up, or the server would block no host.
-                variables = {**self.variables, **self._tls, "skip_name_resolve": False}
+                # Names are looked up, or the server would block no host; and with a limit from
+                # the beginning, or MariaDB would never let it be changed.
+                variables = {
+                    **self.variables,
+                    **self._tls,
+                    "skip_name_resolve": False,
+                    "max_user_connections": PLENTY,
+                }
                 self._fragile = self._stack.enter_context(start(self.flavour, variables))
             return self._fragile
 
@@ -114,12 +123,32 @@ def changed(server: Server, **variables: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _full(server: Server) -> Iterator[None]:
-    with changed(server, max_connections=LITTLE_ROOM), ExitStack() as others:
+def _full(server: Server, limit: str = "max_connections") -> Iterator[None]:
+    with changed(server, **{limit: LITTLE_ROOM}), ExitStack() as others:
         for _ in range(LITTLE_ROOM + 1):
             with contextlib.suppress(pymysql.err.OperationalError):
                 others.enter_context(stranger(server))
         yield
+
+
+def _full_for_each(server: Server) -> AbstractContextManager[None]:
+    return _full(server, "max_user_connections")
+
+
+@contextlib.contextmanager
+def _recovery(server: Server) -> Iterator[None]:
+    """InnoDB takes no writes, as while a damaged database is rescued."""
+    _start_anew(server, RECOVERY[server.flavour])
+    try:
+        yield
+    finally:
+        _start_anew(server, 0)
+
+
+def _start_anew(server: Server, force_recovery: int) -> None:
+    server.stop()
+    server._variables["innodb_force_recovery"] = force_recovery
+    server.start_again()
 
 
 @contextlib.contextmanager
@@ -159,6 +188,8 @@ DISASTERS: dict[str, Callable[[Server], AbstractContextManager[None]]] = {
     "outage": _outage,
     "freeze": _freeze,
     "full": _full,
+    "full for each account": _full_for_each,
+    "recovery": _recovery,
     "locked out": _locked_out,
     "read only": _read_only,
     "small packets": _small_packets,

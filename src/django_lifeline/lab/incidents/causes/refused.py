@@ -47,6 +47,15 @@ def account_has_all_its_connections(bench: Bench) -> None:
         _first(bench)
 
 
+@kind("user_limit", works=FIRST, disaster="full for each account")
+def account_has_all_that_the_server_allows_each(bench: Bench) -> None:
+    """Others have taken all that the server's max_user_connections allows any account (1203)."""
+    bench.use(lifeline={"full_server_timeout": bench.between(0.1, 0.6)})
+    bench.strike()
+    _first(bench)
+    bench.expect("1203")
+
+
 @kind("user_limit", works=FIRST)
 def account_connected_too_often(bench: Bench) -> None:
     """The account's MAX_CONNECTIONS_PER_HOUR are used up."""
@@ -108,6 +117,17 @@ def server_takes_no_writes(bench: Bench) -> None:
     bench.read()
     bench.strike()
     _first(bench)
+
+
+@kind("read_only", works=("write",), disaster="recovery")
+def storage_takes_no_writes(bench: Bench) -> None:
+    """The server was started with innodb_force_recovery, and says "read-only mode" (1836)."""
+    bench.use()
+    bench.strike()
+    # MySQL says another number to a plain write, and MariaDB to DDL.
+    ddl = bench.server.flavour == "mysql"
+    bench.attempt((lambda: bench.execute("CREATE TABLE t (id INT)")) if ddl else bench.write)
+    bench.expect("1836")
 
 
 @kind("read_only", works=("write", "begin"))
