@@ -11,7 +11,7 @@ from typing import Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
 
-from django_lifeline.integrations.base import give_back, in_scope
+from django_lifeline.integrations.base import drain_pools, give_back, in_scope
 from django_lifeline.integrations.own_thread import OwnThread
 
 Message = MutableMapping[str, Any]
@@ -40,23 +40,52 @@ class ConnectionScopeMiddleware:
     Each WebSocket gets a thread for its synchronous parts, as Django gives one to each request.
     When it waits for its next message it gives its database connections back, and the thread
     ends; the message gets another one. Requests are left to Django.
+
+    When the server ends, it closes the connections, if the server speaks ASGI's lifespan protocol.
     """
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self.application = application
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "websocket":
+        """Serve one connection, or the server's life."""
+        if scope["type"] == "websocket":
+            await self._talk(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
             await self.application(scope, receive, send)
-            return
 
+    async def _talk(self, scope: Message, receive: Receive, send: Send) -> None:
         async def receive_next() -> Message:
             thread.end()
             return await receive()
 
         async with OwnThread() as thread:
             await self.application(scope, receive_next, send)
+
+    async def _live(self, scope: Message, receive: Receive, send: Send) -> None:
+        heard = False
+
+        async def receive_next() -> Message:
+            nonlocal heard
+            heard = True
+            return await receive()
+
+        async def send_next(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown"):
+                await sync_to_async(drain_pools, thread_sensitive=False)()
+            await send(message)
+
+        try:
+            await self.application(scope, receive_next, send_next)
+        except Exception:
+            if heard:
+                raise
+            # Neither Django nor Channels knows this protocol.
+            for moment in ("startup", "shutdown"):
+                await receive()
+                await send_next({"type": f"lifespan.{moment}.complete"})
 
 
 class ConnectionScopeConsumer:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import websocket
 from tests.integrations.programs.watch import (
+    aborted,
     kill_all,
     listens,
     say,
@@ -31,7 +32,7 @@ GIVES_BACK = {
     "yes": ("asynchronous", "orm", "scoped_news"),
 }
 SERVERS = {
-    "uvicorn": "uvicorn --ws wsproto --lifespan off --log-level error --fd {fd}",
+    "uvicorn": "uvicorn --ws wsproto --log-level error --fd {fd}",
     "daphne": "daphne --verbosity 0 --fd {fd}",
 }
 
@@ -78,6 +79,7 @@ def served() -> Iterator[Site]:
                 yield Site(port, log)
             finally:
                 server.terminate()
+                server.wait(PATIENCE)
 
 
 def asked(talk: websocket.WebSocket, text: str) -> str:
@@ -173,7 +175,15 @@ def main() -> None:
             said["together"] = together(site)
             said["crowd"] = {name: crowd(site, name) for name in CROWDS}
         said["errors"] = site.errors()
-        say(said)
+        if os.environ.get("CROWD"):
+            talk = site.connect("asynchronous")
+            asked(talk, "once more")
+            talk.close()
+            open_ones, before = len(sessions_of_this_database()), aborted()
+    if os.environ.get("CROWD"):
+        wait_until(lambda: not sessions_of_this_database(), "for the sessions to end")
+        said["polite"] = [open_ones > 0, aborted() == before]
+    say(said)
 
 
 if __name__ == "__main__":
