@@ -100,7 +100,10 @@ _ALL = (
             "Use this package's ENGINE, which leaves an inherited connection to its parent. With "
             "the stock engine close all connections before forking."
         ),
-        settle=N_("Compare the process that opened the connection with the one that used it."),
+        settle=N_(
+            "Compare the process that opened the connection with the one that used it, and look "
+            "for children with the same socket: ls -l /proc/<pid>/fd."
+        ),
     ),
     Cause(
         name="shared_between_threads",
@@ -202,7 +205,8 @@ _ALL = (
         title=N_("The server does not take writes: a replica, or a failed-over primary"),
         meaning=N_(
             "The server is read only. After a failover the old primary, or a DNS name that still "
-            "points to it, answers reads and refuses writes."
+            "points to it, answers reads and refuses writes; so does a server that was started "
+            "with innodb_force_recovery or innodb_read_only."
         ),
         fix=N_("Point HOST at the writable server and let the connections to the old one end."),
         settle=N_("SELECT @@read_only, @@super_read_only (MySQL) and ask who the primary is."),
@@ -226,8 +230,10 @@ _ALL = (
             "The two could not agree on an encrypted connection, or an encrypted one was broken."
         ),
         fix=N_(
-            "Check OPTIONS['ssl'] or ssl_mode, the certificate's names and dates, and the "
-            "server's ssl_ca, ssl_cert and ssl_key."
+            "On connecting: check OPTIONS['ssl'] or ssl_mode, the certificate's names and dates, "
+            "and the server's ssl_ca, ssl_cert and ssl_key. In the middle of a session something "
+            "changed the bytes: a proxy or VPN on the way, a network card, or a forked process "
+            "that uses the same connection."
         ),
     ),
     Cause(

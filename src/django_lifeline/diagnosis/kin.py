@@ -15,6 +15,10 @@ MOST_THREADS = 64
 """How many threads are asked for their children, in each process."""
 MOST_PROCESSES = 100
 """How many descendants are looked at."""
+BETWEEN_FORK_AND_EXEC = 0.2
+"""Seconds for which every child has its parent's descriptors, even one that runs a program."""
+_STARTTIME = 22
+"""Which field of a process's ``stat`` says when it began."""
 
 
 def sharers(number: int) -> tuple[int, ...]:
@@ -23,7 +27,7 @@ def sharers(number: int) -> tuple[int, ...]:
     if not socket:
         return ()
     seen = islice(_descendants(), MOST_PROCESSES)
-    return tuple(child for child in seen if _socket(str(child), number) == socket)
+    return tuple(child for child in seen if _socket(str(child), number) == socket and _stays(child))
 
 
 def closed_in(processes: Iterable[int], number: int) -> tuple[int, ...]:
@@ -43,6 +47,18 @@ def has_had_children() -> bool:
     # It has used memory, as far as it has ended and was waited for.
     ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
     return ended or next(_descendants(), None) is not None
+
+
+def _stays(process: int) -> bool:
+    """Whether it is older than one that is about to become another program, as by subprocess."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        with open(f"/proc/{process}/stat") as file:
+            # Behind the name, which may hold anything; counted from the third field.
+            began = int(file.read().rpartition(")")[2].split()[_STARTTIME - 3])
+        with open("/proc/uptime") as file:
+            uptime = float(file.read().split()[0])
+        return uptime - began / os.sysconf("SC_CLK_TCK") > BETWEEN_FORK_AND_EXEC
+    return False
 
 
 def _descendants() -> Iterator[int]:

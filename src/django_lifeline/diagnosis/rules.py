@@ -353,6 +353,21 @@ _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _VANISHED_NAMES = tuple(errno.errorcode[number] for number in _VANISHED)
 
 
+def signal_taken_for_a_timeout(facts: LossFacts) -> Finding | None:
+    """Over TLS and with a ``read_timeout``, libmariadb gives up at any signal."""
+    limit = facts.read_timeout
+    by_libmariadb = facts.code == codes.CR_SSL_CONNECTION_ERROR and not facts.driver_tells
+    if facts.before_sending or limit is None or not (by_libmariadb and _open(facts)):
+        return None
+    if facts.elapsed >= limit - READ_SLACK:
+        return None
+    told = (
+        f"the driver stopped waiting after {facts.elapsed:.1f} s, before its read_timeout of "
+        f"{limit:g} s: over TLS, libmariadb does that at any signal."
+    )
+    return Finding("interrupted", LIKELY, told)
+
+
 def client_timeout(facts: LossFacts) -> Finding | None:
     """The driver gave up on a connection that the other side had not ended."""
     if facts.before_sending or not _gave_up(facts):
@@ -501,6 +516,7 @@ RULES: tuple[Rule, ...] = (
     tls_failure,
     half_open,
     slow_reader,
+    signal_taken_for_a_timeout,
     client_timeout,
     cut_by_reset,
     closed_by_other_side,

@@ -22,6 +22,12 @@ AND_ITS_CHILD = (
 )
 
 
+@pytest.fixture(autouse=True)
+def no_minimum_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every child for one that stays."""
+    monkeypatch.setattr(kin, "BETWEEN_FORK_AND_EXEC", -1.0)
+
+
 @contextlib.contextmanager
 def child(*numbers: int, program: str = WAIT) -> Iterator[int]:
     """Run a child that has these descriptors, until the block's end."""
@@ -39,6 +45,15 @@ def test_child_with_the_same_socket_is_found() -> None:
     with ours, theirs, child(ours.fileno()) as other, child():
         assert kin.sharers(ours.fileno()) == (other,)
         assert kin.sharers(theirs.fileno()) == ()
+
+
+def test_child_that_has_just_begun_may_be_about_to_run_another_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kin, "BETWEEN_FORK_AND_EXEC", 3600.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, child(ours.fileno()):
+        assert kin.sharers(ours.fileno()) == ()
 
 
 def test_grandchild_with_the_same_socket_is_found() -> None:

@@ -126,6 +126,14 @@ def test_nonsense_on_a_socket_that_a_child_has_too_is_sharing(sign: dict[str, An
     assert named(changed(SENT, sharers=(77,), **sign)) == ("shared_after_fork", LIKELY, ())
 
 
+def test_libmariadb_that_gives_up_early_over_tls_met_a_signal() -> None:
+    early = changed(SENT, code=2026, tls=True, tcp=OPEN, read_timeout=12.0, elapsed=0.5)
+    assert named(early) == ("interrupted", LIKELY, ())
+    late = changed(early, elapsed=12.0)
+    assert named(late)[0] == "client_timeout"
+    assert named(changed(early, driver_tells=True))[0] == "client_timeout"
+
+
 @pytest.mark.parametrize("sign", [{"shared_with": "B"}, {"ended_for": "shared_between_threads"}])
 def test_another_threads_exchange_is_sharing(sign: dict[str, Any]) -> None:
     found = diagnose(changed(SENT, used_by="A", **sign))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 from django_lifeline.lab.incidents.bench import UNNOTICED, Bench, Interruption
 from django_lifeline.lab.incidents.ground import NotBroughtAbout
-from django_lifeline.lab.incidents.kinds import GREENLET, MAIN, THREAD, UNDER_WAY, kind
+from django_lifeline.lab.incidents.kinds import GREENLET, MAIN, TCP, THREAD, UNDER_WAY, kind
 
 
 @kind("interrupted", works=UNDER_WAY[1:], lanes=(MAIN,))
@@ -59,6 +61,36 @@ def interrupted_by_an_exception_from_another_thread(bench: Bench) -> None:
         timer.start()
 
     _interrupted(bench, begin)
+
+
+@kind(
+    "interrupted",
+    ways=TCP,
+    works=UNDER_WAY[1:],
+    tls=(True,),
+    lanes=(MAIN,),
+    drivers=("mysqlclient",),
+)
+def signal_taken_for_a_timeout(bench: Bench) -> None:
+    """Over TLS and with a read_timeout, libmariadb gives up at a signal that raises nothing."""
+    bench.use(read_timeout=bench.chance.choice((10, 20)))
+    with signals():
+        bench.while_running(lambda: time.sleep(0.6))
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[None]:
+    """Let signals arrive every 0.1 s, whose handler just returns."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: came.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    if not came:
+        raise NotBroughtAbout("No signal came.")
 
 
 def _interrupted(bench: Bench, begin: Callable[[], object]) -> None:
