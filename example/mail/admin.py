@@ -1,11 +1,13 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 
-from mail import claims, planning
+from mail import claims, planning, rendering
 from mail.models import Delivery, Recipient, Schedule, Template
 
 
@@ -16,15 +18,36 @@ class RecipientAdmin(admin.ModelAdmin):
     search_fields = ["name", "address"]
 
 
+class TemplateForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        """A mistake is told here, and not by mails that fail in the morning."""
+        written = super().clean()
+        sample = Recipient(name="Ada", address="ada@example.org")
+        try:
+            rendering.render(
+                Template(subject=written.get("subject", ""), body=written.get("body", "")),
+                rendering.variables(sample, timezone.localtime()),
+            )
+        except rendering.Mistake as mistake:
+            raise forms.ValidationError(str(mistake)) from mistake
+        return written
+
+
 @admin.register(Template)
 class TemplateAdmin(admin.ModelAdmin):
-    list_display = ["name", "subject"]
-    view_on_site = True
+    form = TemplateForm
+    list_display = ["name", "subject", "preview"]
+    readonly_fields = ["preview"]
+
+    def preview(self, template: Template) -> str:
+        if template.pk is None:
+            return "after saving"
+        return format_html('<a href="{}">as a recipient gets it</a>', template.get_absolute_url())
 
 
 @admin.register(Schedule)
 class ScheduleAdmin(admin.ModelAdmin):
-    list_display = ["name", "told", "zone", "template", "next_due", "active"]
+    list_display = ["name", "told", "next_due", "active", "template", "zone"]
     list_filter = ["active", "kind"]
     filter_horizontal = ["recipients"]
     readonly_fields = ["next_due"]
@@ -50,7 +73,7 @@ class ScheduleAdmin(admin.ModelAdmin):
 class DeliveryAdmin(admin.ModelAdmin):
     """The timeline. Nobody edits it: staff decide about single mails by the actions."""
 
-    list_display = ["due", "schedule", "recipient", "state", "manual", "seconds", "reason"]
+    list_display = ["due", "state", "schedule", "recipient", "manual", "seconds", "reason"]
     list_filter = ["state", "due", "manual", "schedule"]
     list_select_related = ["schedule", "recipient"]
     actions = ["resend", "mark_sent"]

@@ -6,6 +6,7 @@ import zoneinfo
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
@@ -45,7 +46,7 @@ class Template(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The preview; the admin links to it."""
+        """The preview."""
         return reverse("preview", args=[self.pk])
 
 
@@ -84,6 +85,7 @@ class Schedule(models.Model):
         return self.name
 
     @property
+    @admin.display(description="rule")
     def told(self) -> str:
         """The rule in words."""
         if self.kind == self.Kind.CRON:

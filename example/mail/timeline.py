@@ -18,6 +18,7 @@ def today() -> dict[str, Any]:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     deliveries = Delivery.objects.filter(due__gte=midnight, due__lt=midnight + timedelta(days=1))
     counts = dict(deliveries.values_list("state").annotate(Count("pk")).order_by())
+    total = sum(counts.values())
     shown = deliveries.select_related("schedule", "recipient")[:ROWS]
     return {
         "cards": [
@@ -27,6 +28,7 @@ def today() -> dict[str, Any]:
             ("unknown", "outcome unknown", counts.get(State.UNKNOWN, 0)),
         ],
         "deliveries": shown,
+        "left_out": max(0, total - ROWS),
         "schedules": Schedule.objects.annotate(size=Count("recipients")),
     }
 

@@ -19,8 +19,8 @@ async function visit(address) {
     const answer = await fetch(address);
     await answer.text();
     return answer.ok ? "" : answer.headers.get("X-Error") || String(answer.status);
-  } catch (error) {
-    return error.message;
+  } catch {
+    return "no answer";
   }
 }
 
@@ -53,6 +53,7 @@ async function make(form) {
     headers: { "X-CSRFToken": token },
     body: new FormData(form),
   });
+  if (answer.redirected) return [{ text: "You are logged out. Load this page again.", ok: false }];
   if (answer.status === 409) return [{ text: (await answer.json()).refused, ok: true }];
   if (answer.ok) return (await answer.json()).steps;
   return [{ text: `The request itself failed: ${answer.headers.get("X-Error") || answer.status}`, ok: false }];
@@ -82,8 +83,8 @@ async function trouble(event) {
     steps.push(told("Visitors of the market page", await crowd("/markets/golds/", VISITS)));
     steps.push(told("Questions to the RPC service", await crowd("/markets/exists/?symbol=GOLD", 2)));
     show(item, steps);
-  } catch (error) {
-    show(item, [{ text: error.message, ok: false }]);
+  } catch {
+    show(item, [{ text: "The site did not answer.", ok: false }]);
   }
   buttons.forEach((button) => (button.disabled = false));
 }
@@ -98,17 +99,23 @@ function draw(figure, values) {
 }
 
 async function refresh() {
+  if (!document.hidden) await drawAll();
+  setTimeout(refresh, 1000);
+}
+
+async function drawAll() {
   try {
-    const pulse = await (await fetch(charts.dataset.source)).json();
+    const answer = await fetch(charts.dataset.source, { signal: AbortSignal.timeout(10000) });
+    const pulse = await answer.json();
     for (const figure of charts.children) draw(figure, pulse.series[figure.dataset.series]);
     const late = pulse.at - (pulse.schedule.at || 0) > 15;
     const well = pulse.schedule.ok && !late;
     schedule.textContent = "schedule: " + (well ? "running" : pulse.schedule.error || "silent");
     schedule.className = "state " + (well ? "ok" : "failed");
-  } catch (error) {
-    schedule.textContent = error.message;
+  } catch {
+    schedule.textContent = "The site does not answer; trying again.";
+    schedule.className = "state failed";
   }
-  setTimeout(refresh, 1000);
 }
 
 document.querySelectorAll(".troubles form").forEach((form) => form.addEventListener("submit", trouble));
