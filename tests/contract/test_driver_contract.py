@@ -551,3 +551,70 @@ def interrupted_at(line: int, act: Callable[[], object]) -> bool:
         sys.settrace(before)
         gc.enable()
     return False
+
+
+# The cursor that does the driver's steps in one place.
+
+STATEMENTS: list[tuple[str, Any, Any]] = [
+    ("execute", "SELECT 1, 'x', NULL", None),
+    ("execute", "SELECT %s, %s, %s", ["a'b", 3, b"bytes"]),
+    ("execute", "SELECT %(one)s, '%%'", {"one": "ü"}),
+    ("execute", b"SELECT 'bytes'", None),
+    ("execute", "SELECT '100%'", None),
+    ("execute", "CREATE TEMPORARY TABLE kept (id INT AUTO_INCREMENT PRIMARY KEY, t TEXT)", None),
+    ("execute", "INSERT INTO kept (t) VALUES (%s), (%s)", ("one", "two")),
+    ("executemany", "INSERT INTO kept (t) VALUES (%s)", [("three",), ("four",)]),
+    ("executemany", "UPDATE kept SET t = %s WHERE id = %s", [("drei", 3), ("vier", 4)]),
+    ("execute", "SELECT id, t FROM kept ORDER BY id", None),
+    ("execute", "SELECT id FROM kept WHERE id > %s", (100,)),
+    ("execute", "UPDATE kept SET t = 'all'", ()),
+    ("execute", "SELECT CAST('abc' AS SIGNED)", None),  # with a warning
+    ("execute", "SELEKT", None),
+    ("execute", "SELECT %s, %s", ("one is missing",)),
+    ("execute", "SELECT no_such_column", None),
+    ("execute", "SELECT 1; SELECT 2, 3", None),
+    ("nextset", None, None),
+    ("nextset", None, None),
+    ("execute", "SELECT 'left'; SELECT 'unread'", None),
+    ("execute", "SELECT 'after what was left unread'", None),
+]
+
+
+def seen(cursor: Any, method: str, arguments: list[Any], names: set[str]) -> list[Any]:
+    """What one call returned or raised, and what the cursor holds and gives afterwards."""
+    try:
+        outcome = getattr(cursor, method)(*arguments)
+    except Exception as error:
+        outcome = type(error), error.args
+    state = {name: getattr(cursor, name) for name in names}
+    rows = list(cursor.fetchall()) if cursor.description else []
+    return [method, arguments, outcome, state, rows, cursor.rownumber]
+
+
+def test_our_cursor_does_what_the_drivers_own_does(connect: Open, driver: str) -> None:
+    more = {"client_flag": MULTI_STATEMENTS, "database": "mysql"}
+    ours, theirs = connect(**more), connect(**more)
+    cursor = ours.cursor()
+    own = type(cursor).__mro__[1]
+    assert type(cursor).execute is not own.execute
+    peer = theirs.cursor(own)
+    for method, query, args in STATEMENTS:
+        arguments = [] if query is None else [query, args]
+        names = {*vars(peer)} - {"connection", "_result"}  # objects of each connection's own
+        assert seen(cursor, method, arguments, names) == seen(peer, method, arguments, names)
+        assert ours.busy == theirs.busy
+    assert not ours.busy
+
+
+def test_closed_cursor_refuses_as_the_drivers_own_does(connect: Open, errors: Any) -> None:
+    cursor = connect().cursor()
+    cursor.close()
+    with pytest.raises(errors.ProgrammingError, match="(?i)cursor closed"):
+        cursor.execute("SELECT 1")
+
+
+def test_chosen_cursor_class_is_used(connect: Open, errors: Any) -> None:
+    chosen = importlib.import_module(f"{errors.__name__}.cursors").DictCursor
+    cursor = connect(cursorclass=chosen).cursor()
+    cursor.execute("SELECT 1 AS one")
+    assert (type(cursor), cursor.fetchone()) == (chosen, {"one": 1})

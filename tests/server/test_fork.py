@@ -230,9 +230,7 @@ def test_stock_engine_mixes_up_visitors_of_a_preloaded_gunicorn(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("worker", "threads"), [("sync", "1"), ("gthread", "4"), ("gevent", "1")]
-)
+@pytest.mark.parametrize(("worker", "threads"), [("sync", "1"), ("gthread", "4"), ("gevent", "1")])
 def test_preloaded_gunicorn_gives_every_visitor_the_own_answer(
     server: Server, driver: str, worker: str, threads: str, run_program: Runner
 ) -> None:

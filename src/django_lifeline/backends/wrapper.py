@@ -178,9 +178,11 @@ class LifelineMixin(Transactions):
             return self.make_debug_cursor(cursor)
         return self.make_cursor(cursor)
 
-    @async_unsafe
     def create_cursor(self, name: str | None = None) -> CursorWrapper:
-        """Return a cursor; the connection is checked when the cursor is used."""
+        """Return a cursor; the connection is checked when the cursor is used.
+
+        Whether a thread runs an event loop is asked once for each cursor, by ``cursor()``.
+        """
         hold = self._hold
         assert hold is not None
         connection = hold.connection

@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.synchronize import Barrier
 from typing import NoReturn
 
 from django.db import Error, connection, connections, transaction
@@ -231,10 +233,19 @@ def answer(number: int) -> tuple[dict[str, int], list[str]]:
     return dict(counts), troubles[:1]
 
 
+def meet(here: Barrier) -> None:
+    """Wait for the others; who takes the place of a process that ended waits in vain."""
+    with suppress(threading.BrokenBarrierError):
+        here.wait(CHILDREN_MAY_TAKE)
+
+
 def pool_of(method: str) -> None:
     """A pool of processes works while the parent asks."""
-    with multiprocessing.get_context(method).Pool(2) as pool:
+    context = multiprocessing.get_context(method)
+    here = context.Barrier(3)  # or one of them is done before another has begun
+    with context.Pool(2, initializer=meet, initargs=(here,)) as pool:
         answers = [pool.apply_async(answer, (number,)) for number in range(20)]
+        meet(here)
         ask("parent")
         deadline = time.monotonic() + CHILDREN_MAY_TAKE
         for promised in answers:

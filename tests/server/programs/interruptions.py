@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import json
+import logging
 import os
 import random
 import signal
@@ -306,6 +307,9 @@ def sessions() -> int:
         time.sleep(0.05)
 
 
+# Before Python 3.13 a log handler keeps its lock when something breaks in as it takes it, and
+# whoever logs next waits for ever: not what is to be seen here.
+logging.disable()
 if not PROTECTED:
     switch_protection_off()
 # Imports are over before the first strike: Python's import locks do not survive one.

@@ -139,16 +139,13 @@ class Guarded:
     OperationalError: type[Exception]
     get_server_info: Callable[[], str]
 
+    busy: bool = False
+    """Whether an answer is still to be read, wholly or in part."""
     _under_way: bool = False
     _opened: bool = False
     _opening_sets: str | Callable[[str], str] = ""
     _opening_statements: tuple[str, ...] = ()
     _pid: int = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is still to be read, wholly or in part."""
-        raise NotImplementedError
 
     @property
     def broken(self) -> bool:
@@ -222,7 +219,7 @@ class Guarded:
             raise error
         self.last_size = size
         self.used_by = threading.get_ident()
-        self._under_way = True
+        self.busy = self._under_way = True
 
     def _out_of_sync(self) -> Exception:
         return self.OperationalError(

@@ -97,7 +97,7 @@ class CooperativeConnection(mysqlclient.Connection):
         self._blocking(_wire.read_query_result, self)
 
     def _store(self) -> Any:
-        return self._blocking(_wire.store_result, self)
+        return self._blocking(_wire.store_result, self) if self.field_count() else None
 
     def _command(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         self._arrived = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from pymysql.charset import charset_by_name
 from pymysql.connections import Connection as StockConnection
 from pymysql.connections import MySQLResult
 from pymysql.constants import COMMAND
+from pymysql.cursors import Cursor as StockCursor
 
 from django_lifeline.core.drivers.base import (
     NO_ANSWER,
@@ -25,6 +27,9 @@ from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
+
+_get_ident = threading.get_ident
+_send = StockConnection._execute_command
 
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
 
@@ -44,6 +49,31 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     return connection
 
 
+class Cursor(StockCursor):
+    """PyMySQL's own cursor, which does the steps of a common statement in one place."""
+
+    _result: Any
+
+    def execute(self, query: Any, args: Any = None) -> Any:
+        """Run one statement, as the driver does with a dozen calls of Python."""
+        connection: Any = self.connection
+        if connection is None or connection.busy or self._result is not None:
+            return super().execute(query, args)
+        if args is not None:
+            query = self._mogrify(query, args)
+        self.rownumber = self.rowcount = self.warning_count = 0
+        self.description = self.lastrowid = self._rows = None
+        data = query.encode(connection.encoding) if isinstance(query, str) else query
+        result = self._result = connection.exchange(data)
+        rowcount = self.rowcount = result.affected_rows
+        self.warning_count = result.warning_count
+        self.description = result.description
+        self.lastrowid = result.insert_id
+        self._rows = result.rows
+        self._executed = query
+        return rowcount
+
+
 class Connection(Guarded, StockConnection):
     """A PyMySQL connection that knows whether it is alive and busy."""
 
@@ -53,15 +83,9 @@ class Connection(Guarded, StockConnection):
 
     def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
         self._opening_sets = opening_sets
+        if params.get("cursorclass") is None:
+            params["cursorclass"] = Cursor
         super().__init__(**params)
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is still to be read, wholly or in part."""
-        result = self._result
-        return self._under_way or (
-            result is not None and bool(result.unbuffered_active or result.has_next)
-        )
 
     @property
     def closed(self) -> bool:
@@ -147,7 +171,33 @@ class Connection(Guarded, StockConnection):
         """Cut a forked child off from the connection that it inherited."""
         self.channel.park()
 
-    # The exchange: every command leaves through _execute_command.
+    # The exchange: every command leaves through _execute_command or exchange().
+
+    def exchange(self, data: bytes | bytearray) -> Any:
+        """Send a statement, read its answer and return the first result."""
+        # As `query` does by way of the methods below, in place: it runs for every statement.
+        size = len(data) + 1
+        if self.busy or self._sock is None or 0 < self.max_packet < size:
+            self.query(data)  # finishes what is unread, or refuses
+            return self._result
+        self.last_size = size
+        self.used_by = _get_ident()
+        self.busy = self._under_way = True
+        _send(self, COMMAND.COM_QUERY, data)
+        self._result = None
+        result = _Result(self)
+        try:
+            result.read()
+        except self.Error as error:
+            self._ended_by(error)
+            raise
+        self._result = result
+        if result.server_status is not None:
+            self.server_status = result.server_status
+        self._affected_rows = result.affected_rows
+        self._under_way = False
+        self.busy = bool(result.has_next)
+        return result
 
     def _execute_command(self, command: int, sql: str | bytes) -> None:
         data = sql.encode(self.encoding) if isinstance(sql, str) else sql
@@ -172,11 +222,20 @@ class Connection(Guarded, StockConnection):
         try:
             answer = read()
         except self.Error as error:
-            if ends_exchange(error):
-                self._under_way = False
+            self._ended_by(error)
             raise
-        self._under_way = False
+        self._answer_ends()
         return answer
+
+    def _ended_by(self, error: Exception) -> None:
+        if ends_exchange(error):
+            self._answer_ends()
+
+    def _answer_ends(self) -> None:
+        """One answer has been read; more of them, or rows, may follow."""
+        result = self._result
+        self._under_way = False
+        self.busy = result is not None and bool(result.unbuffered_active or result.has_next)
 
     def _read_ok_packet(self) -> Any:
         return self._answered(super()._read_ok_packet)
@@ -202,7 +261,7 @@ class Connection(Guarded, StockConnection):
         """Read the next result of several."""
         if self._under_way:
             raise self._out_of_sync()
-        self._under_way = True
+        self.busy = self._under_way = True
         return super().next_result(unbuffered)
 
     def show_warnings(self) -> Any:
@@ -251,7 +310,7 @@ class _Result(MySQLResult):
             raise connection.InterfaceError(0, "")
         if connection._under_way:
             raise connection._out_of_sync()
-        connection._under_way = True
+        connection.busy = connection._under_way = True
         return connection._answered(super()._read_rowdata_packet_unbuffered)
 
     def _finish_unbuffered_query(self) -> None:
@@ -263,7 +322,7 @@ class _Result(MySQLResult):
             self.unbuffered_active = False
             connection._force_close()
             return
-        connection._under_way = True
+        connection.busy = connection._under_way = True
         connection._answered(super()._finish_unbuffered_query)
 
 
