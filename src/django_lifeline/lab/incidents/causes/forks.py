@@ -69,7 +69,7 @@ def _goodbye(bench: Bench, *, stays: bool) -> None:
     bench.use()
 
     def fault() -> None:
-        lives_for = bench.between(0.0, 1.0)
+        lives_for = bench.between(0.0, 0.5)
         bench.note(child_lives_for=lives_for)
 
         def close() -> None:

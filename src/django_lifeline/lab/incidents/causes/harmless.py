@@ -120,7 +120,7 @@ def signal_that_raises_nothing(bench: Bench) -> None:
     """Signals arrive in the middle of a statement, and their handler just returns."""
     bench.use()
     with signals():
-        bench.while_running(lambda: time.sleep(0.6))
+        bench.while_running(lambda: time.sleep(0.3))
 
 
 def _other(bench: Bench) -> Any:

@@ -75,16 +75,16 @@ def signal_taken_for_a_timeout(bench: Bench) -> None:
     """Over TLS and with a read_timeout, libmariadb gives up at a signal that raises nothing."""
     bench.use(read_timeout=bench.chance.choice((10, 20)))
     with signals():
-        bench.while_running(lambda: time.sleep(0.6))
+        bench.while_running(lambda: time.sleep(0.3))
 
 
 @contextlib.contextmanager
 def signals() -> Iterator[None]:
-    """Let signals arrive every 0.1 s, whose handler just returns."""
+    """Let signals arrive every 0.05 s, whose handler just returns."""
     came: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda number, frame: came.append(number))
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
