@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import IntegrityError
+from django.db.backends import utils
 from django.db.backends.mysql import base as stock
 
 from django_lifeline.backends.assembly import clock
@@ -19,6 +22,78 @@ if TYPE_CHECKING:
 
 _PROCEDURE_CALL = "CALL a_procedure()"
 _known = known_statements.get
+
+
+class Cursor(utils.CursorWrapper):
+    """Django's cursor as applications get it, without the calls that have nothing to do.
+
+    Use it only while `djangos_is_untouched`: who watches statements (Sentry, for one) replaces
+    methods of Django's class.
+    """
+
+    def execute(self, sql: Any, params: Any = None) -> Any:
+        """Run one statement, as Django does."""
+        db = self.db
+        if db.execute_wrappers or db.needs_rollback or not apps.ready:
+            return super().execute(sql, params)
+        try:
+            return self.cursor.execute(sql, params)
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        try:
+            return self.cursor.fetchone()
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def fetchmany(self, *size: int) -> Any:
+        """Return some rows."""
+        try:
+            return self.cursor.fetchmany(*size)
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def fetchall(self) -> Any:
+        """Return the rows that are left."""
+        try:
+            return self.cursor.fetchall()
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def close(self) -> None:
+        """Close the cursor; from then on it runs no statement."""
+        self.cursor.close()
+
+    def _translate(self, error: Exception) -> None:
+        """Raise what Django makes of a driver's error."""
+        self.db.wrap_database_errors.__exit__(type(error), error, error.__traceback__)
+
+
+def _of_django(name: str) -> object:
+    """Return the method of Django's cursor; None where somebody has replaced it already."""
+    method = getattr(utils.CursorWrapper, name)
+    genuine = type(method) is FunctionType and method.__code__.co_filename == _DJANGOS_FILE
+    return method if genuine else None
+
+
+_DJANGOS_FILE = utils.CursorWrapper.__getattr__.__code__.co_filename
+_djangos_execute = _of_django("execute")
+_djangos_steps = _of_django("_execute_with_wrappers"), _of_django("_execute")
+
+
+def djangos_is_untouched() -> bool:
+    """Whether Django's cursor is as Django made it."""
+    djangos = utils.CursorWrapper
+    return djangos.execute is _djangos_execute and _djangos_steps == (
+        djangos._execute_with_wrappers,
+        djangos._execute,
+    )
 
 
 class CursorWrapper(stock.CursorWrapper):

@@ -23,7 +23,7 @@ from django.utils.functional import cached_property
 
 from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.creation import DatabaseCreation
-from django_lifeline.backends.cursor import CursorWrapper
+from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
@@ -187,6 +187,10 @@ class LifelineMixin(Transactions):
         assert hold is not None
         connection = hold.connection
         return CursorWrapper(self, connection.cursorclass(connection))
+
+    def make_cursor(self, cursor: Any) -> Any:
+        """Return what the application gets for the engine's *cursor*."""
+        return Cursor(cursor, self) if djangos_is_untouched() else super().make_cursor(cursor)
 
     def is_usable(self) -> bool:
         """Whether the held connection lives, as far as the kernel knows: no round trip."""
