@@ -15,5 +15,7 @@ def test_tasks_of_the_database_give_back_and_survive_an_idle_loss(run: Run) -> N
     said = run("django_task_worker")
     assert said["ours"] == {"answers": "cd", "held": [0, 0]}
     assert said["without"] == {"answers": "ab", "held": [1, 1]}
+    path = "tests.integrations.programs.site_tasks.name_work"
+    assert said["names"] == [path, "MainThread"]
     # An immediate task leaves its caller's connection alone.
     assert said["immediate"] == [1]

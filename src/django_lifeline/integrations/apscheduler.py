@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.integrations import threads
 from django_lifeline.integrations.base import missing
+from django_lifeline.integrations.work import named_work
 
 try:
     from apscheduler.executors import pool
@@ -39,11 +40,27 @@ PATIENCE = 60.0
 """Seconds for which the job store asks a database again that does not answer."""
 
 
+def _run_job(run: Callable[..., Any], job: Any, *args: Any) -> Any:
+    """Do what APScheduler submits, under the name of the job that it hands over first."""
+    with named_work(job.name):
+        return run(job, *args)
+
+
+class _JobThreads(threads.ThreadPoolExecutor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return super().submit(_run_job, fn, *args, **kwargs)
+
+
+class _JobProcesses(threads.ProcessPoolExecutor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return super().submit(_run_job, fn, *args, **kwargs)
+
+
 class ThreadPoolExecutor(pool.BasePoolExecutor):
     """Runs jobs in threads that hold no connections between two jobs."""
 
     def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
-        super().__init__(threads.ThreadPoolExecutor(int(max_workers), **(pool_kwargs or {})))
+        super().__init__(_JobThreads(int(max_workers), **(pool_kwargs or {})))
 
 
 class ProcessPoolExecutor(pool.ProcessPoolExecutor):
@@ -53,9 +70,7 @@ class ProcessPoolExecutor(pool.ProcessPoolExecutor):
         # As APScheduler does: a fork of a process with a scheduler thread is asking for trouble.
         spawn = {"mp_context": multiprocessing.get_context("spawn")}
         self.pool_kwargs = spawn | dict(pool_kwargs or {})
-        pool.BasePoolExecutor.__init__(
-            self, threads.ProcessPoolExecutor(int(max_workers), **self.pool_kwargs)
-        )
+        pool.BasePoolExecutor.__init__(self, _JobProcesses(int(max_workers), **self.pool_kwargs))
 
 
 class DjangoJobStore(BaseJobStore):

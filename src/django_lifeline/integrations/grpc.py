@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from django_lifeline.integrations.base import give_back, missing
+from django_lifeline.integrations.base import give_back, in_scope, missing
 from django_lifeline.integrations.own_thread import OwnThread
+from django_lifeline.integrations.work import named_work
 
 try:
     import grpc
@@ -28,7 +29,7 @@ class ConnectionScopeInterceptor(grpc.ServerInterceptor):
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         """Wrap the handler of one call."""
-        return _wrapped(continuation(details), _around)
+        return _wrapped(continuation(details), details.method, _around)
 
 
 class AsyncConnectionScopeInterceptor(grpc.aio.ServerInterceptor):
@@ -42,7 +43,7 @@ class AsyncConnectionScopeInterceptor(grpc.aio.ServerInterceptor):
         self, continuation: Callable[[Any], Awaitable[Any]], details: Any
     ) -> Any:
         """Wrap the handler of one call."""
-        return _wrapped(await continuation(details), _around_either)
+        return _wrapped(await continuation(details), details.method, _around_either)
 
 
 _HANDLERS = {
@@ -53,55 +54,56 @@ _HANDLERS = {
 }
 
 
-def _wrapped(handler: Any, wrap: Callable[[Behaviour, bool], Behaviour]) -> Any:
+def _wrapped(handler: Any, method: str, wrap: Callable[[Behaviour, str, bool], Behaviour]) -> Any:
     """Return a handler like this one, None for a method that nobody handles."""
     if handler is None:
         return None
     streams = bool(handler.response_streaming)
     kind, make = _HANDLERS[bool(handler.request_streaming), streams]
     return make(
-        wrap(getattr(handler, kind), streams),
+        wrap(getattr(handler, kind), method, streams),
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
 
 
-def _around(behaviour: Behaviour, streams: bool) -> Behaviour:
+def _around(behaviour: Behaviour, method: str, streams: bool) -> Behaviour:
     def answer(request: Any, context: Any) -> Any:
-        try:
-            return behaviour(request, context)
-        finally:
-            give_back()
+        with named_work(method):
+            return in_scope(behaviour, request, context)
 
     def answer_with_stream(request: Any, context: Any) -> Iterator[Any]:
-        try:
-            yield from behaviour(request, context)
-        finally:
-            give_back()
+        with named_work(method):
+            try:
+                yield from behaviour(request, context)
+            finally:
+                give_back()
 
     return answer_with_stream if streams else answer
 
 
-def _around_either(behaviour: Behaviour, streams: bool) -> Behaviour:
+def _around_either(behaviour: Behaviour, method: str, streams: bool) -> Behaviour:
     if inspect.iscoroutinefunction(behaviour):
-        return _around_coroutine(behaviour)
+        return _around_coroutine(behaviour, method)
     if inspect.isasyncgenfunction(behaviour):
-        return _around_async_generator(behaviour)
-    return _around(behaviour, streams)
+        return _around_async_generator(behaviour, method)
+    return _around(behaviour, method, streams)
 
 
-def _around_coroutine(behaviour: Behaviour) -> Behaviour:
+def _around_coroutine(behaviour: Behaviour, method: str) -> Behaviour:
     async def answer(request: Any, context: Any) -> Any:
-        async with OwnThread():
-            return await behaviour(request, context)
+        with named_work(method):
+            async with OwnThread():
+                return await behaviour(request, context)
 
     return answer
 
 
-def _around_async_generator(behaviour: Behaviour) -> Behaviour:
+def _around_async_generator(behaviour: Behaviour, method: str) -> Behaviour:
     async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
-        async with OwnThread(), aclosing(behaviour(request, context)) as responses:
-            async for response in responses:
-                yield response
+        with named_work(method):
+            async with OwnThread(), aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    yield response
 
     return answer

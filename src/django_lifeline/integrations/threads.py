@@ -1,4 +1,4 @@
-"""Threads and executors that give connections back at the end of each task.
+"""Threads and executors that give connections back at the end of each task, and name it.
 
 Drop-in subclasses of what ``threading`` and ``concurrent.futures`` offer.
 """
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.apps import apps
 
 from django_lifeline.integrations.base import drain_pools, in_scope
+from django_lifeline.integrations.work import name_of, named_work
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
-        return super().submit(in_scope, fn, *args, **kwargs)
+        return super().submit(_run_task, fn, *args, **kwargs)
 
 
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
@@ -58,7 +59,12 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the connections it uses go back at its end."""
-        return super().submit(in_scope, fn, *args, **kwargs)
+        return super().submit(_run_task, fn, *args, **kwargs)
+
+
+def _run_task(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    with named_work(name_of(function)):
+        return in_scope(function, *args, **kwargs)
 
 
 def _begin_worker(initializer: Callable[..., object] | None, *initargs: Any) -> None:

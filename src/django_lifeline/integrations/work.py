@@ -7,6 +7,7 @@ is something to tell.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 import threading
@@ -42,7 +43,24 @@ def named_work(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _named.reset(token)
+        # A generator that was given up is closed elsewhere, where the name was never set.
+        with contextlib.suppress(ValueError):
+            _named.reset(token)
+
+
+def work_is(name: str) -> None:
+    """Call what the calling thread does from now on *name*; "" ends that.
+
+    For frameworks that tell of a beginning and an end, and let nobody put a block round both.
+    """
+    _named.set(name)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name that work has whose only name is its function's."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def current_work() -> str:

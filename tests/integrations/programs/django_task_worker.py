@@ -30,6 +30,7 @@ def main() -> None:
     from tests.integrations.programs import site_tasks
 
     from django_lifeline.integrations.django_tasks import install
+    from django_lifeline.integrations.work import current_work
 
     call_command("migrate", verbosity=0)
     held: list[int] = []
@@ -53,10 +54,14 @@ def main() -> None:
     install()
     task_finished.connect(look)
     ours = {"answers": run("c", "d"), "held": held[:]}
+    named = site_tasks.name_work.enqueue()
+    work()
+    named.refresh()
+    names = [named.return_value, current_work()]
     held.clear()
     ask()
     site_tasks.ask.using(backend="now").enqueue("e")
-    say({"ours": ours, "without": without, "immediate": held})
+    say({"ours": ours, "without": without, "immediate": held, "names": names})
 
 
 if __name__ == "__main__":
