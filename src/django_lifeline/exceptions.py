@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 POOL_TIMEOUT = 9001
 POOL_QUEUE_FULL = 9002
 POOL_DEADLOCK = 9003
+POOL_CLOSED = 9004
 NET_PACKET_TOO_LARGE = 1153
 
 
@@ -46,6 +47,10 @@ class PoolTimeout(LifelineError, OperationalError):
 
 class PoolDeadlock(PoolTimeout):
     """Every connection is held by borrowers that are themselves waiting for one."""
+
+
+class PoolClosed(PoolTimeout):
+    """The pool was closed for good, by the ``close()`` that the message names."""
 
 
 class PoolQueueFull(LifelineError, OperationalError):

@@ -8,7 +8,7 @@ import pytest
 from django_lifeline.core.events import ConnectFailed, ConnectionClosed, ConnectionOpened, Reason
 from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool import DirectPool, Lifetimes, Pool
-from django_lifeline.exceptions import PoolTimeout
+from django_lifeline.exceptions import PoolClosed, PoolTimeout
 from django_lifeline.testing import FakeClock, FakeConnector
 
 
@@ -147,10 +147,31 @@ def test_closed_pool_lends_no_more(make):
     pool = make()
     lease = pool.lease()
     pool.close()
-    with pytest.raises(PoolTimeout, match="'default' is closed"):
+    with pytest.raises(PoolClosed, match="'default' is closed") as caught:
         pool.lease()
+    assert isinstance(caught.value, PoolTimeout)
+    assert caught.value.args[0] == 9004
     pool.give_back(lease)
     assert lease.connection.closed
+
+
+def test_closed_pool_tells_who_closed_it_first_and_what_to_call_instead(make):
+    def ends_the_worker(pool):
+        pool.close()
+
+    pool = make()
+    in_another = threading.Thread(target=ends_the_worker, args=[pool], name="shutdown")
+    in_another.start()
+    in_another.join()
+    pool.close()
+    with pytest.raises(PoolClosed) as caught:
+        pool.lease()
+    message = caught.value.args[1]
+    assert f"{__file__}:" in message
+    assert "in ends_the_worker" in message
+    assert "thread shutdown" in message
+    assert "in test_closed_pool" not in message
+    assert "drain()" in message
 
 
 def test_child_starts_over_and_leaves_the_parents_connections_alone(make):

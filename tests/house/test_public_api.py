@@ -47,6 +47,7 @@ def test_exceptions_are_these_and_all_are_djangos() -> None:
         "ConnectionLost",
         "LifelineError",
         "PacketTooLarge",
+        "PoolClosed",
         "PoolDeadlock",
         "PoolQueueFull",
         "PoolTimeout",

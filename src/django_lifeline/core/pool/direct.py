@@ -48,7 +48,7 @@ class DirectPool(Generic[C]):
         self._connect = connect
         self._emit = emit
         self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(PoolOptions()))
-        self._closed = False
+        self._closed_by = ""
         self._begin()
 
     def _begin(self) -> None:
@@ -57,9 +57,12 @@ class DirectPool(Generic[C]):
         self._leases: weakref.WeakSet[Lease[C]] = weakref.WeakSet()
 
     def lease(self, timeout: float | None = None, *, probe: bool = True) -> Lease[C]:
-        """Open a connection; raises what connecting raised. ``timeout`` has no effect."""
-        if self._closed:
-            raise refusals.closed(self.name)
+        """Open a connection; ``timeout`` has no effect.
+
+        Raises what connecting raised, and `PoolClosed`.
+        """
+        if self._closed_by:
+            raise refusals.closed(self.name, self._closed_by)
         slot: Slot[C] = Slot(self.generation)
         started = self.now()
         try:
@@ -129,8 +132,8 @@ class DirectPool(Generic[C]):
         self.retire_generation(Reason.CLOSED)
 
     def close(self) -> None:
-        """Lend no more."""
-        self._closed = True
+        """Lend no more: whoever asks from now on gets `PoolClosed`."""
+        self._closed_by = self._closed_by or refusals.caller()
         self.drain()
 
     def settle(self) -> None:

@@ -97,6 +97,7 @@ class Pool(Generic[C]):
         self.random = random.Random()
         """Where the jitter of the lifetimes comes from."""
         self._closed = False
+        self._closed_by = ""
         self._begin()
 
     def _begin(self) -> None:
@@ -120,8 +121,8 @@ class Pool(Generic[C]):
         """Lend a connection, waiting up to ``timeout`` seconds (None: the option's).
 
         Without ``probe`` it may be a dead one: for borrowers who look before they use it.
-        Raises `PoolTimeout`, `PoolQueueFull`, `PoolDeadlock`, or what connecting raised. The
-        borrower connects itself, so connecting may take longer than ``timeout``.
+        Raises `PoolTimeout`, `PoolQueueFull`, `PoolDeadlock`, `PoolClosed`, or what connecting
+        raised. The borrower connects itself, so connecting may take longer than ``timeout``.
         """
         try:
             owner = self._local.owner
@@ -247,8 +248,10 @@ class Pool(Generic[C]):
         self.retire_generation(Reason.CLOSED)
 
     def close(self) -> None:
-        """Do as `drain`, for good; whoever waits, and whoever asks from now on, gets an error."""
+        """Do as `drain`, for good; whoever waits, and whoever asks from now on: `PoolClosed`."""
+        caller = refusals.caller()
         with self._lock:
+            self._closed_by = self._closed_by or caller
             self._closed = True
             upkeep, self.upkeep = self.upkeep, None
             waiters = list(self.waiters)
@@ -357,7 +360,7 @@ class Pool(Generic[C]):
         refusal: PoolTimeout | PoolQueueFull | None = None
         with self._lock:
             if self._closed:
-                raise refusals.closed(self.name)
+                raise refusals.closed(self.name, self._closed_by)
             ledger, now = self._ledger, self.now()
             joins = waiter.ledger is not ledger
             if joins:
@@ -470,7 +473,7 @@ class Pool(Generic[C]):
         self._keep_up()
         if self._closed:
             self.give_back(lease)
-            raise refusals.closed(self.name)
+            raise refusals.closed(self.name, self._closed_by)
 
     def _connect_failed(self, slot: Slot[C], error: BaseException) -> None:
         if slot.connection is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from collections.abc import Iterable
 from types import FrameType
@@ -35,11 +36,20 @@ def queue_full(stats: PoolStats, max_waiting: int) -> exceptions.PoolQueueFull:
     )
 
 
-def closed(name: str) -> exceptions.PoolTimeout:
-    """The pool is closed for good."""
-    return exceptions.PoolTimeout(
-        exceptions.POOL_TIMEOUT, f"Pool {name!r} is closed. It lends no more connections."
+def closed(name: str, closed_by: str) -> exceptions.PoolClosed:
+    """The pool is closed for good; ``closed_by`` is what `caller` said when it was."""
+    return exceptions.PoolClosed(
+        exceptions.POOL_CLOSED,
+        f"Pool {name!r} is closed and lends no more connections: close() was called by "
+        f"{closed_by}. End the work that uses this pool before that, or call drain(), which "
+        "closes the connections and lets the pool go on.",
     )
+
+
+def caller() -> str:
+    """Which thread of the application makes the call that led here, and where."""
+    lines = " < ".join(_lines(sys._getframe()))
+    return f"thread {threading.current_thread().name} at {lines}"
 
 
 def deadlock(stats: PoolStats, owners: Iterable[Owner]) -> exceptions.PoolDeadlock:

@@ -15,7 +15,7 @@ from django_lifeline.core.events import (
     Reason,
 )
 from django_lifeline.core.pool import Lifetimes, Pool
-from django_lifeline.exceptions import PoolDeadlock, PoolQueueFull, PoolTimeout
+from django_lifeline.exceptions import PoolClosed, PoolDeadlock, PoolQueueFull, PoolTimeout
 from django_lifeline.testing import FakeClock
 
 
@@ -638,7 +638,7 @@ def test_closed_pool_closes_idle_now_lent_on_return_and_lends_no_more(make_pool)
     assert lent.connection.open
     pool.give_back(lent)
     assert lent.connection.closed
-    with pytest.raises(PoolTimeout, match="is closed"):
+    with pytest.raises(PoolClosed, match="is closed"):
         pool.lease()
 
 
@@ -648,7 +648,7 @@ def test_close_sends_the_waiters_away(make_pool, in_thread, eventually):
     waiting = in_thread(pool.lease)
     eventually(lambda: pool.stats().waiting == 1)
     pool.close()
-    with pytest.raises(PoolTimeout, match="is closed"):
+    with pytest.raises(PoolClosed, match="is closed"):
         waiting.result()
     assert held.connection.open
 
@@ -656,7 +656,7 @@ def test_close_sends_the_waiters_away(make_pool, in_thread, eventually):
 def test_close_while_connecting_ends_the_new_connection(make_pool, in_thread, connector):
     pool = make_pool()
     connector.before = pool.close
-    with pytest.raises(PoolTimeout, match="is closed"):
+    with pytest.raises(PoolClosed, match="is closed"):
         pool.lease()
     assert connector.opened[0].closed
     assert pool.stats().size == 0
