@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -285,18 +286,25 @@ def test_last_size_is_the_commands(connection: Any) -> None:
 # Interruption.
 
 
-def test_signal_handler_that_raises_leaves_the_connection_busy(connection: Any) -> None:
+@contextmanager
+def alarm(error: BaseException) -> Iterator[None]:
+    """Let a signal's handler raise *error* a moment later."""
+
     def handler(number: int, frame: FrameType | None) -> None:
-        raise Interrupted
+        raise error
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.05)
     try:
-        with pytest.raises(Interrupted):
-            connection.cursor().execute("SELECT SLEEP(0.2), 'mine'")
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_signal_handler_that_raises_leaves_the_connection_busy(connection: Any) -> None:
+    with alarm(Interrupted()), pytest.raises(Interrupted):
+        connection.cursor().execute("SELECT SLEEP(0.2), 'mine'")
     assert_never_lent(connection)
 
 
@@ -354,6 +362,67 @@ def test_interruption_at_any_line_never_lets_an_answer_be_taken_for_another(
             assert connection.run("SELECT 'right'") == [("right",)]
     assert lines > 5
     assert broken > 2
+
+
+@pytest.mark.parametrize("kind", ["buffered", "query", "streamed", "several", "commit"])
+def test_connection_ended_by_another_thread_at_any_line_raises_the_drivers_error(
+    connect: Open, streaming: Any, errors: Any, kind: str
+) -> None:
+    """As two threads do to each other that share one: the second is refused, and discards it."""
+
+    def exchange() -> None:
+        if kind == "commit":
+            connection.commit()
+        elif kind == "query":
+            connection.run("SELECT 1")
+        else:
+            cursor.execute("SELECT 1; SELECT 2" if kind == "several" else "SELECT 1 UNION SELECT 2")
+            cursor.fetchone()
+            cursor.close()
+
+    lines = refused = 0
+    while True:
+        connection = connect(client_flag=MULTI_STATEMENTS)
+        cursor = connection.cursor(streaming if kind == "streamed" else None)
+        before = lines
+        try:
+            lines += interrupted_at(lines, exchange, connection.discard)
+        except errors.Error as error:
+            lines += 1
+            refused += 1
+            assert isinstance(error.args[0], int), (error, lines)
+        if lines == before:
+            break
+        assert connection.closed
+        assert not connection.alive()
+    assert lines > 5
+    assert refused > 2
+
+
+@pytest.mark.parametrize("now", ["nothing", "another file"])
+@pytest.mark.parametrize("step", ["exchange", "query", "commit"])
+def test_descriptor_closed_by_the_application_raises_the_drivers_error(
+    connection: Any, errors: Any, now: str, step: str
+) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    if now == "nothing":
+        os.close(connection.fd)
+    else:
+        os.dup2(null, connection.fd)
+    os.close(null)
+    given = {"exchange": [b"SELECT 1"], "query": ["SELECT 1"], "commit": []}[step]
+    with pytest.raises(errors.OperationalError) as lost:
+        getattr(connection, step)(*given)
+    assert lost.value.args[0] in (2006, 2013)
+    assert_never_lent(connection)
+
+
+@pytest.mark.parametrize("error", [AttributeError("late"), ValueError("late")])
+def test_error_of_a_signal_handler_stays_itself(connection: Any, error: Exception) -> None:
+    with alarm(error), pytest.raises(type(error)) as raised:
+        connection.cursor().execute("SELECT SLEEP(0.2)")
+    assert raised.value is error
+    assert_never_lent(connection)
 
 
 @pytest.mark.parametrize("end", ["close", "discard"])
@@ -522,8 +591,14 @@ def assert_never_lent(connection: Any) -> None:
     assert not connection.alive()
 
 
-def interrupted_at(line: int, act: Callable[[], object]) -> bool:
-    """Raise before that line (counted from 0) inside the drivers' code; whether it came to it."""
+def interrupt() -> None:
+    raise Interrupted
+
+
+def interrupted_at(
+    line: int, act: Callable[[], object], strike: Callable[[], object] = interrupt
+) -> bool:
+    """Strike before that line (counted from 0) inside the drivers' code; whether it came to it."""
     seen = 0
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
@@ -537,7 +612,7 @@ def interrupted_at(line: int, act: Callable[[], object]) -> bool:
             seen += 1
             if seen == line + 1:
                 sys.settrace(None)
-                raise Interrupted
+                strike()
         return trace
 
     before = sys.gettrace()
@@ -546,11 +621,11 @@ def interrupted_at(line: int, act: Callable[[], object]) -> bool:
     try:
         act()
     except Interrupted:
-        return True
+        pass
     finally:
         sys.settrace(before)
         gc.enable()
-    return False
+    return seen > line
 
 
 # The cursor that does the driver's steps in one place.

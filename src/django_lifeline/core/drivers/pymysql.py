@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import threading
@@ -17,6 +18,7 @@ from pymysql.cursors import Cursor as StockCursor
 
 from django_lifeline.core.drivers.base import (
     NO_ANSWER,
+    SERVER_LOST,
     Guarded,
     OpeningSets,
     ends_exchange,
@@ -27,6 +29,11 @@ from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
+
+# What the driver leaves as it is when its socket is taken away while it works, by another
+# thread that shares the connection or by a close of the descriptor.
+_LEFTOVERS = (AttributeError, ValueError, OSError)
+_NO_SOCKET_THERE = (errno.EBADF, errno.ENOTSOCK)
 
 _get_ident = threading.get_ident
 _send = StockConnection._execute_command
@@ -183,13 +190,16 @@ class Connection(Guarded, StockConnection):
         self.last_size = size
         self.used_by = _get_ident()
         self.busy = self._under_way = True
-        _send(self, COMMAND.COM_QUERY, data)
-        self._result = None
-        result = _Result(self)
         try:
+            _send(self, COMMAND.COM_QUERY, data)
+            self._result = None
+            result = _Result(self)
             result.read()
         except self.Error as error:
             self._ended_by(error)
+            raise
+        except _LEFTOVERS as error:
+            self._say_torn(error)
             raise
         self._result = result
         if result.server_status is not None:
@@ -204,7 +214,11 @@ class Connection(Guarded, StockConnection):
         if self._sock is not None:
             self._finish_last_result()
             self._begin(len(data) + 1)
-        super()._execute_command(command, data)
+        try:
+            super()._execute_command(command, data)
+        except _LEFTOVERS as error:
+            self._say_torn(error)
+            raise
 
     def _finish_last_result(self) -> None:
         # As the driver does itself, but before the new exchange begins.
@@ -224,12 +238,31 @@ class Connection(Guarded, StockConnection):
         except self.Error as error:
             self._ended_by(error)
             raise
+        except _LEFTOVERS as error:
+            self._say_torn(error)
+            raise
         self._answer_ends()
         return answer
 
     def _ended_by(self, error: Exception) -> None:
         if ends_exchange(error):
             self._answer_ends()
+
+    def _say_torn(self, error: Exception) -> None:
+        """Raise a loss where *error* only says that the socket is gone; others stay themselves."""
+        if self._is_torn(error):
+            self._force_close()
+            raise self.OperationalError(
+                SERVER_LOST, f"Lost connection to MySQL server during query ({error})"
+            ) from error
+
+    def _is_torn(self, error: Exception) -> bool:
+        # Narrow: what a converter or a signal handler raises is the application's own.
+        if isinstance(error, OSError):
+            return error.errno in _NO_SOCKET_THERE
+        if isinstance(error, AttributeError):
+            return self._sock is None and error.name is not None and error.obj is None
+        return self._sock is None and "closed" in str(error)
 
     def _answer_ends(self) -> None:
         """One answer has been read; more of them, or rows, may follow."""
