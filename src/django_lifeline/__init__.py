@@ -13,7 +13,7 @@ __all__ = ["connection_scope", "explain", "pools"]
 
 
 def __getattr__(name: str) -> Any:
-    # Importing the package needs no settings and no driver; using it does, save for explain.
+    # Importing the package needs no settings and no driver, and loads next to nothing.
     if name == "explain":
         from django_lifeline.diagnosis.explain import explain
 

@@ -2,20 +2,28 @@
 
 Nothing here is needed for correctness. A scope only returns a lease earlier than the end of the
 thread, task or request would.
+
+Nothing here loads the engine either, which needs a driver: a project may have another database at
+home, and a library may use a scope in programs that have none.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
 
+from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.db import connections
 
-from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.pool import DirectPool, Pool
+
+if TYPE_CHECKING:
+    from django_lifeline.backends.borrowing import Borrowing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,12 +49,13 @@ class ConnectionScope:
                 wrapper.close_if_unusable_or_obsolete()
 
     def _wrappers(self, *, initialized_only: bool) -> list[Borrowing]:
-        found = (
-            connections.all(initialized_only=initialized_only)
-            if self.using is None
-            else [connections[self.using]]
-        )
-        return [wrapper for wrapper in found if isinstance(wrapper, Borrowing)]
+        if self.using is not None:
+            found = [connections[self.using]]
+        elif _has_settings():
+            found = connections.all(initialized_only=initialized_only)
+        else:
+            found = []
+        return [wrapper for wrapper in found if _is_ours(wrapper)]
 
     def __call__(self, function: F) -> F:
         """Run *function*, of any kind, inside the scope; a generator keeps it while it runs."""
@@ -54,6 +63,19 @@ class ConnectionScope:
             if matches(function):
                 return functools.wraps(function)(wrap(self, function))  # type: ignore[return-value]
         return functools.wraps(function)(_around_call(self, function))  # type: ignore[return-value]
+
+
+def _has_settings() -> bool:
+    """Whether the process has Django's settings, perhaps not read yet."""
+    return settings.configured or bool(os.environ.get(ENVIRONMENT_VARIABLE))
+
+
+def _is_ours(wrapper: object) -> TypeGuard[Borrowing]:
+    """Whether *wrapper* is of our engine, which it has loaded then."""
+    engine = sys.modules.get("django_lifeline.backends.borrowing")
+    # Another thread may be loading it at this moment, for a wrapper that is not this one.
+    kind = getattr(engine, "Borrowing", None)
+    return kind is not None and isinstance(wrapper, kind)
 
 
 def _around_call(scope: ConnectionScope, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,7 +163,7 @@ class Pools:
         engine is another.
         """
         wrapper = connections[alias]
-        if not isinstance(wrapper, Borrowing):
+        if not _is_ours(wrapper):
             raise TypeError(
                 f"DATABASES[{alias!r}] has no pool: its ENGINE is "
                 f"{wrapper.settings_dict['ENGINE']!r}. Set it to 'django_lifeline.backends.mysql'."
@@ -149,8 +171,9 @@ class Pools:
         return wrapper.pool
 
     def __iter__(self) -> Iterator[str]:
-        """Return the aliases that have a pool."""
-        return (alias for alias in connections if isinstance(connections[alias], Borrowing))
+        """Return the aliases that have a pool; none where there are no settings."""
+        aliases = connections if _has_settings() else ()
+        return (alias for alias in aliases if _is_ours(connections[alias]))
 
 
 pools = Pools()

@@ -88,6 +88,75 @@ def test_importing_needs_no_settings_no_driver_and_starts_no_thread() -> None:
     assert said.split() == ["False", "1", "False"]
 
 
+def test_public_names_work_without_driver_and_settings() -> None:
+    said = run_python(
+        """
+        import sys
+        sys.modules["MySQLdb"] = sys.modules["pymysql"] = None
+        from django_lifeline import connection_scope, explain, pools
+        from django_lifeline.exceptions import ConnectionLost
+        from django_lifeline.signals import connection_lost
+        from django.core.exceptions import ImproperlyConfigured
+
+        @connection_scope
+        def decorated():
+            with connection_scope():
+                return "ran"
+
+        print(decorated(), list(pools), len(explain("OperationalError: (2006, 'gone')").findings))
+        connection_lost.connect(print)
+        try:
+            pools["default"]
+        except ImproperlyConfigured as error:
+            print("settings.configure()" in str(error))
+        """
+    )
+    assert said.split() == ["ran", "[]", "1", "True"]
+
+
+def test_scopes_and_pools_know_of_settings_that_nobody_has_read_yet(tmp_path: Path) -> None:
+    (tmp_path / "site_settings.py").write_text(
+        "DATABASES = {'default': {'ENGINE': 'django_lifeline.backends.mysql', 'NAME': 'n'}}"
+    )
+    said = run_python(
+        f"""
+        import os, sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        os.environ["DJANGO_SETTINGS_MODULE"] = "site_settings"
+        from django_lifeline import connection_scope, pools
+        with connection_scope():
+            from django.db import connection
+            print(connection.scopes_entered)
+        print(connection.scopes_entered, list(pools))
+        """
+    )
+    assert said.split() == ["1", "0", "['default']"]
+
+
+def test_scopes_leave_other_engines_alone_where_no_driver_is_installed() -> None:
+    said = run_python(
+        """
+        import sys
+        sys.modules["MySQLdb"] = sys.modules["pymysql"] = None
+        from django.conf import settings
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+        settings.configure(DATABASES={"default": database})
+        from django.db import connection
+        from django_lifeline import connection_scope, pools
+        for using in (None, "default"):
+            with connection_scope(using), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            print(connection.connection is not None)
+        print(list(pools))
+        try:
+            pools["default"]
+        except TypeError as error:
+            print("has no pool" in str(error))
+        """
+    )
+    assert said.split() == ["True", "True", "[]", "True"]
+
+
 def test_engine_needs_no_app_and_starts_no_thread() -> None:
     said = run_python(
         """
