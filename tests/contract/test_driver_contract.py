@@ -497,6 +497,32 @@ def test_length_counts_bytes_not_characters(connect: Open) -> None:
     assert connection.run("SELECT '" + "e" * 60 + "'") == [("e" * 60,)]
 
 
+@pytest.mark.parametrize("word", ["é", "é" * 560])
+def test_batch_is_split_by_what_the_server_takes(connect: Open, word: str) -> None:
+    connection = connect(database="mysql")
+    connection.run("CREATE TEMPORARY TABLE batch (number INT, word TEXT)")
+    connection.max_packet = 1200  # what is longer by a byte would be refused
+    cursor = connection.cursor()
+    for spaces in range(12):
+        connection.run("TRUNCATE batch")
+        rows = [(number, word) for number in range(100)]
+        statement = "INSERT INTO batch VALUES " + " " * spaces + "(%s, %s)"
+        assert cursor.executemany(statement, rows) == 100
+        assert connection.run("SELECT COUNT(*), COUNT(DISTINCT number) FROM batch") == [(100, 100)]
+
+
+@pytest.mark.parametrize(("limit", "in_force"), [(0, 100), (100_000, 100), (60, 59)])
+def test_batch_keeps_a_smaller_limit_of_the_applications(
+    connect: Open, limit: int, in_force: int
+) -> None:
+    connection = connect(database="mysql")
+    connection.run("CREATE TEMPORARY TABLE batch (number INT)")
+    cursor = connection.cursor()
+    cursor.max_stmt_length, connection.max_packet = 100, limit
+    assert cursor.executemany("INSERT INTO batch VALUES (%s)", [[7]] * 50) == 50
+    assert cursor.max_stmt_length == in_force
+
+
 # Opening and resetting.
 
 

@@ -225,6 +225,30 @@ def removed(alias: str) -> Any:
 
 
 @checks
+def many(alias: str) -> Any:
+    """``executemany`` on a server that takes less at a time than PyMySQL sends."""
+    admin("SET GLOBAL max_allowed_packet = %s", 64 * 1024)
+    try:
+        # Settings of its own, so that the engine asks the server anew.
+        small = database(f"{alias} small", alias.split("-")[0], OPTIONS={"connect_timeout": 9})
+        rows = [[f"{alias} {'x' * 170}", number] for number in range(1200)]
+
+        def write() -> None:
+            with connections[small].cursor() as cursor:
+                cursor.executemany("INSERT INTO row_written (tag, number) VALUES (%s, %s)", rows)
+
+        result = outcome(write)
+        connections[small].close()
+    finally:
+        admin("SET GLOBAL max_allowed_packet = %s", MEGABYTE)
+    counts = admin(
+        "SELECT COUNT(*), COUNT(DISTINCT number) FROM row_written WHERE tag = %s", rows[0][0]
+    )
+    admin("DELETE FROM row_written")
+    return [result, *counts[0]]
+
+
+@checks
 def literals(alias: str) -> Any:
     """Values that a driver makes longer than was said."""
     hexadecimal = SETUP["driver"] == "pymysql"

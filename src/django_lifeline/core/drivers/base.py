@@ -239,6 +239,21 @@ class Guarded:
         return f"{names}, {sets}" if sets else names
 
 
+class Batches:
+    """Mixed into the driver's class of cursors: batches that the server takes."""
+
+    connection: Any
+    max_stmt_length: int
+
+    def executemany(self, query: Any, args: Any) -> Any:
+        """Run one statement for many rows, as the driver does, in parts that fit."""
+        limit = 0 if self.connection is None else self.connection.max_packet
+        # The command's own byte counts too.
+        if 0 < limit <= self.max_stmt_length:
+            self.max_stmt_length = limit - 1
+        return super().executemany(query, args)  # type: ignore[misc]
+
+
 def ends_exchange(error: BaseException) -> bool:
     """Return whether ``error`` is the server's own answer, after which it waits for commands.
 

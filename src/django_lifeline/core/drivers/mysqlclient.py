@@ -16,6 +16,7 @@ from MySQLdb.cursors import Cursor as StockCursor
 
 from django_lifeline.core.drivers.base import (
     NO_ANSWER,
+    Batches,
     Guarded,
     OpeningSets,
     ends_exchange,
@@ -51,7 +52,7 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     return connection
 
 
-class Cursor(StockCursor):
+class Cursor(Batches, StockCursor):
     """mysqlclient's own cursor, which does the steps of a common statement in one place."""
 
     def execute(self, query: Any, args: Any = None) -> Any:

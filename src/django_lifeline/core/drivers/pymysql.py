@@ -19,6 +19,7 @@ from pymysql.cursors import Cursor as StockCursor
 from django_lifeline.core.drivers.base import (
     NO_ANSWER,
     SERVER_LOST,
+    Batches,
     Guarded,
     OpeningSets,
     ends_exchange,
@@ -56,10 +57,12 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     return connection
 
 
-class Cursor(StockCursor):
+class Cursor(Batches, StockCursor):
     """PyMySQL's own cursor, which does the steps of a common statement in one place."""
 
     _result: Any
+    if not hasattr(StockCursor, "_mogrify"):  # before PyMySQL 1.2
+        _mogrify = StockCursor.mogrify
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement, as the driver does with a dozen calls of Python."""
