@@ -55,6 +55,21 @@ def test_variables_reach_the_server(private_server: Start) -> None:
     assert server.query("SELECT @@GLOBAL.wait_timeout") == [(44,)]
 
 
+def test_server_starts_again_with_other_variables_and_keeps_the_rest(
+    private_server: Start,
+) -> None:
+    server = private_server(wait_timeout=33, max_connections=12)
+    server.stop()
+    server.start_again(max_connections=15)
+    asked = "SELECT @@wait_timeout, @@max_connections"
+    assert server.query(asked) == [(33, 15)]
+    server.kill()
+    server.start_again()
+    assert server.query(asked) == [(33, 15)]
+    with pytest.raises(ServerFailed, match="running"):
+        server.start_again(max_connections=20)
+
+
 def test_killed_server_starts_again_with_its_data(private_server: Start) -> None:
     server = private_server()
     server.create_database("kept")

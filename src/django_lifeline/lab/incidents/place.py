@@ -159,8 +159,7 @@ def _recovery(server: Server) -> Iterator[None]:
 
 def _start_anew(server: Server, force_recovery: int) -> None:
     server.stop()
-    server._variables["innodb_force_recovery"] = force_recovery
-    server.start_again()
+    server.start_again(innodb_force_recovery=force_recovery)
 
 
 @contextlib.contextmanager

@@ -113,10 +113,17 @@ class Server:
         """The server's process id; `ServerFailed` when it was never started."""
         return self._started().pid
 
-    def start_again(self) -> None:
-        """Start, on the same port and with the same data; returns when it answers."""
+    def start_again(self, **variables: object) -> None:
+        """Start, on the same port and with the same data; returns when it answers.
+
+        ``variables`` are added to those it had, or take their place, from now on. Does nothing
+        when it runs already; with other variables that is `ServerFailed`.
+        """
         if self._running():
+            if variables:
+                raise ServerFailed(f"{self!r} is running: stop() it before it can start anew.")
             return
+        self._variables.update(variables)
         data = self.folder / "data"
         if not data.exists():
             copy_data_folder(self._installation, data)
