@@ -23,7 +23,7 @@ SCENARIO = Scenario(
         worked("visitor reads a report", VISITORS),
         stored("timeline", [("visit", f"visitor-{number}") for number in range(VISITORS)]),
     ),
-    variables={"max_connections": 30},
+    variables={"max_connections": 20},
     own_server=True,
     patience=60,
 )

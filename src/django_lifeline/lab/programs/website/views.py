@@ -21,16 +21,19 @@ def report(request: HttpRequest) -> HttpResponse:
 
 
 async def report_async(request: HttpRequest) -> HttpResponse:
-    """The same from an async view, and a visit noted with the asynchronous ORM."""
-    tag = await sync_to_async(slow_query)(request.GET["tag"])
+    """The same from an async view, and a visit noted with the asynchronous ORM.
+
+    The query takes half a second: a slow client needs that long to open twenty connections.
+    """
+    tag = await sync_to_async(slow_query)(request.GET["tag"], seconds=0.5)
     await Timeline.objects.acreate(task="visit", note=tag)
     return JsonResponse({"tag": tag})
 
 
-def slow_query(tag: str) -> str:
+def slow_query(tag: str, seconds: float = 0.05) -> str:
     """Ask the database for this tag, slowly."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT SLEEP(0.05), %s", [tag])
+        cursor.execute("SELECT SLEEP(%s), %s", [seconds, tag])
         return str(cursor.fetchone()[1])
 
 
