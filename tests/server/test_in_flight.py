@@ -101,5 +101,18 @@ def test_select_with_an_effect_is_not_repeated(ours: Any, check: str) -> None:
     assert ours[check] == {"said": UNKNOWN, "sent": 1, "next": "ok 7"}
 
 
+def test_descriptor_closed_by_the_application_is_a_loss_like_others(ours: Any, driver: str) -> None:
+    """PyMySQL leaves it a bare OSError."""
+    number = {"mysqlclient": 2006, "pymysql": 2013}[driver]
+    told = f"ConnectionLost {number} unknown_effect"
+    check = "descriptor_closed_by_the_application"
+    assert ours[check] == {"said": told, "stored": 0, "next": "ok 7"}
+
+
+def test_setting_is_made_again_unless_it_came_with_a_parameter(ours: Any) -> None:
+    assert ours["setting_without_parameters"] == ["ok 1", "ok 1"]
+    assert ours["setting_with_a_parameter"] == ["ConnectionLost 2013 not_executed", "ok 0"]
+
+
 def test_question_about_the_previous_statement_is_not_put_to_another_session(ours: Any) -> None:
     assert ours["last_insert_id"] == "ConnectionLost 2013 not_executed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.db import connections
@@ -11,6 +12,7 @@ from tests.server.programs.toolbox import (
     Row,
     create_table,
     database,
+    forget,
     in_thread,
     kill,
     one,
@@ -176,6 +178,41 @@ def read_without_permission_to_repeat(alias: str) -> Any:
         return lose(other, "SELECT 7", when="after_send")
     finally:
         connections[other].close()
+
+
+@check
+def descriptor_closed_by_the_application(alias: str) -> Any:
+    # With these PyMySQL sets the socket's timeout before whatever it sends, out of its own guard.
+    options = {"read_timeout": 20, "write_timeout": 10}
+    other = database(f"{alias} closed", alias.split("-")[0], PORT=proxy.port, OPTIONS=options)
+    session_id(other)
+    driver = connections[other].connection
+    os.close(driver._sock.fileno() if SETUP["driver"] == "pymysql" else driver.fileno())
+    del driver
+    try:
+        said = outcome(lambda: run(other, INSERT, [alias]))
+    except OSError as error:
+        said = f"raw {type(error).__name__}"
+    following = outcome(lambda: one(other, "SELECT 7"))
+    forget(other)
+    return {"said": said, "stored": stored(alias), "next": following}
+
+
+@check
+def setting_with_a_parameter(alias: str) -> Any:
+    return setting(alias, "SET SESSION lock_wait_timeout = %s", [77])
+
+
+@check
+def setting_without_parameters(alias: str) -> Any:
+    return setting(alias, "SET SESSION lock_wait_timeout = 77", None)
+
+
+def setting(alias: str, sql: str, params: Any) -> list[str]:
+    """What two questions after the loss of a session with a setting are told."""
+    run(alias, sql, params)
+    kill(session_id(alias))
+    return [outcome(lambda: one(alias, "SELECT @@lock_wait_timeout = 77")) for _ in range(2)]
 
 
 @check
