@@ -20,6 +20,12 @@ def test_rq_ends_each_jobs_session_properly(said: Any) -> None:
     assert said["without"]["rq"] == {"answers": "abc", "aborted": 2}
 
 
+# Such as Django's checks, which connect before django-rq's command begins to work.
+def test_rq_worker_that_forks_keeps_no_connection_of_its_own(said: Any) -> None:
+    assert said["ours"]["rq_parent"] == {"during_the_job": 0, "at_the_end": 0}
+    assert said["without"]["rq_parent"] == {"during_the_job": 1, "at_the_end": 1}
+
+
 def test_rq_without_forks_gives_back_between_jobs_and_closes_at_the_end(said: Any) -> None:
     assert said["ours"]["rq_simple"] == {"answers": "ab", "held": 0, "open": 0}
     assert said["without"]["rq_simple"] == {"answers": "ab", "held": 1, "open": 1}

@@ -18,6 +18,18 @@ except ImportError as error:
 class Worker(rq.Worker):
     """Forks a process for each job; it ends without Python's clean-up, so this closes before."""
 
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """Wait for jobs until told to end.
+
+        What the worker itself has opened, as Django's checks do before its command begins, would
+        sit on the server all the time, and PyMySQL says no goodbye when the process ends.
+        """
+        drain_pools()
+        try:
+            return super().work(*args, **kwargs)
+        finally:
+            drain_pools()
+
     def perform_job(self, *args: Any, **kwargs: Any) -> Any:
         """Run one job in the forked process."""
         try:

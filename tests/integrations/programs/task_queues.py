@@ -80,6 +80,23 @@ def rq_jobs(kind: type[rq.worker.BaseWorker]) -> dict[str, Any]:
     return {"answers": answers, "aborted": rude}
 
 
+def rq_parent(kind: type[rq.worker.BaseWorker]) -> dict[str, Any]:
+    """What becomes of the connections of a worker that forks for its jobs."""
+
+    class Curious(kind):  # type: ignore[misc, valid-type]
+        def monitor_work_horse(self, *args: Any) -> None:
+            super().monitor_work_horse(*args)
+            ask()
+
+    begin()
+    connection = redis.Redis.from_url(URL)
+    queue = rq.Queue("parent" + kind.__module__, connection=connection)
+    ask()
+    job = queue.enqueue(sessions_of_this_database)
+    Curious([queue], connection=connection).work(burst=True, logging_level="CRITICAL")
+    return {"during_the_job": len(job.return_value()), "at_the_end": state()["open"]}
+
+
 def rq_simple(kind: type[rq.SimpleWorker]) -> dict[str, Any]:
     """Two jobs in one go: what the first leaves for the second, and what the worker leaves."""
     begin()
@@ -135,12 +152,14 @@ def main() -> None:
     # Ours first: what the others leave in the hands of ended threads would show.
     ours = {
         "rq": rq_jobs(Worker),
+        "rq_parent": rq_parent(Worker),
         "rq_simple": rq_simple(SimpleWorker),
         "huey": huey_tasks(installed=True),
         "dramatiq": dramatiq_messages(installed=True),
     }
     without = {
         "rq": rq_jobs(rq.Worker),
+        "rq_parent": rq_parent(rq.Worker),
         "rq_simple": rq_simple(rq.SimpleWorker),
         "huey": huey_tasks(installed=False),
         "dramatiq": dramatiq_messages(installed=False),
