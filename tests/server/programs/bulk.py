@@ -258,7 +258,10 @@ def literals(alias: str) -> Any:
 
         def too_long(value: Any) -> bool:
             literal = write(value)
-            data = literal.encode() if isinstance(literal, str) else literal
+            # PyMySQL before 1.2 has bytes in the text.
+            data = (
+                literal.encode("utf-8", "surrogateescape") if isinstance(literal, str) else literal
+            )
             return len(data) + len(", _binary ") > literal_size(value, hexadecimal=hexadecimal)
 
         source = random.Random(4)

@@ -61,8 +61,6 @@ class Cursor(Batches, StockCursor):
     """PyMySQL's own cursor, which does the steps of a common statement in one place."""
 
     _result: Any
-    if not hasattr(StockCursor, "_mogrify"):  # before PyMySQL 1.2
-        _mogrify = StockCursor.mogrify
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement, as the driver does with a dozen calls of Python."""
@@ -82,6 +80,10 @@ class Cursor(Batches, StockCursor):
         self._rows = result.rows
         self._executed = query
         return rowcount
+
+    if not hasattr(StockCursor, "_mogrify"):
+        # PyMySQL before 1.2 writes parameters, bytes above all, in another way: all its own.
+        execute = StockCursor.execute
 
 
 class Connection(Guarded, StockConnection):
