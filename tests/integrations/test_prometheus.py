@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.servers import missing
 from tests.integrations.conftest import Run, needs
 
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
@@ -74,8 +75,9 @@ def test_every_metric_and_label_of_the_dashboard_exists(said: Any) -> None:
             assert wanted <= known | OF_PROMETHEUS, query
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed.")
 def test_real_prometheus_answers_every_query_of_the_dashboard(said: Any) -> None:
+    if shutil.which("prometheus") is None:
+        missing("Prometheus is not installed: sudo apt-get install prometheus")
     assert {query: answer for query, answer in said["evaluated"].items() if answer != "ok"} == {}
 
 
