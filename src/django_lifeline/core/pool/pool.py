@@ -6,11 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from django_lifeline.core.clock import Clock
-from django_lifeline.core.events import (
-    Observer,
-    Reason,
-    ignore,
-)
+from django_lifeline.core.events import Observer, Reason, ignore
 from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool import refusals
 from django_lifeline.core.pool.connection import Lifetimes
@@ -234,7 +230,7 @@ class Pool(Queueing[C]):
     def __repr__(self) -> str:
         return f"<Pool {self.stats()!r}>"
 
-    # -- opening and ending --------------------------------------------------------------
+    # -- keeping it up -------------------------------------------------------------------
 
     def open(self, lease: Lease[C]) -> None:
         """Connect the reserved slot; on an error the slot is free again."""

@@ -1,0 +1,202 @@
+"""The part of a pool that opens and ends connections, outside the lock."""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+from collections.abc import Callable
+from typing import Generic, cast
+
+from django_lifeline.core.clock import Clock, SystemClock
+from django_lifeline.core.events import (
+    ConnectFailed,
+    ConnectionClosed,
+    ConnectionOpened,
+    LeaseRecalled,
+    Observer,
+    Reason,
+    ignore,
+    tell,
+)
+from django_lifeline.core.options import PoolOptions
+from django_lifeline.core.pool.connection import Lifetimes
+from django_lifeline.core.pool.lease import Lease
+from django_lifeline.core.pool.ledger import Ledger, Orders
+from django_lifeline.core.pool.owners import Owner, introduce
+from django_lifeline.core.pool.slot import C, Slot, State
+from django_lifeline.core.pool.stats import Counters, PoolStats, name_error
+
+JITTER = 0.1
+"""How much earlier than its lifetime a connection may end, so that not all end at once."""
+
+ABRUPT = (Reason.DEAD, Reason.LOST, Reason.INTERRUPTED, Reason.ABANDONED)
+"""Ends without a word to the server: it would not be heard, or it might be misunderstood."""
+
+
+class Opening(Generic[C]):
+    """What a pool consists of, and how its connections begin and end.
+
+    `Pool` tells what its lock guards.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: PoolOptions,
+        connect: Callable[[], C],
+        *,
+        clock: Clock | None = None,
+        emit: Observer = ignore,
+        lifetimes: Callable[[C], Lifetimes] | None = None,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.now = (clock or SystemClock()).monotonic
+        self.generation = 0
+        """Counted up when all open connections are to be replaced."""
+        self._connect = connect
+        self._emit = emit
+        self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(options))
+        self.random = random.Random()
+        """Where the jitter of the lifetimes comes from."""
+        self._closed = False
+        self._closed_by = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._counters = Counters()
+        self._ledger: Ledger[C] = Ledger(
+            min_size=self.options.min_size,
+            max_size=self.options.max_size,
+            new_lease=functools.partial(Lease, self),
+        )
+        self._idle = self._ledger.idle
+        self._returned = self._ledger.returned
+        self.waiters = self._ledger.waiters
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment. Takes no lock."""
+        counters = self._counters
+        slots = list(self._ledger.slots)
+        states = [slot.state for slot in slots]
+        connecting = states.count(State.CONNECTING)
+        returned = len(self._ledger.at_rest())
+        idle = states.count(State.IDLE) + returned
+        return PoolStats(
+            name=self.name,
+            min_size=self.options.min_size,
+            max_size=self.options.max_size,
+            size=len(slots) - connecting,
+            idle=idle,
+            used=len(slots) - connecting - idle,
+            resting=states.count(State.RESTING) - returned,
+            waiting=len(self.waiters),
+            connecting=connecting,
+            lends=counters.lends + sum(slot.lends for slot in slots),
+            opened=counters.opened,
+            closed=counters.closed,
+            discarded=counters.discarded,
+            connect_errors=counters.connect_errors,
+            recalls=counters.recalls,
+            timeouts=counters.timeouts,
+            queue_full=counters.queue_full,
+            wait_ms_total=1000 * (counters.waited + sum(slot.waited for slot in slots)),
+            last_connect_error=counters.last_connect_error,
+        )
+
+    def owner(self) -> Owner:
+        """The calling thread or greenlet."""
+        try:
+            return cast(Owner, self._local.owner)
+        except AttributeError:
+            return introduce(self._local)
+
+    def reserve(self, owner: Owner) -> Lease[C] | None:
+        """A slot to connect beyond what borrowers ask for, if the pool is below ``min_size``."""
+        with self._lock:
+            ledger = self._ledger
+            if self._closed or len(ledger.slots) >= ledger.min_size or not ledger.may_open():
+                return None
+            return ledger.reserve(owner, self.generation)
+
+    def open(self, lease: Lease[C]) -> None:
+        """Connect the reserved slot; on an error the slot is free again."""
+        slot, started = lease.slot, self.now()
+        try:
+            slot.connection = lease.connection = connection = self._connect()
+            now = self.now()
+            slot.opened(connection, now, self._jittered(self._lifetimes(connection)))
+            with self._lock:
+                self._ledger.opened(lease)
+                self._counters.opened += 1
+                self._counters.connects_fail = False
+        except BaseException as error:
+            lease.hold.clear()  # it is filled when the exception came after the last step
+            self._connect_failed(slot, error)
+            raise
+        lease.fresh = True
+        tell(self._emit, ConnectionOpened(self.name, now - started))
+        self.settle()  # the next in the queue may connect now
+
+    def _connect_failed(self, slot: Slot[C], error: BaseException) -> None:
+        if slot.connection is not None:
+            slot.connection.discard()
+        with self._lock:
+            self._counters.connect_errors += 1
+            self._counters.connects_fail = True
+            self._counters.last_connect_error = name_error(error)
+        self._forget(slot)
+        tell(self._emit, ConnectFailed(self.name, name_error(error)))
+
+    def _jittered(self, kept: Lifetimes) -> Lifetimes:
+        factor = 1 - JITTER * self.random.random()
+        return Lifetimes(kept.max_lifetime * factor, kept.max_idle * factor)
+
+    def _end(self, lease: Lease[C], reason: Reason, *, abrupt: bool = False) -> None:
+        """End the connection in this lease's hand, then give its slot to the waiters."""
+        lease.hold.clear()
+        slot = lease.slot
+        slot.move(State.CLOSING)
+        connection = slot.connection
+        try:
+            if connection is None:
+                return
+            if abrupt or reason in ABRUPT or connection.busy or not connection.alive():
+                abrupt = True
+                connection.discard()
+            else:
+                connection.close()
+        finally:
+            with self._lock:
+                if connection is not None:
+                    self._counters.discarded += abrupt
+                    self._counters.closed += not abrupt
+            self._forget(slot)
+        used_at = max(slot.rested_at, slot.returned_at, slot.pinged_at)
+        tell(self._emit, ConnectionClosed(self.name, reason, connection, used_at))
+
+    def _forget(self, slot: Slot[C]) -> None:
+        with self._lock:
+            if self._ledger.remove(slot):
+                self._counters.lends += slot.lends
+                self._counters.waited += slot.waited
+        self.settle()
+
+    def settle(self) -> None:
+        """Give the waiters what there is for them."""
+        with self._lock:
+            orders = self._ledger.settle(self.now())
+            self._counters.recalls += orders.recalled
+        self._carry_out(orders)
+
+    def _carry_out(self, orders: Orders[C]) -> None:
+        for waiter in orders.wake:
+            waiter.ring()
+        for ending in orders.end:
+            self._end(ending.lease, ending.reason)
+        if orders.recalled:
+            for _ in range(orders.recalled):
+                tell(self._emit, LeaseRecalled(self.name))
