@@ -98,7 +98,7 @@ class Transactions(Borrowing):
         self._rest(hold)
 
     def _begin(self, hold: Hold) -> None:
-        hold.connection.query("START TRANSACTION")
+        hold.connection.exchange(b"START TRANSACTION")
         hold.begun()
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:

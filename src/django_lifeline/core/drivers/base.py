@@ -95,8 +95,8 @@ class DriverConnection(Protocol):
     def cursor(self, *args: Any) -> Any:
         """Return a cursor of the driver."""
 
-    def query(self, query: str) -> Any:
-        """Send one statement and read its answer, or the head of it where rows follow."""
+    def exchange(self, data: bytes) -> Any:
+        """Send a statement, read its answer and return the first result."""
 
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
@@ -151,6 +151,18 @@ class Guarded:
     def broken(self) -> bool:
         """Whether something broke into an exchange: the connection can only be discarded."""
         return self._under_way
+
+    def exchange(self, data: bytes) -> Any:
+        """Send a statement, read its answer and return the first result."""
+        raise NotImplementedError
+
+    def commit(self) -> None:
+        """Commit."""
+        self.exchange(b"COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back."""
+        self.exchange(b"ROLLBACK")
 
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""

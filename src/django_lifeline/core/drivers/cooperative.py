@@ -55,14 +55,6 @@ class CooperativeConnection(mysqlclient.Connection):
         """Return whether a statement may be sent; a busy connection is not looked at."""
         return not self._doomed and super().alive()
 
-    def commit(self) -> None:
-        """Commit."""
-        self.query(b"COMMIT")
-
-    def rollback(self) -> None:
-        """Roll back."""
-        self.query(b"ROLLBACK")
-
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
         if self.get_autocommit() != bool(on):

@@ -246,14 +246,6 @@ class Connection(Guarded, StockConnection):
             return -1
         return self._resume(lambda found: found == 0 and self._has_rows(), _wire.next_result, self)
 
-    def commit(self) -> None:
-        """Commit."""
-        self._command(_wire.commit)
-
-    def rollback(self) -> None:
-        """Roll back."""
-        self._command(_wire.rollback)
-
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
         if self.get_autocommit() != bool(on):
