@@ -17,6 +17,6 @@ def test_hooks_leave_no_session_of_the_parent_and_end_the_workers_properly(
 
 def test_without_the_hooks_requests_survive_and_the_parent_keeps_its_session(run: Run) -> None:
     needs("gunicorn", "gunicorn")
-    # Dropped at the end, a connection of mysqlclient's says goodbye; one of PyMySQL's does not.
+    # Python's own end of a worker closes what lies idle; nothing does it for the parent meanwhile.
     said = run("gunicorn_hooks", driver="pymysql", WORKER="sync", INSTALL="no")
-    assert said == {"answers": "ab", "parent_holds": True, "aborted": 1}
+    assert said == {"answers": "ab", "parent_holds": True, "aborted": 0}

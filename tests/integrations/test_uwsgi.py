@@ -24,5 +24,5 @@ def test_hooks_leave_the_parents_session_alone_and_end_the_workers_properly(
 
 
 def test_without_the_hooks_requests_survive(run: Run) -> None:
-    # One or both workers have served; PyMySQL's connections end without a word.
-    assert visited(run, "pymysql", "no") > 0
+    # A worker that ends in good order runs Python's clean-up, which closes what lies idle.
+    assert visited(run, "pymysql", "no") == 0

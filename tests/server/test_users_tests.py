@@ -15,6 +15,7 @@ from typing import Any
 import django
 import pytest
 from tests.fixtures.databases import fresh_database
+from tests.fixtures.drivers import eventually
 from tests.fixtures.programs import LIFELINE, ROOT, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
@@ -143,6 +144,17 @@ def test_commands_do_what_they_do_with_stock(manage: Any, server: Server, tmp_pa
     assert rows(server, manage) == ["from migration"]
     output("migrate", "shop", "zero", "-v0")
     assert server.query(f"SHOW TABLES FROM {manage.database} LIKE 'shop_item'") == []
+
+
+def test_command_ends_its_sessions_with_a_goodbye(manage: Any, server: Server) -> None:
+    def aborted() -> int:
+        sessions = "SELECT 1 FROM information_schema.processlist WHERE user = %s"
+        eventually(lambda: not server.query(sessions, server.user))
+        return int(server.query("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
+
+    before = aborted()
+    assert manage("check", "--database", "default").returncode == 0
+    assert aborted() == before
 
 
 def test_dbshell_runs_what_it_is_given(manage: Any, server: Server) -> None:

@@ -7,6 +7,7 @@ distinguishes one session from another, so a test's database cannot borrow from 
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -226,6 +227,7 @@ class Targets:
                 target = self._targets.setdefault(key, make())
                 if not self._hooked:
                     os.register_at_fork(after_in_child=self.notice_fork)
+                    atexit.register(self.say_goodbye)
                     self._hooked = True
         return target
 
@@ -244,6 +246,17 @@ class Targets:
             for connection in target.pool.connections():
                 connection.park()
             target.pool.start_over_after_fork()
+
+    def say_goodbye(self) -> None:
+        """When the interpreter ends: close what nobody is using.
+
+        Django's commands close their connections last, which leaves them with the pool, and
+        PyMySQL drops what is left without a word: the server counts that as aborted. A thread
+        that still runs keeps what it has.
+        """
+        self.notice_fork()
+        for target in self:
+            target.pool.drain()
 
 
 targets = Targets()

@@ -265,7 +265,7 @@ class Borrowing(stock.DatabaseWrapper):
             hold.reads_on(cursor)
             return False
         if hold.in_transaction or not statement.plain:
-            hold.note(statement, sql)
+            hold.note(statement, sql, cursor)
         elif hold.clean and not hold.exposed:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True

@@ -7,6 +7,7 @@ from typing import Any
 
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.pool import Lease
+from django_lifeline.core.session import Effect, effect_of
 from django_lifeline.core.statement import Statement
 
 
@@ -70,12 +71,12 @@ class Hold:
         self.partly_stored = False
         """Whether one of them may have committed, as DDL does, what came before it."""
 
-    def note(self, statement: Statement, sql: str | bytes) -> None:
-        """Record what a statement that ran has left behind."""
+    def note(self, statement: Statement, sql: str | bytes, cursor: Any = None) -> None:
+        """Record what a statement that ran has left behind; *cursor* is the driver's."""
         if self.in_transaction and statement.may_commit and not statement.chooses_transaction:
             self.partly_stored = True
         if not statement.plain:
-            self._note_trace(statement, sql)
+            self._note_trace(statement, sql, cursor)
         if self.in_transaction:
             self.work += 1
             self.wrote = self.wrote or not statement.reads_only
@@ -92,11 +93,13 @@ class Hold:
             if statement.pins:
                 self.pinned_by = statement.keyword
 
-    def _note_trace(self, statement: Statement, sql: str | bytes) -> None:
+    def _note_trace(self, statement: Statement, sql: str | bytes, cursor: Any) -> None:
         self.clean = False
         if statement.sets:
             text = sql if isinstance(sql, str) else sql.decode("utf-8", "replace")
             self.settings += (text,)
+        elif setting := _with_parameters(statement, cursor):
+            self.settings += (setting,)
         elif statement.pins:
             self.pinned_by = statement.keyword
         else:
@@ -144,3 +147,13 @@ class Hold:
         if not self.in_transaction:
             self.work = 0
             self.wrote = self.partly_stored = False
+
+
+def _with_parameters(statement: Statement, cursor: Any) -> str:
+    """Return the text that ran, if the driver made literal settings of it, else nothing."""
+    if statement.keyword != "SET" or statement.batch:
+        return ""
+    ran = getattr(cursor, "_executed", None) or ""
+    text = ran if isinstance(ran, str) else ran.decode("latin-1")
+    # Other letters may have been encoded in another way than they would be the next time.
+    return text if text.isascii() and effect_of(text) is Effect.SETS else ""
