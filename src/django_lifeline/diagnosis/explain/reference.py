@@ -106,8 +106,9 @@ _MEANINGS = {
     9001: N_("This package's pool had no connection free within its timeout."),
     9002: N_("This package's pool had max_waiting borrowers waiting already."),
     9003: N_("All of the pool's connections are held by borrowers that wait for another one."),
+    9004: N_("The application had closed this package's pool for good, with close()."),
 }
-_OURS = {9001: "PoolTimeout", 9002: "PoolQueueFull", 9003: "PoolDeadlock"}
+_OURS = {9001: "PoolTimeout", 9002: "PoolQueueFull", 9003: "PoolDeadlock", 9004: "PoolClosed"}
 _SEQUENCE = Number(
     0, "", N_("PyMySQL got a packet that does not belong to the answer it was reading.")
 )

@@ -73,7 +73,7 @@ _BY_LABEL = {
 }
 
 _CONNECTING = frozenset({1040, 1042, 1043, 1129, 1130, 1203, 2002, 2003, 2005, 2012})
-_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, 9001, 9002, 9003})
+_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, 9001, 9002, 9003, 9004})
 
 
 def fate_of(facts: Facts) -> str:
