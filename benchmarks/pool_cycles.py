@@ -1,6 +1,6 @@
 """How fast pools lend and take back: cycles per millisecond, the pools beside each other.
 
-    python benchmarks/pool_cycles.py [--rounds 7] [--seconds 0.3] [--hold 0] [--always-probe]
+    python benchmarks/pool_cycles.py [--rounds 31] [--seconds 0.3] [--hold 0] [--always-probe]
 
 Needs ``psycopg``, ``psycopg_pool`` and ``SQLAlchemy``; without them only this project's pool
 runs. The connections are stubs without I/O. This project's pool alone probes its connection on
@@ -10,7 +10,8 @@ a waiter gets straight from the hand of the one before, unless told to ``--alway
 statement comes on top in real life.
 
 The pools take turns within each round, so that a noisy machine is noisy for all of them, and
-the figures are medians over the rounds. Compare the ratios, not the figures of two machines.
+the figures are medians over the rounds. Many rounds, since psycopg_pool's figure at 32/16 wanders
+between 50 and 95 from one to the next. Compare the ratios, not the figures of two machines.
 A cycle without a hold hardly leaves the interpreter lock; ``--hold`` sleeps that many
 microseconds with the connection, as a statement would.
 """
@@ -177,7 +178,7 @@ def available() -> dict[str, Callable[[int], tuple]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--seconds", type=float, default=0.3, help="per pool, shape and round")
     parser.add_argument("--hold", type=float, default=0.0, help="microseconds with a connection")
     parser.add_argument("--always-probe", action="store_true", help="hand-overs too")
