@@ -56,6 +56,10 @@ class FakeConnection:
         """Note the abrupt end."""
         self.discarded = True
 
+    def hang_up(self) -> None:
+        """Let the other side see the end: from now on it is ``dead``."""
+        self.dead = True
+
     def __repr__(self) -> str:
         return f"<FakeConnection {self.number}>"
 

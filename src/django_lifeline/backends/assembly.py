@@ -10,12 +10,14 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-
 from django_lifeline.backends.errors import explain_refusal, number_of
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
@@ -23,7 +25,7 @@ from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.classification import is_full
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
-from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.drivers.base import DriverConnection, OpeningSets
 from django_lifeline.core.events import ConnectionClosed, Event, Reason
 from django_lifeline.core.liveness import TcpOptions
 from django_lifeline.core.options import (
@@ -44,30 +46,39 @@ ASKING_PAUSE = 1.0
 ASKING_TIMEOUT = 2
 """Seconds that each step of asking may take: borrowing, connecting, the answer."""
 
+FORGET_AFTER = 600.0
+"""Seconds without a connection or a borrower after which a target is forgotten."""
+
 clock = SystemClock()
 
 
 class Target:
-    """One database with everything its wrappers share: driver, options, facts and pool."""
+    """One database as one alias reaches it: driver, options, facts and pool.
+
+    The parameters of a connection come with whoever opens it, made at that moment: a password or a
+    token that changes is no other target.
+    """
 
     def __init__(
         self,
         params: Mapping[str, Any],
-        isolation_level: str | None,
         pool: PoolOptions | None,
         lifeline: LifelineOptions,
-        database: Any,
+        wrapper: Any,
     ) -> None:
         self.params = params
-        self.isolation_level = isolation_level
         self.lifeline = lifeline
         self.name = _name(params)
         self.facts: ServerFacts | None = None
+        """What the server said of itself when a connection was opened last."""
         self.through_proxy: bool | None = None
         """Whether something passes the connections on; None: not known."""
         self.connect_error: int | None = None
         """The number of the latest attempt to connect, None if it succeeded."""
-        self._driver = driver_for(database)
+        self._alias, self._kind = wrapper.alias, type(wrapper)
+        self._settings = wrapper.settings_dict
+        database = wrapper.Database
+        self.driver = driver_for(database)
         self._error = database.OperationalError
         self._mistaken = database.Error
         self.found_dead: list[ConnectionClosed] = []
@@ -76,13 +87,15 @@ class Target:
         self._hurried = 0
         """The thread that asks after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
+        self.forgotten = False
+        """Whether it is not among the process's targets any more: it had nothing for long."""
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
-            DirectPool(self.name, self._open, clock=clock, emit=self._hear)
+            DirectPool(self.name, self._open_alone, clock=clock, emit=self._hear)
             if pool is None
             else Pool(
                 self.name,
                 pool,
-                self._open,
+                self._open_alone,
                 clock=clock,
                 emit=self._hear,
                 lifetimes=lambda connection: self._lifetimes(pool),
@@ -101,12 +114,10 @@ class Target:
             if connection is not None and not connection.loss_told:
                 self.found_dead.append(event)
 
-    def _connect(self) -> DriverConnection:
+    def _connect(self, params: Mapping[str, Any], sets: OpeningSets) -> DriverConnection:
         """Connect; a server that is full for a moment is asked again for a while."""
-        params = {**self.params, "opening_sets": self._opening_sets}
-        tcp = TcpOptions(
-            keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
-        )
+        params = {**params, "opening_sets": sets}
+        tcp = self._tcp_options()
         hurried = self._hurried == threading.get_ident()
         if hurried:
             params["connect_timeout"] = ASKING_TIMEOUT
@@ -116,7 +127,7 @@ class Target:
         while True:
             attempts += 1
             try:
-                connection: DriverConnection = self._driver.connect(params, tcp=tcp)
+                connection: DriverConnection = self.driver.connect(params, tcp=tcp)
                 self.connect_error = None
                 return connection
             except self._error as error:
@@ -128,21 +139,59 @@ class Target:
                     raise
             clock.sleep(pause)
 
-    def _open(self) -> DriverConnection:
-        connection = self._connect()
+    def _tcp_options(self) -> TcpOptions:
+        return TcpOptions(
+            keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
+        )
+
+    def open(self, params: Mapping[str, Any], isolation_level: str | None) -> DriverConnection:
+        """Open a connection with the driver's *params*, and ask the server about itself.
+
+        Raises the driver's errors.
+        """
+        connection = self._connect(params, partial(_opening_sets, isolation_level))
+        return self._take_in(connection)
+
+    def adopt(
+        self, visible: Any, params: Mapping[str, Any], isolation_level: str | None
+    ) -> DriverConnection:
+        """Take in a connection that a subclass of the engine has opened by itself.
+
+        Raises ``NotADriversConnection``, and the driver's errors.
+        """
+        sets = partial(_opening_sets, isolation_level)
+        connection: DriverConnection = self.driver.adopt(visible, params, opening_sets=sets)
+        connection.channel.set_tcp(self._tcp_options())
+        connection.autocommit(True)
+        return self._take_in(connection)
+
+    def _take_in(self, connection: DriverConnection) -> DriverConnection:
         connection.ping_timeout = self.lifeline.ping_timeout
         connection.opened_at = clock.monotonic()
         connection.opened_by = threading.current_thread().name
-        connection.announced = False
-        if self.facts is None:
-            try:
-                self.facts = facts = ServerFacts.ask(connection, self._mistaken)
-                self.through_proxy = facts.passed_on(connection)
-            except BaseException:
-                connection.discard()
-                raise
-        connection.max_packet = self.facts.limits.max_allowed_packet
+        try:
+            connection.facts = self._ask(connection)
+        except BaseException:
+            connection.discard()
+            raise
+        connection.max_packet = connection.facts.limits.max_allowed_packet
         return connection
+
+    def _ask(self, connection: DriverConnection) -> ServerFacts:
+        """Ask the server about itself, for each connection: it may be another one by now."""
+        facts = ServerFacts.ask(connection, self._mistaken, client=self.through_proxy is None)
+        if facts.client is not None:
+            self.through_proxy = facts.passed_on(connection)
+        facts = replace(facts, client=None)
+        if facts != self.facts:
+            self.facts = facts
+        return self.facts
+
+    def _open_alone(self) -> DriverConnection:
+        """Open a connection for nobody in particular, through a wrapper of its own."""
+        wrapper = self._kind(self._settings, self._alias)
+        opened: DriverConnection = wrapper.open_for_the_pool(self)
+        return opened
 
     def ask_again(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
         """After a loss, ask the server about itself; None: it did not answer, or not again so soon.
@@ -170,23 +219,24 @@ class Target:
         self.pool.give_back(lease)
         return answer, lease.connection
 
-    def _opening_sets(self, server_version: str) -> str:
-        """Return the assignments that Django makes on a new session, to travel with SET NAMES.
-
-        SQL_AUTO_IS_NULL would make ``pk IS NULL`` find the row inserted last.
-        """
-        sets = "@@session.sql_auto_is_null = 0"
-        if self.isolation_level:
-            level = self.isolation_level.upper().replace(" ", "-")
-            sets += f", @@session.{_isolation_variable(server_version)} = '{level}'"
-        return sets
-
     def _lifetimes(self, options: PoolOptions) -> Lifetimes:
         limit = self.facts.limits.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None
         return Lifetimes(
             max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME),
             max_idle=_below(limit, options.max_idle, DEFAULT_MAX_IDLE),
         )
+
+
+def _opening_sets(isolation_level: str | None, server_version: str) -> str:
+    """Return the assignments that Django makes on a new session, to travel with SET NAMES.
+
+    SQL_AUTO_IS_NULL would make ``pk IS NULL`` find the row inserted last.
+    """
+    sets = "@@session.sql_auto_is_null = 0"
+    if isolation_level:
+        level = isolation_level.upper().replace(" ", "-")
+        sets += f", @@session.{_isolation_variable(server_version)} = '{level}'"
+    return sets
 
 
 def _isolation_variable(server_version: str) -> str:
@@ -213,6 +263,8 @@ class Targets:
         self.pid = os.getpid()
         self._lock = threading.Lock()
         self._targets: dict[object, Target] = {}
+        self._round: deque[tuple[object, Target]] = deque()
+        """The same, in the order in which `pass_by` looks at them."""
         self._hooked = False
 
     def __iter__(self) -> Iterator[Target]:
@@ -224,12 +276,50 @@ class Targets:
         target = self._targets.get(key)
         if target is None:
             with self._lock:
-                target = self._targets.setdefault(key, make())
+                target = self._targets.get(key)
+                if target is None:
+                    target = self._targets[key] = make()
+                    self._round.append((key, target))
                 if not self._hooked:
                     os.register_at_fork(after_in_child=self.notice_fork)
                     atexit.register(self.say_goodbye)
                     self._hooked = True
         return target
+
+    def pass_by(self, used: Target) -> None:
+        """Look at one target other than the *used* one: nothing rests for ever.
+
+        Called at each lend and give-back. Ends what was idle too long in pools that nobody asks
+        any more, and forgets a target that has had nothing for a while.
+        """
+        if len(self._round) < 2:
+            return
+        try:
+            self._round.rotate(-1)
+            key, target = self._round[0]
+        except (IndexError, RuntimeError):  # another thread is at it
+            return
+        if target is used or not target.pooled:
+            return
+        if target.pool.look_after(FORGET_AFTER):
+            self._forget(key, target)
+
+    def _forget(self, key: object, target: Target) -> None:
+        with self._lock:
+            if self._targets.get(key) is target:
+                del self._targets[key]
+                target.forgotten = True
+            with suppress(ValueError):
+                self._round.remove((key, target))
+
+    def remember(self, target: Target) -> None:
+        """Take up a target again that was forgotten while a wrapper still knew it."""
+        with self._lock:
+            if target.forgotten:
+                target.forgotten = False
+                key = object()
+                self._targets[key] = target
+                self._round.append((key, target))
 
     def notice_fork(self) -> None:
         """In a forked child: let go of everything inherited, without a word to any server.
@@ -267,64 +357,65 @@ class _Known:
     """The target found for one dict of settings, and what the dict held then."""
 
     settings: Mapping[str, Any]
+    alias: str
+    kind: type
     values: tuple[Any, ...]
     options: Mapping[str, Any]
     target: Target
 
-    def still_describes(self, settings: Mapping[str, Any]) -> bool:
+    def still_describes(self, wrapper: Any) -> bool:
+        settings = wrapper.settings_dict
         return (
             self.settings is settings
+            and self.alias == wrapper.alias
+            and self.kind is type(wrapper)
+            and not self.target.forgotten
             and self.values == _distinguishing(settings)
             and self.options == settings["OPTIONS"]
         )
 
 
 _known: dict[int, _Known] = {}
-_KNOWN_LIMIT = 64
-
-
-def quick_target_for(wrapper: Any) -> Target:
-    """Return the target of *wrapper*'s settings, remembered where they did not change since.
-
-    All threads' wrappers of an alias share one dict of settings, and every new thread or
-    greenlet asks anew.
-    """
-    settings = wrapper.settings_dict
-    known = _known.get(id(settings))
-    if known is not None and known.still_describes(settings):
-        return known.target
-    target = target_for(wrapper)
-    if len(_known) >= _KNOWN_LIMIT:
-        _known.clear()
-    _known[id(settings)] = _Known(
-        settings, _distinguishing(settings), dict(settings["OPTIONS"]), target
-    )
-    return target
-
-
-def _distinguishing(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple([settings[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")])
+_KNOWN_LIMIT = 1024
 
 
 def target_for(wrapper: Any, *, private: bool = False) -> Target:
     """Return the target of *wrapper*'s settings; *private* ones are shared with nobody.
 
+    It is remembered for as long as the settings stay the same: all threads' wrappers of an alias
+    share one dict of them, and every new thread or greenlet asks anew.
     Raises ``ImproperlyConfigured`` for a wrong option.
     """
-    params = dict(wrapper.get_connection_params())
+    settings = wrapper.settings_dict
+    known = _known.get(id(settings))
+    if known is not None and not private and known.still_describes(wrapper):
+        return known.target
+    options = dict(settings["OPTIONS"])
     try:
-        pool = pool_options(params.pop("pool", True))
-        lifeline = lifeline_options(params.pop("lifeline", {}))
+        pool = pool_options(options.pop("pool", True))
+        lifeline = lifeline_options(options.pop("lifeline", {}))
     except OptionError as error:
         raise ImproperlyConfigured(f"DATABASES[{wrapper.alias!r}]: {error}") from None
-    level = wrapper.isolation_level
+    params = wrapper.params_of_settings()
     if private:
-        return Target(params, level, None, lifeline, wrapper.Database)
-    # The table of converters is one object for all wrappers, and long.
-    settings = {name: value for name, value in params.items() if name != "conv"}
-    database = wrapper.Database
-    key = (_frozen(settings), id(params.get("conv")), level, pool, lifeline, database.__name__)
-    return targets.find(key, lambda: Target(params, level, pool, lifeline, database))
+        return Target(params, None, lifeline, wrapper)
+    for name in ("password", "passwd"):
+        options.pop(name, None)
+    place = _distinguishing(settings)
+    kind, database = type(wrapper), wrapper.Database.__name__
+    key = (wrapper.alias, kind, database, _frozen(place), _frozen(options), pool, lifeline)
+    target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
+    if len(_known) >= _KNOWN_LIMIT:
+        _known.clear()
+    _known[id(settings)] = _Known(
+        settings, wrapper.alias, kind, place, dict(settings["OPTIONS"]), target
+    )
+    return target
+
+
+def _distinguishing(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells one database from another; a password does not."""
+    return tuple([settings[name] for name in ("NAME", "USER", "HOST", "PORT")])
 
 
 def _name(params: Mapping[str, Any]) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
+from django.utils.functional import cached_property
 
-from django_lifeline.backends.assembly import Target, clock, quick_target_for, target_for, targets
+from django_lifeline.backends.assembly import Target, clock, target_for, targets
 from django_lifeline.backends.errors import attach
 from django_lifeline.backends.evidence import (
     diagnose_raised,
@@ -20,12 +23,17 @@ from django_lifeline.backends.evidence import (
     torn,
 )
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.hooks import covered
+from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.backends.notices import Lost, Restored, publish
+from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
 from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.effects import Asks
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
 from django_lifeline.core.retry import Decision, Label, Loss, decide
+from django_lifeline.core.session import Session, Setting, State
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.loss import diagnose
@@ -35,6 +43,9 @@ from django_lifeline.exceptions import ConnectionLost
 _getpid = os.getpid
 _monotonic = clock.monotonic
 _PLAIN = statement_of("SELECT 1")
+_OPTIONS_OF_OURS = ("pool", "lifeline")
+_AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
+_NOTHING = Asks.NOTHING
 
 
 class Borrowing(stock.DatabaseWrapper):
@@ -46,17 +57,29 @@ class Borrowing(stock.DatabaseWrapper):
 
     # Django's own, without types there.
     autocommit: bool
+    closed_in_transaction: bool
+    health_check_done: bool
     run_on_commit: list[Any]
     run_commit_hooks_on_set_autocommit_on: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._hold: Hold | None = None
+        self._lent: Hold | None = None
+        """What `get_new_connection` has got last; Django makes it the wrapper's."""
         self._target: Target | None = None
         self._target_name: object = None
-        self._announce = True
-        """Whether the next connection is announced with ``connection_created`` in any case."""
+        self._closed = True
+        """Whether the next connection begins anew; otherwise it takes a lost one's place."""
+        self._owed: tuple[Setting, ...] = ()
+        """What was set in a session that is lost, and is to be set in the next one."""
+        self._keepsake: Keepsake | None = None
+        """What may be asked about the last statement, if its connection was recalled."""
+        self._learned: ServerFacts | None = None
+        """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
+        self._opens_for: Target | None = None
+        """The target whose pool has made this wrapper to open a connection with."""
         self.scopes_entered = 0
         """How many `connection_scope` blocks the wrapper's thread is in."""
         super().__init__(*args, **kwargs)
@@ -71,90 +94,198 @@ class Borrowing(stock.DatabaseWrapper):
         """The pool that this wrapper borrows from."""
         return self._find_target().pool
 
+    @property
+    def server_facts(self) -> ServerFacts:
+        """What the server says of itself on the connection in use, or said last."""
+        if self._hold is None and self._find_target().facts is None:
+            with self.temporary_connection():
+                pass
+        facts = self._find_target().facts if self._hold is None else self._hold.connection.facts
+        assert facts is not None
+        return facts
+
+    def params_of_settings(self) -> dict[str, Any]:
+        """Return the driver's parameters as the settings give them, with no password or token."""
+        params: dict[str, Any] = stock.DatabaseWrapper.get_connection_params(self)
+        without = ("password", "passwd", *_OPTIONS_OF_OURS)
+        return {name: params[name] for name in params if name not in without}
+
     # Borrowing and giving back
 
     def _find_target(self) -> Target:
         name = self.settings_dict["NAME"]
         target = self._target
         if target is None or name is not self._target_name:
-            if self.alias == NO_DB_ALIAS:
-                target = target_for(self, private=True)
-            elif self._has_own_parameters():
-                target = target_for(self)
-            else:
-                target = quick_target_for(self)
-            self._target = target
+            target = self._target = target_for(self, private=self.alias == NO_DB_ALIAS)
             self._target_name = name
-            self.isolation_level = target.isolation_level
         return target
 
-    def _has_own_parameters(self) -> bool:
-        """Whether a subclass makes parameters that the settings do not tell, such as tokens."""
-        return False
+    def _target_changed(self) -> bool:
+        """Whether the settings name another database, or other options, than they did.
 
-    def _take(self, settings: tuple[str, ...] = ()) -> Hold:
-        """Borrow, and repeat *settings* of the session that is replaced."""
+        Test runners change them between two pieces of work, and so do sites of many tenants.
+        """
+        return self.alias != NO_DB_ALIAS and target_for(self) is not self._target
+
+    def get_new_connection(self, conn_params: Mapping[str, Any]) -> Any:
+        """Lend a connection; *conn_params* are for the case that the pool has to open one.
+
+        Raises the pool's errors, and the driver's.
+        """
+        params = {name: conn_params[name] for name in conn_params if name not in _OPTIONS_OF_OURS}
+        if self._opens_for is not None:
+            return self._open(self._opens_for, params).visible
         pid = _getpid()
         if pid != targets.pid:
             targets.notice_fork()
+        target = self._find_target()
+        targets.pass_by(target)
         try:
-            lease = self._find_target().pool.lease()
+            lease = target.pool.lease(connect=partial(self._open, target, params))
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
-            target, self._target = self._target, None
-            if target is not None and target.found_dead:
+            self._target = None
+            if target.found_dead:
                 tell_found_dead(target, self.alias, None)
             raise
-        hold = self._hold = Hold(lease, pid, _monotonic())
-        target = self._target
-        if target is not None and target.found_dead:
-            tell_found_dead(target, self.alias, hold.connection)
-        if self._announce or not hold.connection.announced:
-            hold = self._announce_connection(hold)
-        if not self.autocommit and not self.in_atomic_block:
-            self._switch_autocommit(hold, False)
-        for sql in settings:
-            hold.connection.run(sql)
-            hold.note(statement_of(sql), sql)
+        if target.forgotten:
+            targets.remember(target)
+        hold = self._lent = Hold(lease, target.pool, pid, _monotonic())
+        connection = hold.connection
+        if connection.keepsake is not None:
+            self._take_keepsake(hold)
+        if target.found_dead:
+            tell_found_dead(target, self.alias, connection)
+        return connection.visible
+
+    def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
+        """Open a connection; a class that we stand in front of opens it in its own way."""
+        level = self.isolation_level
+        if "get_new_connection" in covered(type(self)):
+            return target.adopt(super().get_new_connection(dict(params)), params, level)
+        return target.open(params, level)
+
+    def open_for_the_pool(self, target: Target) -> DriverConnection:
+        """Open a connection for *target*'s pool, through whatever subclasses do on the way."""
+        self._opens_for = target
+        params = self.get_connection_params()
+        visible = self.get_new_connection(params)
+        return target.adopt(visible, params, self.isolation_level)
+
+    def _accept(self, visible: Any) -> Hold:
+        """Hold what `get_new_connection` returned, which a subclass may have changed."""
+        lent, self._lent = self._lent, None
+        if lent is not None and visible is not lent.connection.visible:
+            connection = self._find_target().driver.adopt(visible, {})
+            if connection is not lent.connection:
+                lent.pool.give_back(lent.lease)
+                lent = None
+        hold = self._hold = lent or self._adopt(visible)
+        if hold.connection.facts is not self._learned:
+            self._learn(hold.connection.facts)
         return hold
 
-    def _announce_connection(self, hold: Hold) -> Hold:
-        """Send ``connection_created``: for each physical connection, and after each close().
+    def _adopt(self, visible: Any) -> Hold:
+        """Hold a connection that is not the pool's, and is closed when it is given back."""
+        target = self._find_target()
+        params = self.get_connection_params()
+        adopt = partial(target.adopt, visible, params, self.isolation_level)
+        pool: DirectPool[DriverConnection] = DirectPool(target.name, adopt, clock=clock)
+        return Hold(pool.lease(), pool, _getpid(), _monotonic())
 
-        What receivers do to the session is part of how this connection begins, so it is neither
-        a trace nor repeated for the next borrower.
-        """
-        self._announce = False
+    def _learn(self, facts: ServerFacts) -> None:
+        """Forget what Django knows of another server, or of this one before it was changed."""
+        if self._learned is not None:
+            for knows in (self, self.features, self.ops, self.introspection):
+                for name in list(knows.__dict__):
+                    if isinstance(getattr(type(knows), name, None), cached_property):
+                        del knows.__dict__[name]
+        self._learned = facts
+
+    def _take(self) -> Hold:
+        """Borrow for a wrapper that goes on where it was: its session is made as it was left."""
+        hold = self._accept(self.get_new_connection(self.get_connection_params()))
         try:
+            self.init_connection_state()
             connection_created.send(sender=self.__class__, connection=self)
+            hold = self._held(hold)
+            if not self.autocommit and not self.in_atomic_block:
+                self._switch_autocommit(hold, False)
+            self._make_again(hold)
         except BaseException:
-            # Half set up: nobody else shall get it.
-            self._announce = True
+            # Half set up: nobody shall get it.
             if self._hold is not None:
                 self._drop(self._hold, Reason.DIRTY)
             raise
-        hold = self.ready(_PLAIN) if self._hold is None else self._hold
-        hold.connection.announced = True
-        hold.starts_anew()
         return hold
+
+    def _held(self, hold: Hold) -> Hold:
+        """Return what is held after somebody else's code ran, which may have used it up."""
+        return self.ready(_PLAIN) if self._hold is not hold or hold.resting else hold
+
+    def _make_again(self, hold: Hold) -> None:
+        """Set what was set in the lost session; raises ``ConnectionLost`` if that fails."""
+        owed = self._owed
+        try:
+            for setting in owed:
+                hold.connection.run(setting.sql)
+                hold.session.ran(statement_of(setting.sql), setting.sql, None)
+        except self.Database.Error as error:
+            self._drop(hold, Reason.DIRTY)
+            self._owed = owed
+            facts = facts_of(self._find_target(), hold, _PLAIN, Label.NOT_EXECUTED, Phase.BEFORE)
+            raise self._lose(hold, replace(facts, state_lost="SET"), Reason.DIRTY) from error
+        hold.seen = hold.connection.commands
+        self._owed = ()
+
+    def _take_keepsake(self, hold: Hold) -> None:
+        """Before the session is used: ask what its last borrower may want to know of it."""
+        connection = hold.connection
+        keepsake, connection.keepsake = connection.keepsake, None
+        if keepsake is None or not keepsake.wanted:
+            return
+        try:
+            keepsake.take(connection)
+        except self.Database.Error:
+            if connection.broken or connection.closed:
+                return  # found dead by whoever uses it first, in the usual way
+        hold.seen = connection.commands
 
     def _give_back(self, hold: Hold) -> None:
         self._hold = None
-        assert self._target is not None
-        pool = self._target.pool
+        self._closed, self._owed, self._keepsake = True, (), None
+        hold.returned = True
+        if self._target is not None:
+            targets.pass_by(self._target)
+        self._target = None  # the next piece of work may be for another one
         # One that rests is clean, and perhaps in other hands by now: give_back() knows.
-        if hold.resting or hold.clean and not hold.in_transaction or self._cleaned(hold):
-            pool.give_back(hold.lease)
+        if hold.resting or self._is_fit_to_lend(hold):
+            hold.pool.give_back(hold.lease)
         else:
-            pool.discard(hold.lease, Reason.DIRTY)
+            hold.pool.discard(hold.lease, Reason.DIRTY)
 
-    def _cleaned(self, hold: Hold) -> bool:
-        """Reset a session that only has settings of its own; cheaper than a new connection."""
-        connection = hold.connection
-        if hold.in_transaction or hold.pinned_by or not self._lives(hold):
+    def _is_fit_to_lend(self, hold: Hold) -> bool:
+        """Whether the session is as the next borrower expects it; resets it if that helps."""
+        if hold.pid != _getpid() or not hold.is_private:
             return False
-        connection.announced = False
-        return bool(connection.reset_session())
+        self._notice_unseen(hold)
+        session = hold.session
+        if session.clean:
+            return True
+        connection = hold.connection
+        if not session.can_be_reset or not self._lives(hold) or not connection.reset_session():
+            return False
+        connection.session = Session()
+        return True
+
+    def _notice_unseen(self, hold: Hold) -> None:
+        """Take in that commands were sent through the driver's object, if there were any."""
+        connection = hold.connection
+        if connection.commands == hold.seen:
+            return
+        hold.seen = connection.commands
+        connection.session.ran_unseen()
+        connection.session.observe(*connection.flags())
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -166,8 +297,9 @@ class Borrowing(stock.DatabaseWrapper):
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = None
-        if self._target is not None:
-            self._target.pool.discard(hold.lease, reason)
+        if hold.session.settings and reason is not Reason.CLOSED:
+            self._owed = hold.session.settings
+        hold.pool.discard(hold.lease, reason)
 
     def _mark_transaction_lost(self, error: BaseException | None) -> None:
         """Refuse statements and COMMIT until the transaction's author rolls back.
@@ -207,40 +339,57 @@ class Borrowing(stock.DatabaseWrapper):
         Raises ``ConnectionLost`` when the held one died and took with it what *statement* needs,
         and the pool's or the driver's errors when no other can be had.
         """
+        hold = self._living(statement)
+        if hold.connection.session.state is not _AUTOCOMMIT:
+            hold = self._ready_inside(hold, statement)
+        if statement.asks is not _NOTHING:
+            self._ready_to_tell(hold, statement.asks)
+        return hold
+
+    def _living(self, statement: Statement) -> Hold:
+        """Return a living connection, in whatever state its transaction is."""
         hold = self._hold
-        if hold is None or hold.pid != _getpid():
-            hold = self._obtain(hold, statement)
-        if hold.resting:
-            if hold.returned and self.settings_dict["NAME"] is not self._target_name:
-                # Test runners set another database's name between two pieces of work.
-                self._give_back(hold)
-                hold = self._take()
-            elif hold.lease.resume():
-                hold.resting = hold.returned = False
-                slot, now = hold.lease.slot, _monotonic()
-                if now >= slot.expires or now - hold.used_at >= slot.max_idle:
-                    hold = self._renew(hold, statement)
-            else:
-                hold = self._replace_recalled(hold, statement)
+        if hold is None or hold.pid != _getpid() or hold.resting:
+            hold = self._resume(hold, statement)
         connection = hold.connection
+        if connection.commands != hold.seen:
+            self._notice_unseen(hold)
         if connection.busy:
             if connection.broken or not hold.is_being_read:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
         elif connection.closed or connection.channel.poll(0) and not connection.alive():
-            hold = self._replace(hold, statement, Reason.DEAD)
-        if hold.began and statement.may_commit:
-            hold = self._use_stock_transaction(hold, statement)
+            return self._replace(hold, statement, Reason.DEAD)
         return hold
 
-    def _obtain(self, hold: Hold | None, statement: Statement) -> Hold:
-        """Return a connection of this process, which has none, or only its parent's."""
-        if hold is not None:
-            return self._leave_to_parent(hold, statement)
-        self.ensure_connection()
-        hold = self._hold
-        assert hold is not None
+    def _resume(self, hold: Hold | None, statement: Statement) -> Hold:
+        """Return a connection that is this wrapper's own again, dead or alive."""
+        if hold is None:
+            self._begin_holding()
+            hold = self._hold
+            assert hold is not None
+        elif hold.pid != _getpid():
+            hold = self._leave_to_parent(hold, statement)
+        if not hold.resting:
+            return hold
+        if hold.returned and self._target_changed():
+            self._give_back(hold)
+            return self._resume(None, statement)
+        if not hold.lease.resume():
+            return self._replace_recalled(hold, statement)
+        if hold.returned:
+            # A new piece of work sees nothing of the last one's, as on a new connection.
+            hold.ran, hold.foreign_id = False, hold.session.inserted
+            hold.keepsake = hold.connection.keepsake = self._keepsake = None
+        hold.resting = hold.returned = False
+        slot, now = hold.lease.slot, _monotonic()
+        if now >= slot.expires or now - hold.used_at >= slot.max_idle:
+            return self._renew(hold, statement)
         return hold
+
+    def _begin_holding(self) -> None:
+        """Connect as Django does, or take the place of a connection that was lost."""
+        self.ensure_connection()
 
     def _renew(self, hold: Hold, statement: Statement) -> Hold:
         """Replace a connection that the server may be about to end.
@@ -248,41 +397,129 @@ class Borrowing(stock.DatabaseWrapper):
         It has rested, so nothing depends on it but the answer to a question like
         LAST_INSERT_ID().
         """
-        if statement.uses_previous:
+        if statement.asks is not _NOTHING:
             return hold
         if not hold.connection.alive():
             # It has ended it already, which is a loss to be told of.
             return self._replace(hold, statement, Reason.DEAD)
         self._hold = None
-        self._find_target().pool.retire(hold.lease)
+        hold.pool.retire(hold.lease)
         return self._take()
 
+    def _ready_inside(self, hold: Hold, statement: Statement) -> Hold:
+        """Inside a transaction that START TRANSACTION began, be as stock's session would be.
+
+        Stock has autocommit off. So after an error, with which the server may have ended the
+        transaction, and before a statement that may end it: what follows is then in a transaction
+        again, not stored one by one.
+        """
+        state = hold.session.state
+        if state is _DOUBTFUL:
+            # The question would not be answered after another statement.
+            if statement.asks is _NOTHING:
+                return self._use_stock_transaction(hold, statement)
+        elif state is _BEGUN and statement.may_commit:
+            return self._use_stock_transaction(hold, statement)
+        return hold
+
+    def _ready_to_tell(self, hold: Hold, asks: Asks) -> None:
+        """Before a question about an earlier statement: what answers is the wrapper's own, or none.
+
+        A pooled session has had other borrowers, of whom nothing is to be seen.
+        """
+        keepsake = self._keepsake
+        if asks & Asks.ID and (hold.foreign_id or keepsake is not None):
+            known = 0 if keepsake is None else keepsake.own_last_id()
+            hold.connection.run(f"SELECT LAST_INSERT_ID({known:d})")
+            hold.foreign_id, hold.session.inserted = False, True
+            hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
+        elif asks & Asks.OUTCOME and not hold.ran and keepsake is None:
+            hold.connection.run("DO 0")
+        hold.seen = hold.connection.commands
+
+    def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]:
+        """Return what to run for a question whose answer is not in the session any more."""
+        keepsake, hold = self._keepsake, self._hold
+        if keepsake is None or hold is None or hold.ran or not statement.asks & Asks.OUTCOME:
+            return sql, args
+        answer = keepsake.answer_to(sql, args) if keepsake.arrived() else None
+        if answer is None:
+            facts = LossFacts(
+                label=Label.NOT_EXECUTED,
+                phase=Phase.BEFORE,
+                statement=statement.keyword,
+                ended_for="pool_exhausted",
+            )
+            raise self._lose(hold, facts, Reason.CLOSED)
+        return answer
+
     def settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
-        """Record what a statement left behind; return whether all of its answer has arrived."""
-        hold.used_at = _monotonic()
+        """Record what a statement left behind; return whether all of its answer has arrived.
+
+        By then its cursor has no connection any more.
+        """
+        hold.used_at = now = _monotonic()
+        hold.ran = True
+        hold.seen = hold.connection.commands
         if hold.connection.busy:
-            hold.note(statement, sql)
+            self._note(hold, statement, sql, cursor)
             hold.reads_on(cursor)
             return False
-        if hold.in_transaction or not statement.plain:
-            hold.note(statement, sql, cursor)
-        elif hold.clean and not hold.exposed:
+        session = hold.connection.session
+        if (
+            not statement.plain
+            or session.state is not _AUTOCOMMIT
+            or not hold.connection.in_autocommit()
+        ):
+            self._note(hold, statement, sql, cursor)
+        elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
+            self._leave_answers(hold, statement, cursor)
+        if session.clean and not hold.shown:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
-            hold.lease.rest(hold.used_at)
+            hold.lease.rest(now, answers=hold.keepsake is not None)
+        elif hold.shown:
+            self._rest(hold)
         return True
+
+    def _note(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> None:
+        session = hold.session
+        session.ran(statement, sql, getattr(cursor, "_executed", None))
+        session.observe(*hold.connection.flags())
+        self._leave_answers(hold, statement, cursor)
+
+    def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
+        """Remember what this statement's author may ask of it, and nobody else."""
+        if getattr(cursor, "lastrowid", None):
+            self._keepsake = None
+            hold.foreign_id, hold.session.inserted = False, True
+        warned = bool(getattr(cursor, "warning_count", 0))
+        if statement.reads_only and not warned:
+            if hold.keepsake is not None:
+                hold.keepsake.row_count, hold.keepsake.warned = -1, False
+            return
+        keepsake = Keepsake(hold, cursor.rowcount, warned=warned)
+        hold.keepsake = hold.connection.keepsake = keepsake
+
+    def finished_reading(self, hold: Hold) -> None:
+        """A result that was read row by row has been read to its end."""
+        hold.reads_on(None)
+        if self._hold is hold:
+            hold.session.observe(*hold.connection.flags())
+            hold.used_at = _monotonic()
+            self._rest(hold)
 
     def _rest(self, hold: Hold) -> None:
         """Let the pool recall the connection for a borrower in need, where that loses nothing."""
-        if (
-            hold.clean
-            and not (hold.in_transaction or hold.resting or hold.exposed)
-            and not hold.connection.busy
-        ):
+        if hold.resting or hold.connection.busy or not hold.is_private:
+            return
+        self._notice_unseen(hold)
+        if hold.session.clean:
             # In this order: a token given away while the owner believes to hold it would be
             # two holders, the reverse only costs the owner a new lease.
+            hold.shown = False
             hold.resting = True
-            hold.lease.rest(_monotonic())
+            hold.lease.rest(_monotonic(), answers=hold.keepsake is not None)
 
     def _lives(self, hold: Hold) -> bool:
         """Whether the connection can take the next command; no round trip."""
@@ -301,8 +538,7 @@ class Borrowing(stock.DatabaseWrapper):
             if hold.connection.busy and not hold.is_being_read:
                 self._break_off(hold, error)
             else:
-                hold.note_failure(statement)
-                self._rest(hold)
+                self._note_failure(hold, statement, error)
             return None
         # Of a batch, earlier parts may have run whatever became of the last.
         sent = statement.batch or not self._never_left(hold, error)
@@ -311,6 +547,28 @@ class Borrowing(stock.DatabaseWrapper):
         if not (decision.repeat and may_repeat):
             raise self._lose(hold, facts, Reason.LOST) from error
         return self._swap(hold, facts, Reason.LOST)
+
+    def _note_failure(self, hold: Hold, statement: Statement, error: BaseException) -> None:
+        """Record what a statement may have done that was answered with an error."""
+        if hold.connection.commands == hold.seen:
+            self._rest(hold)  # nothing was sent: the driver refused its parameters
+            return
+        hold.seen = hold.connection.commands
+        hold.ran = True
+        hold.keepsake = hold.connection.keepsake = None
+        hold.session.failed(statement, error.args[0] if error.args else None)
+        hold.session.observe(*hold.connection.flags())
+        self._rest(hold)
+
+    def lost_closing(self, hold: Hold, error: BaseException) -> None:
+        """What was left of an answer could not be read when its cursor was closed."""
+        if self._is_loss(hold, error):
+            decision = self._decide(hold, _PLAIN, sent=True)
+            self._lose(hold, self._facts(hold, _PLAIN, decision, Phase.READING, error), Reason.LOST)
+        elif hold.connection.busy:
+            self._break_off(hold, error)
+        else:
+            hold.session.failed(statement_of("CALL a_procedure()"), None)
 
     def lost_reading(
         self, hold: Hold, statement: Statement, error: BaseException, pause: float
@@ -341,7 +599,7 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _break_off(self, hold: Hold, error: BaseException) -> None:
         """Something broke into an exchange: the rest of its answer must reach nobody."""
-        if hold.in_transaction:
+        if hold.session.in_transaction:
             self._mark_transaction_lost(error)
         self._tell_interruption(hold, error)
         self._drop(hold, Reason.INTERRUPTED)
@@ -350,7 +608,8 @@ class Borrowing(stock.DatabaseWrapper):
         self, hold: Hold, error: BaseException, label: Label = Label.UNKNOWN_EFFECT
     ) -> None:
         """Say on *error*, and to those who listen, that it cost the connection."""
-        if hold.in_transaction and not hold.partly_stored and label is Label.UNKNOWN_EFFECT:
+        session = hold.session
+        if session.in_transaction and not session.partly_stored and label is Label.UNKNOWN_EFFECT:
             label = Label.ROLLED_BACK
         facts = facts_of(self._find_target(), hold, _PLAIN, label, Phase.IN_FLIGHT, error)
         foreign = not isinstance(error, self.Database.Error)
@@ -373,12 +632,13 @@ class Borrowing(stock.DatabaseWrapper):
         publish(Restored(self._find_target().name, self.alias, found))
 
     def _decide(self, hold: Hold, statement: Statement, *, sent: bool) -> Decision:
+        session = hold.session
         loss = Loss(
             sent=sent,
-            in_transaction=hold.in_transaction,
-            first_in_transaction=hold.work == 0 and not hold.manual,
-            state_lost=bool(hold.pinned_by),
-            partly_stored=hold.partly_stored,
+            in_transaction=session.in_transaction,
+            first_in_transaction=session.first_in_transaction,
+            state_lost=bool(session.lost_with_it) or session.unseen,
+            partly_stored=session.partly_stored,
         )
         return decide(statement, loss, retry_reads=self._find_target().lifeline.retry_reads)
 
@@ -395,29 +655,26 @@ class Borrowing(stock.DatabaseWrapper):
     def _replace_recalled(self, hold: Hold, statement: Statement) -> Hold:
         """Borrow anew after the pool lent the resting connection to somebody else."""
         self._hold = None
-        if statement.uses_previous and not hold.returned:
-            # The connection is in other hands and must not be looked at.
-            facts = LossFacts(
-                label=Label.NOT_EXECUTED,
-                phase=Phase.BEFORE,
-                statement=statement.keyword,
-                ended_for="pool_exhausted",
-            )
-            raise self._lose(hold, facts, Reason.CLOSED)
+        if hold.returned:
+            self._keepsake = None
+        elif hold.keepsake is not None:
+            hold.keepsake.follows(self._keepsake, owns_id=not hold.foreign_id)
+            self._keepsake = hold.keepsake
         return self._take()
 
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
         hold.connection.loss_told = True
+        was = hold.session
         self._drop(hold, reason)
         try:
-            new = self._take(hold.settings)
-            if hold.began:
+            new = self._take()
+            if was.state in (_BEGUN, _DOUBTFUL):
                 self._begin(new)
-            elif not hold.server_autocommit and new.server_autocommit:
+            elif was.state is State.OFF and new.session.state is not State.OFF:
                 self._switch_autocommit(new, False)
         except BaseException as error:
-            if hold.in_transaction:
+            if was.in_transaction:
                 self._mark_transaction_lost(error)
             raise
         facts = replace(
@@ -436,7 +693,7 @@ class Borrowing(stock.DatabaseWrapper):
         kind: type[ConnectionLost] = ConnectionLost,
     ) -> ConnectionLost:
         """End the lost connection and return the error that says so."""
-        if hold.in_transaction:
+        if hold.session.in_transaction:
             self._mark_transaction_lost(None)
         if self._hold is hold:
             hold.connection.loss_told = True
@@ -445,7 +702,7 @@ class Borrowing(stock.DatabaseWrapper):
         diagnosis = diagnose_raised(target, facts, hold.connection)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
         attach(error, diagnosis)
-        if hold.in_transaction:
+        if hold.session.in_transaction:
             self.rollback_exc = error
         publish(Lost(target.name, self.alias, diagnosis))
         return error
@@ -464,17 +721,19 @@ class Borrowing(stock.DatabaseWrapper):
         """In a forked child: what was held is the parent's, and so is its transaction."""
         targets.notice_fork()
         self._hold = None
-        if hold.in_transaction or hold.pinned_by:
+        session = hold.session
+        if session.in_transaction or session.lost_with_it:
             facts = LossFacts(
                 label=Label.NOT_EXECUTED,
                 phase=Phase.BEFORE,
                 statement=statement.keyword,
-                state_lost=hold.pinned_by,
-                in_transaction=hold.in_transaction,
+                state_lost=session.lost_with_it,
+                in_transaction=session.in_transaction,
                 server_thread_id=hold.connection.server_thread_id,
                 pid=_getpid(),
                 forked=True,
             )
             # Not its connection, so it is not dropped: `_hold` is None by now.
             raise self._lose(hold, facts, Reason.CLOSED)
-        return self._take(hold.settings)
+        self._owed = session.settings
+        return self._take()

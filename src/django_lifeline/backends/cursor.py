@@ -14,6 +14,7 @@ from django.db.backends.mysql import base as stock
 
 from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.reading import Reading
+from django_lifeline.core.effects import Asks
 from django_lifeline.core.statement import Statement, known_statements, statement_of
 
 if TYPE_CHECKING:
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 
 _PROCEDURE_CALL = "CALL a_procedure()"
 _known = known_statements.get
+_NOTHING = Asks.NOTHING
 
 
 class Cursor(utils.CursorWrapper):
     """Django's cursor as applications get it, without the calls that have nothing to do.
 
     Use it only while `djangos_is_untouched`: who watches statements (Sentry, for one) replaces
-    methods of Django's class.
+    methods of Django's class. It says of itself that it is Django's, since others build classes
+    of their own on what they find (django-debug-toolbar, for one).
     """
+
+    __class__ = property(lambda self: utils.CursorWrapper)
 
     def execute(self, sql: Any, params: Any = None) -> Any:
         """Run one statement, as Django does."""
@@ -37,7 +42,8 @@ class Cursor(utils.CursorWrapper):
         if db.execute_wrappers or db.needs_rollback or not apps.ready:
             return super().execute(sql, params)
         try:
-            return self.cursor.execute(sql, params)
+            # Without parameters Django leaves them out, which is for the driver to tell apart.
+            return self.cursor.execute(sql) if params is None else self.cursor.execute(sql, params)
         except Exception as error:
             self._translate(error)
             raise
@@ -50,10 +56,10 @@ class Cursor(utils.CursorWrapper):
             self._translate(error)
             raise
 
-    def fetchmany(self, *size: int) -> Any:
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
         """Return some rows."""
         try:
-            return self.cursor.fetchmany(*size)
+            return self.cursor.fetchmany(*args, **kwargs)
         except Exception as error:
             self._translate(error)
             raise
@@ -65,10 +71,6 @@ class Cursor(utils.CursorWrapper):
         except Exception as error:
             self._translate(error)
             raise
-
-    def close(self) -> None:
-        """Close the cursor; from then on it runs no statement."""
-        self.cursor.close()
 
     def _translate(self, error: Exception) -> None:
         """Raise what Django makes of a driver's error."""
@@ -83,73 +85,139 @@ def _of_django(name: str) -> object:
 
 
 _DJANGOS_FILE = utils.CursorWrapper.__getattr__.__code__.co_filename
-_djangos_execute = _of_django("execute")
-_djangos_steps = _of_django("_execute_with_wrappers"), _of_django("_execute")
+_CLASS = utils.CursorWrapper
+_execute, _getattr = _of_django("execute"), _of_django("__getattr__")
+_steps = tuple(map(_of_django, ("_execute_with_wrappers", "_execute", "executemany", "callproc")))
 
 
 def djangos_is_untouched() -> bool:
     """Whether Django's cursor is as Django made it."""
     djangos = utils.CursorWrapper
-    return djangos.execute is _djangos_execute and _djangos_steps == (
-        djangos._execute_with_wrappers,
-        djangos._execute,
+    return (
+        djangos is _CLASS
+        and djangos.execute is _execute
+        and djangos.__getattr__ is _getattr
+        and _steps
+        == (
+            djangos._execute_with_wrappers,
+            djangos._execute,
+            djangos.executemany,
+            djangos.callproc,
+        )
     )
+
+
+_NEED_A_CONNECTION = frozenset({"mogrify", "_mogrify", "literal", "_escape_args", "_get_db"})
+"""Methods of the drivers' cursors that ask the connection how it writes a value."""
 
 
 class CursorWrapper(stock.CursorWrapper):
     """Django's MySQL cursor over a driver cursor that moves along when the connection changes.
 
-    Once a statement's whole answer has arrived, the driver's cursor is cut from its connection:
-    closing it later must not touch a connection that somebody else may hold by then.
+    The driver's cursor has a connection only while a statement runs and its answer is read: what
+    is done with it before or later must not touch a connection that somebody else may hold.
+
+    ``cursor`` is what runs statements. Where a subclass or a tool makes cursors of its own, it is
+    theirs, and the driver's is somewhere below it.
     """
 
     def __init__(self, db: LifelineMixin, cursor: Any) -> None:
         self.cursor = cursor
         self._db = db
         self._closed = False
+        self._torn = False
+        """The driver's cursor was cut off in the middle of an answer: it serves no more."""
+        self._made_otherwise = False
+        self._below = cursor
+
+    @classmethod
+    def over(cls, db: LifelineMixin, cursor: Any) -> CursorWrapper:
+        """Return one over a cursor that somebody else has made."""
+        made = cls(db, cursor)
+        made._made_otherwise = True
+        made._below = _lowest(cursor)
+        made._below.connection = None
+        return made
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement.
 
         Raises ``ConnectionLost`` when the connection died and repeating would not be safe.
         """
-        return self._run(_known(query) or statement_of(query), "execute", query, args)
+        try:
+            statement = _known(query) or statement_of(query)
+        except TypeError:  # no text at all, or one that changes: the driver says what it wants
+            statement = statement_of(bytes(query) if isinstance(query, bytearray) else str(query))
+        return self._run(statement, "execute", query, args)
 
     def executemany(self, query: Any, args: Any) -> Any:
         """Run one statement for many rows; once part of it was sent it is never repeated."""
         batch = statement_of(query).as_batch
         return self._run(batch, "executemany", query, args)
 
-    def callproc(self, procname: str, args: Any = ()) -> Any:
+    def callproc(self, procname: Any, args: Any = ()) -> Any:
         """Call a stored procedure; what it does to the session cannot be seen from here."""
         return self._run(statement_of(_PROCEDURE_CALL), "callproc", procname, args)
 
     def nextset(self) -> Any:
         """Move to the next result, as the driver does; None when there is none."""
-        return None if self.cursor.connection is None else self.cursor.nextset()
+        if self._below.connection is None and not self._closed:
+            return None
+        return self.cursor.nextset()
 
     # The driver's own, without the detour through ``__getattr__`` or a frame between.
     fetchone = property(attrgetter("cursor.fetchone"))
     fetchmany = property(attrgetter("cursor.fetchmany"))
     fetchall = property(attrgetter("cursor.fetchall"))
 
+    @property
+    def connection(self) -> Any:
+        """The driver's connection; None once the cursor is closed."""
+        return None if self._closed else self._db.connection
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.cursor, name)
+        return partial(self._attached, name) if name in _NEED_A_CONNECTION else value
+
     def close(self) -> None:
-        """Close the cursor; from then on it runs no statement."""
+        """Close the cursor; from then on it runs no statement.
+
+        What is left of an answer is read. Should that fail the connection is ended: whoever closes
+        a cursor has what he wanted.
+        """
         self._closed = True
-        if self.cursor.connection is not None:
+        connection = self._below.connection
+        if connection is None:
+            # mysqlclient forgets the rows at this point, if it still has a connection.
+            getattr(self.cursor, "_discard", _nothing)()
             self.cursor.close()
+            return
+        hold = self._db.holds(connection)
+        if hold is None or connection.broken or connection.closed:
+            self._cut()
+            return
+        try:
+            self.cursor.close()
+        except Exception as error:
+            self._db.lost_closing(hold, error)
+        finally:
+            self._cut()
+        self._db.finished_reading(hold)
 
     def _run(self, statement: Statement, method: str, query: Any, args: Any) -> Any:
         # The driver's cursor may change between two attempts, so its method is named, not bound.
         db = self._db
         if self._closed:
-            raise db.Database.ProgrammingError("The cursor is closed.")
+            return getattr(self.cursor, method)(query, args)  # which says so
         hold = db.ready(statement)
-        if self.cursor.connection is not hold.connection:
+        if statement.asks is not _NOTHING:
+            query, args = db.in_place_of(statement, query, args)
+        if self._below.connection is not hold.connection:
             self._move(hold)
         try:
             result = getattr(self.cursor, method)(query, args)
         except BaseException as error:
+            self._cut_off(hold)
             again = db.recover(hold, statement, error)
             if again is None:
                 self._say_integrity(error)
@@ -159,26 +227,91 @@ class CursorWrapper(stock.CursorWrapper):
             try:
                 result = getattr(self.cursor, method)(query, args)
             except BaseException as second:
+                self._cut_off(hold)
                 db.recover(hold, statement, second, may_repeat=False)
                 self._say_integrity(second)
                 raise
-        if db.settle(hold, statement, query, self.cursor):
-            self.cursor.connection = None
-        else:
+        if hold.connection.busy:
+            db.settle(hold, statement, query, self._below)
             self._go_on_reading(hold, statement)
+        else:
+            self._below.connection = None
+            db.settle(hold, statement, query, self._below)
         return result
 
     def _go_on_reading(self, hold: Hold, statement: Statement) -> None:
         """The rest of the answer is read later, by whoever uses this cursor."""
         if not isinstance(self.cursor, Reading):
             self.cursor = Reading(self.cursor, clock)
-        self.cursor.watch(partial(self._db.lost_reading, hold, statement))
+        self.cursor.watch(_Rest(self, hold, statement))
 
     def _move(self, hold: Hold) -> None:
-        self.cursor = hold.connection.cursor()
+        """Take the driver's cursor to the connection in hand; a torn one is replaced."""
+        if self._torn:
+            self._torn = False
+            if self._made_otherwise:
+                self.cursor = self._db.create_cursor()
+                self._below = _lowest(self.cursor)
+            else:
+                self.cursor = self._below = self._db.driver_cursor(hold)
+        self._below.connection = hold.connection
+
+    def _attached(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method that needs a connection, though nothing is sent."""
+        if self._closed or self._below.connection is not None:
+            return getattr(self.cursor, method)(*args, **kwargs)
+        with self._db.held_for_a_moment() as hold:
+            self._move(hold)
+            try:
+                return getattr(self.cursor, method)(*args, **kwargs)
+            finally:
+                self._below.connection = None
+
+    def _cut(self) -> None:
+        self._below.connection = None
+
+    def _cut_off(self, hold: Hold) -> None:
+        """After an error: whoever closes the cursor now must not ask the connection anything."""
+        self._torn = self._torn or hold.connection.busy
+        self._cut()
 
     def _say_integrity(self, error: BaseException) -> None:
         """Raise what stock Django makes of some numbers that drivers call operational."""
         operational = isinstance(error, self._db.Database.OperationalError)
         if operational and error.args[0] in self.codes_for_integrityerror:
             raise IntegrityError(*error.args)
+
+
+class _Rest:
+    """What is still to come of an answer, and to whom it is told how the reading went."""
+
+    def __init__(self, cursor: CursorWrapper, hold: Hold, statement: Statement) -> None:
+        self._cursor = cursor
+        self._hold = hold
+        self._statement = statement
+
+    def lost(self, error: BaseException, pause: float) -> BaseException | None:
+        """Return the loss to raise instead of *error*, None for the error itself."""
+        lost = self._cursor._db.lost_reading(self._hold, self._statement, error, pause)
+        if lost is not None or self._hold.connection.broken:
+            self._cursor._cut_off(self._hold)
+        return lost
+
+    def read(self) -> None:
+        """Let go of the connection once all has been read."""
+        if not self._hold.connection.busy:
+            self._cursor._cut()
+            self._cursor._db.finished_reading(self._hold)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _lowest(cursor: Any) -> Any:
+    """Return the driver's cursor below others, or the last proxy that stands round it."""
+    while True:
+        below = getattr(cursor, "cursor", None)
+        if below is None or callable(below):
+            return cursor
+        cursor = below

@@ -24,6 +24,7 @@ from django_lifeline.core.classification import (
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.liveness import Sight, SightKind, TcpFacts
 from django_lifeline.core.retry import Label
+from django_lifeline.core.session import Setting
 from django_lifeline.core.statement import Statement
 from django_lifeline.diagnosis import kin
 from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
@@ -55,28 +56,28 @@ def facts_of(
     error: BaseException | None = None,
 ) -> LossFacts:
     """Return what is known about the loss of what *hold* holds."""
-    slot = hold.lease.slot
+    slot, session = hold.lease.slot, hold.session
     at_rest = max(slot.rested_at, slot.returned_at, slot.pinged_at)
     rests = at_rest >= hold.used_at
-    used_at = at_rest if rests or not (hold.work or hold.settings) else hold.used_at
+    used_at = at_rest if rests or not (session.work or hold.settings) else hold.used_at
     facts = connection_facts(
         target, hold.connection, used_at, label=label, phase=phase, error=error
     )
-    quiet = rests and not hold.in_transaction
+    quiet = rests and not session.in_transaction
     later = facts.before_sending and _sent_later(facts, used_at)
     sharers = _sharers(facts, hold.connection)
     return replace(
         facts,
         statement=statement.keyword,
-        state_lost=hold.pinned_by,
-        in_transaction=hold.in_transaction,
-        exposed=hold.exposed,
+        state_lost=session.lost_with_it,
+        in_transaction=session.in_transaction,
+        exposed=hold.shown,
         own_wait_timeout=_own_wait_timeout(hold.settings),
         sent_by_another=facts.sent_by_another or quiet and later and not facts.tls,
         sharers=sharers,
         closed_in=kin.closed_in(sharers, hold.connection.channel.driver_fd),
         # Encrypted, the engine's own ping may have been sent after the last statement.
-        fork_in_doubt=facts.fork_in_doubt or facts.tls and later and (quiet or hold.work > 0),
+        fork_in_doubt=facts.fork_in_doubt or facts.tls and later and (quiet or session.work > 0),
     )
 
 
@@ -261,7 +262,7 @@ def _broken_tls(error: BaseException | None) -> str:
     return f"SSL: {text}" if _TLS_WORDS.search(text) else ""
 
 
-def _own_wait_timeout(settings: tuple[str, ...]) -> float | None:
-    found = [_WAIT_TIMEOUT.search(sql) for sql in settings]
+def _own_wait_timeout(settings: tuple[Setting, ...]) -> float | None:
+    found = [_WAIT_TIMEOUT.search(setting.sql) for setting in settings]
     values = [float(match[1]) for match in found if match]
     return values[-1] if values else None

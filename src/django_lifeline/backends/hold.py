@@ -1,45 +1,52 @@
-"""What a wrapper holds between two statements, and what it did to the session it holds."""
+"""What a wrapper holds between two statements: a lease, and how far it is still its own."""
 
 from __future__ import annotations
 
 import weakref
+from sys import getrefcount
 from typing import Any
 
+from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.core.drivers.base import DriverConnection
-from django_lifeline.core.pool import Lease
-from django_lifeline.core.session import Effect, effect_of
-from django_lifeline.core.statement import Statement
+from django_lifeline.core.pool import DirectPool, Lease, Pool
+from django_lifeline.core.session import Session, Setting
 
 
 class Hold:
-    """One lease in a wrapper's hands, with the state of its session.
+    """One lease in a wrapper's hands.
 
-    A new lease is a new `Hold`, so no flag survives from one connection to the next.
+    A new lease is a new `Hold`, so no flag survives from one connection to the next. What is known
+    of the session itself is in the connection's `Session`.
     """
 
     __slots__ = (
-        "began",
-        "clean",
+        "__weakref__",
         "connection",
-        "exposed",
-        "in_transaction",
+        "foreign_id",
+        "keepsake",
         "lease",
-        "manual",
-        "partly_stored",
         "pid",
-        "pinned_by",
+        "pool",
+        "ran",
         "reader",
+        "references",
         "resting",
         "returned",
-        "server_autocommit",
-        "settings",
+        "seen",
+        "shown",
         "used_at",
-        "work",
-        "wrote",
     )
 
-    def __init__(self, lease: Lease[DriverConnection], pid: int, now: float) -> None:
+    def __init__(
+        self,
+        lease: Lease[DriverConnection],
+        pool: Pool[DriverConnection] | DirectPool[DriverConnection],
+        pid: int,
+        now: float,
+    ) -> None:
         self.lease = lease
+        self.pool = pool
+        """Where it is from, and goes back to."""
         self.connection = lease.connection
         self.pid = pid
         self.used_at = now
@@ -47,86 +54,41 @@ class Hold:
         """The pool may recall the connection: ask the lease before touching it."""
         self.returned = False
         """While it rests: it has been given back, and is only kept until somebody asks for it."""
-        self.clean = True
-        """No trace in the session, so that the pool may lend it on as it is."""
-        self.exposed = False
-        """The driver's object was given out, so that the pool must not recall it."""
+        self.shown = False
+        """The driver's object was shown to the application, which may keep it."""
+        self.seen = self.connection.commands
+        """How many of the connection's commands the engine knows of."""
+        self.ran = False
+        """Whether a statement ran since it was lent: then the last one is its holder's own."""
+        self.foreign_id = self.connection.session.inserted
+        """Whether ``LAST_INSERT_ID()`` would answer with a number of somebody else's."""
+        self.keepsake: Keepsake | None = None
+        """What the last statement left to be asked for, in case the connection is recalled."""
         self.reader: weakref.ref[Any] | None = None
         """The driver's cursor that reads a result row by row, while the connection is busy."""
-        self.settings: tuple[str, ...] = ()
-        """Literal SET statements that ran, to be repeated on a replacement."""
-        self.pinned_by = ""
-        """The statement that left state no other connection has; empty when there is none."""
-        self.server_autocommit = True
-        self.began = False
-        """START TRANSACTION was sent and neither COMMIT nor ROLLBACK since."""
-        self.manual = False
-        """The application began a transaction in SQL, behind Django's back."""
-        self.in_transaction = False
-        """Any of the three: the server has a transaction open, or may have."""
-        self.work = 0
-        """Statements that ran in the open transaction."""
-        self.wrote = False
-        """Whether one of them may have changed data."""
-        self.partly_stored = False
-        """Whether one of them may have committed, as DDL does, what came before it."""
+        self.references = self._count_references()
 
-    def note(self, statement: Statement, sql: str | bytes, cursor: Any = None) -> None:
-        """Record what a statement that ran has left behind; *cursor* is the driver's."""
-        if self.in_transaction and statement.may_commit and not statement.chooses_transaction:
-            self.partly_stored = True
-        if not statement.plain:
-            self._note_trace(statement, sql, cursor)
-        if self.in_transaction:
-            self.work += 1
-            self.wrote = self.wrote or not statement.reads_only
+    @property
+    def session(self) -> Session:
+        """What is known of the session."""
+        return self.connection.session
 
-    def note_failure(self, statement: Statement) -> None:
-        """Record what a statement may have left behind that ended in an error of the server.
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What was set in the session, and would be set again on a replacement."""
+        return self.connection.session.settings
 
-        A procedure may have set variables before it failed, and DDL commits before it starts.
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but the engine refers to the driver's object, so that none can use it.
+
+        For callers that have no variable of their own for it.
         """
-        if self.in_transaction and statement.may_commit and not statement.chooses_transaction:
-            self.partly_stored = True
-        if not statement.plain:
-            self.clean = False
-            if statement.pins:
-                self.pinned_by = statement.keyword
+        return not self.shown or self._count_references() <= self.references
 
-    def _note_trace(self, statement: Statement, sql: str | bytes, cursor: Any) -> None:
-        self.clean = False
-        if statement.sets:
-            text = sql if isinstance(sql, str) else sql.decode("utf-8", "replace")
-            self.settings += (text,)
-        elif setting := _with_parameters(statement, cursor):
-            self.settings += (setting,)
-        elif statement.pins:
-            self.pinned_by = statement.keyword
-        else:
-            self._set_transaction(manual=not statement.ends_transaction)
-
-    def begun(self) -> None:
-        """Record that START TRANSACTION was acknowledged."""
-        self._set_transaction(began=True)
-
-    def autocommit_is(self, enabled: bool) -> None:
-        """Record the session's autocommit mode; enabling it ends what was open."""
-        self.server_autocommit = enabled
-        if enabled:
-            self.transaction_over()
-        else:
-            self._set_transaction(began=False)
-
-    def transaction_over(self) -> None:
-        """Record that COMMIT or ROLLBACK was acknowledged."""
-        self.work = 0
-        self.wrote = self.partly_stored = False
-        self._set_transaction(began=False, manual=False)
-
-    def starts_anew(self) -> None:
-        """Take the session's present state for the one every borrower expects."""
-        self.clean, self.exposed = True, False
-        self.settings, self.pinned_by = (), ""
+    def _count_references(self) -> int:
+        proxy = self.connection._proxy  # type: ignore[attr-defined]
+        return getrefcount(self.connection) + (0 if proxy is None else getrefcount(proxy))
 
     def reads_on(self, cursor: Any) -> None:
         """Record that *cursor* goes on reading a result, or has read it all (None)."""
@@ -137,23 +99,3 @@ class Hold:
         """Whether somebody still can read the rest of the answer that keeps it busy."""
         cursor = self.reader() if self.reader is not None else None
         return cursor is not None and cursor.connection is not None
-
-    def _set_transaction(self, *, began: bool | None = None, manual: bool | None = None) -> None:
-        if began is not None:
-            self.began = began
-        if manual is not None:
-            self.manual = manual
-        self.in_transaction = self.began or self.manual or not self.server_autocommit
-        if not self.in_transaction:
-            self.work = 0
-            self.wrote = self.partly_stored = False
-
-
-def _with_parameters(statement: Statement, cursor: Any) -> str:
-    """Return the text that ran, if the driver made literal settings of it, else nothing."""
-    if statement.keyword != "SET" or statement.batch:
-        return ""
-    ran = getattr(cursor, "_executed", None) or ""
-    text = ran if isinstance(ran, str) else ran.decode("latin-1")
-    # Other letters may have been encoded in another way than they would be the next time.
-    return text if text.isascii() and effect_of(text) is Effect.SETS else ""

@@ -63,8 +63,7 @@ class DatabaseOperations(OperationsMixin, stock.DatabaseOperations):
 
 
 def _max_allowed_packet(wrapper: Any) -> int:
-    wrapper.mysql_server_data  # noqa: B018 - read from the server, unless it is known already
-    limit: int = wrapper.target.facts.max_allowed_packet
+    limit: int = wrapper.server_facts.max_allowed_packet
     return limit
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from django_lifeline.core.clock import Clock
 
-Lost = Callable[[BaseException, float], BaseException | None]
-"""Called with an error and the longest pause between two reads, in seconds; returns what to raise
-instead, None for the error itself."""
+
+class Reader(Protocol):
+    """Whoever is told how the reading ends."""
+
+    def lost(self, error: BaseException, pause: float) -> BaseException | None:
+        """Return what to raise instead of *error*, None for the error itself.
+
+        ``pause`` is the longest time, in seconds, between two reads.
+        """
+
+    def read(self) -> None:
+        """Something was read, perhaps the last of it."""
 
 
 class Reading:
@@ -19,9 +28,9 @@ class Reading:
         self._cursor = cursor
         self._clock = clock
 
-    def watch(self, lost: Lost) -> None:
-        """Begin with a new answer; *lost* is called when reading it fails."""
-        self._lost = lost
+    def watch(self, reader: Reader) -> None:
+        """Begin with a new answer; *reader* is told how it goes."""
+        self._reader = reader
         self._read_at = self._clock.monotonic()
         self._pause = 0.0
 
@@ -53,17 +62,23 @@ class Reading:
         """Go on to the next result; None when there is none."""
         return self._read(self._cursor.nextset)
 
+    def scroll(self, *args: Any, **kwargs: Any) -> Any:
+        """Move in the result, which may mean reading."""
+        return self._read(self._cursor.scroll, *args, **kwargs)
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.fetchone, None)
 
     def _read(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._pause = max(self._pause, self._clock.monotonic() - self._read_at)
         try:
-            return call(*args, **kwargs)
+            answer = call(*args, **kwargs)
         except BaseException as error:
-            instead = self._lost(error, self._pause)
+            instead = self._reader.lost(error, self._pause)
             if instead is None:
                 raise
             raise instead from error
         finally:
             self._read_at = self._clock.monotonic()
+        self._reader.read()
+        return answer

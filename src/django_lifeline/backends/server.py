@@ -45,13 +45,16 @@ class ServerFacts:
         return self.limits.max_allowed_packet
 
     @classmethod
-    def ask(cls, connection: DriverConnection, mistaken: type[Exception]) -> ServerFacts:
+    def ask(
+        cls, connection: DriverConnection, mistaken: type[Exception], *, client: bool = True
+    ) -> ServerFacts:
         """Ask in one round trip; of a server that cannot tell where it stands, in two.
 
-        ``mistaken`` is the driver's error for what a server does not know.
+        ``mistaken`` is the driver's error for what a server does not know. Without *client* the
+        list of sessions, which is a long one on a busy server, is not looked at.
         """
-        client = _of_session(connection, "host", "CONNECTION_ID()")
-        place = f", CONCAT(@@hostname, ':', @@port), {client}"
+        seen = _of_session(connection, "host", "CONNECTION_ID()") if client else "NULL"
+        place = f", CONCAT(@@hostname, ':', @@port), {seen}"
         try:
             return cls.from_row(connection.run(cls.QUERY + place)[0])
         except mistaken:

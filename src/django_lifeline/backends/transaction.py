@@ -7,22 +7,37 @@ is ``CommitOutcomeUnknown``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.hooks import covered, overridden
+from django_lifeline.core.effects import Boundary
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
+from django_lifeline.core.session import Move, State
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.facts import Phase
 from django_lifeline.exceptions import CommitOutcomeUnknown
 
 _BEGIN = statement_of("START TRANSACTION")
+_BEGIN_BY_US = replace(_BEGIN, may_commit=False)
+"""As the engine sends it: never where a transaction is open, so it ends none."""
 _COMMIT = statement_of("COMMIT")
 
 
 class Transactions(Borrowing):
     """The part of a wrapper that begins and ends transactions."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._conducting = False
+        """Django's own method is running, and works on the `Conductor`."""
+        self._conductor = Conductor(self)
+        super().__init__(*args, **kwargs)
 
     def set_autocommit(
         self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
@@ -33,7 +48,10 @@ class Transactions(Borrowing):
         outcome is decided, and a failure to connect now must not take its place.
         """
         if not (autocommit and self._hold is None and not self.autocommit):
-            super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+            # The short way to begin goes round a hook: not where somebody has overridden it.
+            short = "_set_autocommit" not in overridden(type(self)) | covered(type(self))
+            begins = force_begin_transaction_with_broken_autocommit and short
+            super().set_autocommit(autocommit, begins)
             return
         self.validate_no_atomic_block()
         self._refuse_lost_work()
@@ -42,15 +60,25 @@ class Transactions(Borrowing):
             self.run_and_clear_commit_hooks()
             self.run_commit_hooks_on_set_autocommit_on = False
 
+    def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
+        """Run Django's own method: it gets the `Conductor` for its connection."""
+        self._conducting = True
+        try:
+            return step(*args)
+        finally:
+            self._conducting = False
+
     def _start_transaction_under_autocommit(self) -> None:
         """Enter ``atomic`` in one round trip; Django calls this hook where a backend has it.
 
         Stock sends ``SET autocommit = 0`` and has to undo it afterwards; START TRANSACTION ends
-        by itself. But it would release LOCK TABLES, so a pinned session goes the stock way.
+        by itself. But it would commit what is open already, and release LOCK TABLES, so such a
+        session goes the stock way.
         """
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
-            hold = self.ready(_BEGIN)
-            if hold.pinned_by or hold.manual:
+            hold = self.ready(_BEGIN_BY_US)
+            session = hold.session
+            if session.state is not State.AUTOCOMMIT or session.lost_with_it or session.unseen:
                 self._switch_autocommit(hold, False)
                 return
             try:
@@ -62,18 +90,21 @@ class Transactions(Borrowing):
                 self._begin(again)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        with self.wrap_database_errors:
-            if autocommit:
-                self._enable_autocommit()
-                return
-            hold = self.ready(_BEGIN)
-            try:
-                self._switch_autocommit(hold, False)
-            except BaseException as error:
-                again = self._recover_from_begin(hold, error)
-                if again is None:
-                    raise
-                self._switch_autocommit(again, False)
+        self._conduct(super()._set_autocommit, autocommit)
+
+    def send_autocommit(self, enabled: bool) -> None:
+        """Set the session's autocommit mode, on another connection if the held one is dead."""
+        if enabled:
+            self._enable_autocommit()
+            return
+        hold = self.ready(_BEGIN_BY_US)
+        try:
+            self._switch_autocommit(hold, False)
+        except BaseException as error:
+            again = self._recover_from_begin(hold, error)
+            if again is None:
+                raise
+            self._switch_autocommit(again, False)
 
     def _enable_autocommit(self) -> None:
         """Go back to autocommit; losing the connection at this point loses nothing else.
@@ -82,16 +113,20 @@ class Transactions(Borrowing):
         outcome is told like any other's.
         """
         hold = self._hold
-        if hold is not None and not hold.server_autocommit and hold.work:
-            self._send_commit(hold)
-            hold = self._hold
+        if hold is not None and not hold.resting:
+            self._notice_unseen(hold)
+            if hold.session.state is State.OFF and hold.session.work:
+                self.send_commit()
+                hold = self._hold
         if hold is None:
             return
-        if not hold.server_autocommit:
+        if hold.session.state is State.OFF:
             try:
                 self._switch_autocommit(hold, True)
             except BaseException as error:
                 if not self._is_loss(hold, error):
+                    if hold.connection.busy:
+                        self._break_off(hold, error)
                     raise
                 self._bury(hold, Reason.LOST, error)
                 return
@@ -99,11 +134,13 @@ class Transactions(Borrowing):
 
     def _begin(self, hold: Hold) -> None:
         hold.connection.exchange(b"START TRANSACTION")
-        hold.begun()
+        hold.seen = hold.connection.commands
+        hold.session.move(Move.BEGIN)
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
-        hold.connection.autocommit(enabled)
-        hold.autocommit_is(enabled)
+        hold.connection.visible.autocommit(enabled)
+        hold.seen = hold.connection.commands
+        hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
 
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
@@ -116,15 +153,16 @@ class Transactions(Borrowing):
         return self._swap(hold, facts, Reason.LOST)
 
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
-        """Before a statement that may commit implicitly, turn autocommit off as stock has it.
+        """Inside what START TRANSACTION began, turn autocommit off as stock has it.
 
-        What follows the implicit commit is then again inside a transaction, not stored one by
-        one. SET TRANSACTION must come before its transaction, so one that did nothing is ended.
+        That commits nothing. SET TRANSACTION must come before its transaction, so one that did
+        nothing is ended first.
         """
         try:
-            if statement.chooses_transaction and hold.work == 0:
+            if statement.boundary is Boundary.CHOOSES and hold.session.work == 0:
                 hold.connection.rollback()
-            hold.connection.autocommit(False)
+                hold.session.move(Move.END)
+            self._switch_autocommit(hold, False)
         except BaseException as error:
             if not self._is_loss(hold, error):
                 if hold.connection.busy:
@@ -134,42 +172,50 @@ class Transactions(Borrowing):
             facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
             if not decision.repeat:
                 raise self._lose(hold, facts, Reason.LOST) from error
-            hold.autocommit_is(False)
+            hold.session.move(Move.SWITCH_OFF)
             return self._swap(hold, facts, Reason.LOST)
-        hold.autocommit_is(False)
         return hold
 
     def _commit(self) -> None:
         self._refuse_lost_work()
-        hold = self._hold
-        if hold is None:
-            return
-        with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
-            self._send_commit(hold)
+        self._conduct(super()._commit)
 
-    def _send_commit(self, hold: Hold) -> None:
-        if hold.resting:
+    def send_commit(self) -> None:
+        """Commit what is open, and say truly what became of it."""
+        hold = self._hold
+        if hold is None or hold.resting:
             # In autocommit mode there is nothing to commit.
             return
+        self._notice_unseen(hold)
         if not self._lives(hold):
             self._commit_not_sent(hold, None)
             return
         try:
-            hold.connection.commit()
+            hold.connection.visible.commit()
         except BaseException as error:
             self._commit_failed(hold, error)
         else:
-            hold.transaction_over()
+            self._ended(hold)
+
+    def _ended(self, hold: Hold) -> None:
+        """COMMIT or ROLLBACK was acknowledged."""
+        hold.seen = hold.connection.commands
+        hold.session.move(Move.END)
+        hold.session.observe(*hold.connection.flags())
 
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
+        session = hold.session
         if not self._is_loss(hold, error):
             if hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
                 self._tell_interruption(hold, error, Label.COMMIT_UNKNOWN)
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
+            else:
+                hold.seen = hold.connection.commands
+                session.failed(_COMMIT, error.args[0] if error.args else None)
             raise error
-        if self._never_left(hold, error) or not hold.wrote:
+        if self._never_left(hold, error) or not (session.wrote or session.lost_with_it):
             self._commit_not_sent(hold, error)
             return
         decision = Decision(Label.COMMIT_UNKNOWN, repeat=False)
@@ -178,10 +224,11 @@ class Transactions(Borrowing):
 
     def _commit_not_sent(self, hold: Hold, error: BaseException | None) -> None:
         """COMMIT did not reach the server: a transaction that only read lost nothing by it."""
-        if not hold.wrote:
+        session = hold.session
+        if not session.wrote:
             self._bury(hold, Reason.DEAD, error)
             return
-        label = Label.UNKNOWN_EFFECT if hold.partly_stored else Label.ROLLED_BACK
+        label = Label.UNKNOWN_EFFECT if session.partly_stored else Label.ROLLED_BACK
         decision = Decision(label, repeat=False)
         phase = Phase.BEFORE if error is None else Phase.COMMIT
         facts = self._facts(hold, _COMMIT, decision, phase, error)
@@ -189,24 +236,64 @@ class Transactions(Borrowing):
 
     def _rollback(self) -> None:
         self._work_lost = False
+        self._conduct(super()._rollback)
+
+    def send_rollback(self) -> None:
+        """Roll back what is open; a server that lost the session has done so by itself."""
         hold = self._hold
         if hold is None or hold.resting:
             return
-        with debug_transaction(self, "ROLLBACK"), self.wrap_database_errors:
-            if not self._lives(hold):
-                # The server rolls back by itself when it loses the session.
-                self._bury(hold, Reason.DEAD)
+        self._notice_unseen(hold)
+        if not self._lives(hold):
+            self._bury(hold, Reason.DEAD)
+            return
+        try:
+            hold.connection.visible.rollback()
+        except self.Database.NotSupportedError:
+            pass
+        except BaseException as error:
+            if self._is_loss(hold, error):
+                self._bury(hold, Reason.LOST, error)
                 return
-            try:
-                hold.connection.rollback()
-            except self.Database.NotSupportedError:
-                pass
-            except BaseException as error:
-                lost = self._is_loss(hold, error)
-                if lost:
-                    self._bury(hold, Reason.LOST, error)
-                elif hold.connection.busy:
-                    self._drop(hold, Reason.INTERRUPTED)
-                if not lost:
-                    raise
-            hold.transaction_over()
+            if hold.connection.busy:
+                self._drop(hold, Reason.INTERRUPTED)
+            raise
+        self._ended(hold)
+
+
+class Conductor:
+    """What Django's own methods of a wrapper work on in the place of the driver's connection.
+
+    So they run as Django wrote them, or as somebody has replaced them, and what they ask of the
+    connection is done with care.
+    """
+
+    def __init__(self, wrapper: Transactions) -> None:
+        self._wrapper = wrapper
+
+    def __getattr__(self, name: str) -> Any:
+        hold = self._wrapper._hold
+        return getattr(None if hold is None else hold.connection.visible, name)
+
+    def _led(self) -> Transactions:
+        """Return the wrapper, which shows others the driver's connection again."""
+        self._wrapper._conducting = False
+        return self._wrapper
+
+    def autocommit(self, enabled: bool) -> None:
+        """Set autocommit."""
+        self._led().send_autocommit(enabled)
+
+    def commit(self) -> None:
+        """Commit."""
+        self._led().send_commit()
+
+    def rollback(self) -> None:
+        """Roll back."""
+        self._led().send_rollback()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        wrapper = self._led()
+        if wrapper._hold is not None:
+            wrapper._let_go(wrapper._hold)

@@ -17,20 +17,29 @@ from typing import Any
 
 from django.conf import settings
 from django.db import ProgrammingError
-from django.db.backends.base.base import RAN_DB_VERSION_CHECK, BaseDatabaseWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
-from django_lifeline.backends.assembly import clock
+from django_lifeline.backends.assembly import clock, targets
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
 from django_lifeline.backends.errors import ErrorWrapper
+from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.hooks import covered, overridden
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
+from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
+from django_lifeline.core.pool import Pool
+from django_lifeline.core.statement import statement_of
 
 _DJANGOS_ENSURE = BaseDatabaseWrapper.ensure_connection
 """Test tools that forbid the database put something else in its place."""
+_DJANGOS_PREPARE = BaseDatabaseWrapper._prepare_cursor
+_ON_CONNECTING = ("connect", "get_connection_params", "get_new_connection", "init_connection_state")
+_PLAIN = statement_of("SELECT 1")
 
 
 class LifelineMixin(Transactions):
@@ -48,35 +57,36 @@ class LifelineMixin(Transactions):
     def connection(self) -> Any:
         """The driver's connection, or None.
 
-        Whoever takes it may do anything with it at any time, so from now on the pool does not
-        recall it until it is given back.
+        Whoever takes it may do anything with it for as long as he keeps it. Until then the pool
+        does not recall it, and what was done with it does not reach the next borrower.
         """
+        if self._conducting:
+            return self._conductor
         hold = self._hold
         if hold is not None and hold.pid != os.getpid():
             # It is the parent's; to this process it is as if closed.
             self._hold = hold = None
         if self._ensuring:
             # To ask whether there is one is not to take it.
-            return None if hold is None else hold.connection
+            return None if hold is None else hold.connection.visible
         # With CONN_MAX_AGE stock Django shows its connection between two requests too.
         if hold is None or hold.returned and self._is_obsolete():
             return None
         if hold.resting:
-            if not hold.lease.resume():
+            if hold.returned and not hold.lease.resume():
                 # Recalled for another borrower, which is nothing that the owner should notice.
                 self._hold = None
-                if hold.returned:
-                    return None
-                hold = self._take()
-            hold.resting = hold.returned = False
-        hold.exposed = True
-        return hold.connection
+                return None
+            hold = self._resume(hold, _PLAIN)
+        hold.shown = True
+        return hold.connection.visible
 
     @connection.setter
     def connection(self, value: Any) -> None:
         if value is not None:
-            raise AttributeError("A connection comes from the pool; it can only be set to None.")
-        self._announce = True
+            self._accept(value)
+            return
+        self._closed, self._owed = True, ()
         if self._hold is not None:
             self._let_go(self._hold)
 
@@ -87,55 +97,46 @@ class LifelineMixin(Transactions):
 
     @cached_property
     def mysql_server_data(self) -> dict[str, Any]:
-        """What Django asks of the server once for each wrapper; here once for each server."""
-        target = self._find_target()
-        if target.facts is None:
-            with self.temporary_connection():
-                pass
-        assert target.facts is not None
-        return target.facts.as_django_wants()
+        """What Django asks of the server; here it is known of each connection."""
+        return self.server_facts.as_django_wants()
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return the driver's parameters; autocommit is on, as Django would set it next."""
+        """Return the driver's parameters, made by Django; our options are none of them."""
         params: dict[str, Any] = super().get_connection_params()
-        params["autocommit"] = True
-        params.setdefault("connect_timeout", 10)
+        params.pop("pool", None)
+        params.pop("lifeline", None)
         return params
-
-    def _has_own_parameters(self) -> bool:
-        ours = LifelineMixin.get_connection_params
-        return type(self).get_connection_params is not ours
 
     @async_unsafe
     def connect(self) -> None:
-        """Borrow a connection. Assume that none is held."""
-        self.check_settings()
-        self.health_check_enabled = self.settings_dict["CONN_HEALTH_CHECKS"]
-        max_age = self.settings_dict["CONN_MAX_AGE"]
-        self.close_at = None if max_age is None else clock.monotonic() + max_age
-        self.health_check_done = True
-        self.errors_occurred = False
-        self.closed_in_transaction = False
-        self.in_atomic_block = False
-        self.savepoint_ids: list[str] = []
-        self.atomic_blocks: list[Any] = []
-        if self._announce:
-            # Only for the first time and after a close(). Where a connection was lost, its
-            # autocommit mode outlives it: who switched it off still counts on transactions.
-            self.needs_rollback = False
-            self.autocommit = self.settings_dict["AUTOCOMMIT"]
-        self._take()
-        if self.alias not in RAN_DB_VERSION_CHECK:
-            self.check_database_version_supported()
-            RAN_DB_VERSION_CHECK.add(self.alias)
-        self.run_on_commit = []
+        """Borrow a connection, by Django's own steps; `get_new_connection` is where it is lent."""
+        try:
+            super().connect()
+        except BaseException:
+            # Half set up: nobody shall get it.
+            if self._hold is not None:
+                self._drop(self._hold, Reason.DIRTY)
+            raise
+        self._closed = False
+        if self._hold is not None:
+            self._rest(self._hold)
+
+    def init_connection_state(self) -> None:
+        """Do what Django does on a new connection; its assignments were made when it was opened."""
+        if "init_connection_state" in covered(type(self)):
+            super().init_connection_state()
+        else:
+            BaseDatabaseWrapper.init_connection_state(self)
 
     def ensure_connection(self) -> None:
-        """Borrow a connection unless one is held.
+        """Borrow a connection unless a living one is held.
 
         Always by way of Django's own method: test tools that forbid the database replace it.
+        Raises ``ConnectionLost`` when the held one died with something that cannot be made again.
         """
-        if self._hold is not None and BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE:
+        if BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE and self._hold is not None:
+            with self.wrap_database_errors:
+                self._rest(self._living(_PLAIN))
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -145,9 +146,13 @@ class LifelineMixin(Transactions):
             return
         if self._hold is None:
             self._refuse_lost_work()
-        if self._hold is None and self.in_atomic_block:
-            # Django holds a connection throughout a block: this one's is gone.
-            raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            if self.in_atomic_block:
+                # Django holds a connection throughout a block: this one's is gone.
+                raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            if not self._closed and BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE:
+                with self.wrap_database_errors:
+                    self._rest(self._take())
+                return
         self._ensuring = True
         try:
             super().ensure_connection()
@@ -167,33 +172,92 @@ class LifelineMixin(Transactions):
 
     def _cursor(self, name: str | None = None) -> Any:
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
+        if overridden(type(self)) or BaseDatabaseWrapper._prepare_cursor is not _DJANGOS_PREPARE:
+            return super()._cursor(name)
         if self.health_check_enabled:
             self.close_if_health_check_failed()
-        if BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE or self._hold is None:
+        hold = self._hold
+        if (
+            hold is None
+            or hold.connection.closed
+            or hold.connection.channel.poll(0)
+            or BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE
+        ):
             self.ensure_connection()
         if self._thread_ident != get_ident():
             self.validate_thread_sharing()
+            self._change_hands()
         cursor = self.create_cursor(name)
         if self.force_debug_cursor or settings.DEBUG:  # that is, if queries are logged
-            return self.make_debug_cursor(cursor)
-        return self.make_cursor(cursor)
+            return self.make_debug_cursor(self._watched(cursor))
+        return self.make_cursor(self._watched(cursor))
 
-    def create_cursor(self, name: str | None = None) -> CursorWrapper:
-        """Return a cursor; the connection is checked when the cursor is used.
+    def _prepare_cursor(self, cursor: Any) -> Any:
+        if self._thread_ident != get_ident():
+            self._change_hands()
+        return super()._prepare_cursor(self._watched(cursor))
 
-        Whether a thread runs an event loop is asked once for each cursor, by ``cursor()``.
-        """
+    def _change_hands(self) -> None:
+        """A thread uses a wrapper that another one made: what is held is this one's from now on."""
+        hold = self._hold
+        if hold is not None and not hold.resting and isinstance(hold.pool, Pool):
+            hold.lease.slot.owner = hold.pool.owner()
+
+    @async_unsafe
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor; the connection is checked when the cursor is used."""
+        if "create_cursor" in covered(type(self)):
+            return self._conduct(super().create_cursor, name)
         hold = self._hold
         assert hold is not None
+        cursor = self.driver_cursor(hold)
+        cursor.connection = None
+        return CursorWrapper(self, cursor)
+
+    def driver_cursor(self, hold: Hold) -> Any:
+        """Return a cursor of the driver, with what monitoring tools put round it."""
         connection = hold.connection
-        return CursorWrapper(self, connection.cursorclass(connection))
+        visible = connection.visible
+        if visible is connection:
+            return connection.cursorclass(connection)
+        return visible.cursor()
+
+    def _watched(self, cursor: Any) -> Any:
+        """Return *cursor*, which a subclass may have made, so that we see what it runs."""
+        if type(cursor) is CursorWrapper:
+            return cursor
+        below = cursor
+        while below is not None and not callable(below):
+            if isinstance(below, CursorWrapper):
+                return cursor
+            below = getattr(below, "cursor", None)
+        return CursorWrapper.over(self, cursor)
 
     def make_cursor(self, cursor: Any) -> Any:
         """Return what the application gets for the engine's *cursor*."""
         return Cursor(cursor, self) if djangos_is_untouched() else super().make_cursor(cursor)
 
+    def holds(self, connection: DriverConnection) -> Hold | None:
+        """Return the hold of *connection*, None where it is not this wrapper's any more."""
+        hold = self._hold
+        mine = hold is not None and hold.connection is connection and hold.pid == os.getpid()
+        return hold if mine else None
+
+    @contextmanager
+    def held_for_a_moment(self) -> Iterator[Hold]:
+        """Have a connection in hand without running a statement."""
+        with self.wrap_database_errors:
+            hold = self._living(_PLAIN)
+        try:
+            yield hold
+        finally:
+            self._rest(hold)
+
     def is_usable(self) -> bool:
-        """Whether the held connection lives, as far as the kernel knows: no round trip."""
+        """Whether the held connection lives; asks the server, within ``ping_timeout`` seconds.
+
+        Where Django itself wants to know, what the kernel knows is enough: no round trip.
+        """
         hold = self._hold
         if hold is None or hold.pid != os.getpid():
             return False
@@ -202,17 +266,33 @@ class LifelineMixin(Transactions):
                 self._hold = None
                 return False
             hold.resting = hold.returned = False
-        if not hold.connection.alive():
+        connection = hold.connection
+        if not connection.alive():
             return False
+        if not self._checking and not connection.busy:
+            if not connection.ping_within(self._find_target().lifeline.ping_timeout):
+                return False
+            hold.seen = connection.commands
+        del connection
         self._rest(hold)
         return True
+
+    _checking = False
+    """Django's health check is running, not one of the application's."""
+
+    def _passes_check(self) -> bool:
+        self._checking = True
+        try:
+            return self.is_usable()
+        finally:
+            self._checking = False
 
     def close_if_health_check_failed(self) -> None:
         """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
         hold = self._hold
         if hold is None or hold.returned or not self.health_check_enabled or self.health_check_done:
             return
-        if not self.is_usable():
+        if not self._passes_check():
             self._end_unusable()
         self.health_check_done = True
 
@@ -226,6 +306,7 @@ class LifelineMixin(Transactions):
             # A lost transaction, or its autocommit mode, is not the next piece of work's.
             if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
                 self.close()
+            self._closed, self._owed, self._keepsake = True, (), None
             return
         if hold.returned:  # and nothing was done since
             return
@@ -237,19 +318,28 @@ class LifelineMixin(Transactions):
             self._end_unusable()
         elif self._target is not None and self._target.pooled:
             if not hold.resting:
-                # Whoever asked for the driver's object had until now to use it.
-                hold.exposed = False
                 self._rest(hold)
-            if hold.resting and self._target.pool.leave(hold.lease):
+            if hold.resting and not self._connects_anew() and hold.pool.leave(hold.lease):
                 hold.returned = True
+                targets.pass_by(self._target)
             else:
                 self._give_back(hold)
         elif self._is_obsolete():
             self.close()
 
+    def _connects_anew(self) -> bool:
+        """Whether the next piece of work shall begin as on a new connection, for others to see.
+
+        Stock Django would close here, so who listens to new connections hears of the next one.
+        """
+        if not self._is_obsolete():
+            return False
+        hooks = overridden(type(self)) | covered(type(self))
+        return bool(connection_created.receivers) or not hooks.isdisjoint(_ON_CONNECTING)
+
     def _recovers_from_errors(self) -> bool:
         """After database errors, whether the connection lives on all the same."""
-        if not self.is_usable():
+        if not self._passes_check():
             return False
         self.errors_occurred = False
         self.health_check_done = True
@@ -269,7 +359,7 @@ class LifelineMixin(Transactions):
         """Give the connection back; inside ``atomic`` its transaction is rolled back."""
         self.validate_thread_sharing()
         self.run_on_commit = []
-        self._announce = True
+        self._closed, self._owed, self._keepsake = True, (), None
         if not self.in_atomic_block:
             self._work_lost = False
         # The settings may be about to change, as when a test database takes the place of another.
@@ -285,4 +375,4 @@ class LifelineMixin(Transactions):
 
     def _close(self) -> None:
         if self._hold is not None:
-            self._let_go(self._hold)
+            self._conduct(super()._close)

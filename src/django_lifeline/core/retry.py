@@ -58,7 +58,7 @@ def decide(statement: Statement, loss: Loss, *, retry_reads: bool) -> Decision:
         # author can run all of it again.
         committed = loss.partly_stored or (loss.sent and statement.may_commit)
         return Decision(Label.UNKNOWN_EFFECT if committed else Label.ROLLED_BACK, False)
-    if loss.state_lost or statement.uses_previous:
+    if loss.state_lost or statement.asks:
         # On another connection the statement would mean something else.
         return Decision(_fate(loss), False)
     if not loss.sent:

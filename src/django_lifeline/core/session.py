@@ -1,524 +1,286 @@
-"""What a statement does to the session it runs in, decided from its text alone.
+"""The state of one session with the server: what is open in it, and what it has left behind.
 
-The pool asks before it lends a connection again (did somebody leave something behind?), the
-backend before it sends a statement on another connection (does it build on what this session
-holds?) and before it sends one twice (would that be seen?).
+One `Session` belongs to one physical connection. It is told what ran, what the server's flags said
+after the answer, and how it ended; it is asked by those who lend the connection, who replace it
+when it dies, and who begin and end transactions. Plain values: no server, no clock, no lock.
 
-The text is looked at twice. First everything that is not code is taken out: literals, comments,
-quoted names. What remains is plain enough for a few rules on words. Where they cannot tell they
-say the worse: not `Effect.READ`, `Effect.OPAQUE`, `Effect.IMPLICIT_COMMIT`.
-
-Out of sight, and accepted: triggers, functions called by views, and a stored function named
-like another server's built-in one.
+The server's word goes before the text's. Where a driver shows the flags of the last answer,
+`Session.observe` takes them; the text decides what no flag tells.
 """
 
 from __future__ import annotations
 
 import enum
-import re
+from dataclasses import dataclass
+
+from django_lifeline.core.effects import Boundary, Effect, effect_of
+from django_lifeline.core.statement import Statement, statement_of
 
 
-class Effect(enum.Flag):
-    """What stays behind in the session, and whether the statement may be repeated.
+class IllegalMove(RuntimeError):
+    """A session was told of something that cannot happen in its present state."""
 
-    ``NONE`` leaves nothing behind, yet is not known to be repeatable (``SELECT SLEEP(1)``).
-    Combined values are made once: comparing them with ``is`` and hashing them is cheap.
+
+class State(enum.Enum):
+    """Which transaction is open, and who began it."""
+
+    AUTOCOMMIT = "autocommit"
+    """None is open: each statement is stored by itself."""
+    BEGUN = "begun"
+    """The engine's START TRANSACTION was acknowledged. It ends when the server ends it."""
+    DOUBTFUL = "doubtful"
+    """As `BEGUN`, and an error was answered since: the server may have ended it."""
+    MANUAL = "manual"
+    """The application began one in SQL or through the driver's object, or may have."""
+    OFF = "off"
+    """Autocommit is off: whatever runs is part of a transaction, the next one after an end."""
+
+    open: bool
+
+
+for _state in State:
+    _state.open = _state is not State.AUTOCOMMIT
+
+
+class Move(enum.Enum):
+    """What may happen to a session's transaction."""
+
+    BEGIN = "START TRANSACTION of the engine's"
+    BEGIN_MANUALLY = "one begun by the application, or perhaps begun"
+    END = "COMMIT or ROLLBACK"
+    CHAIN = "COMMIT AND CHAIN, ROLLBACK AND CHAIN"
+    SWITCH_OFF = "autocommit off"
+    SWITCH_ON = "autocommit on, which commits"
+    FAIL = "an error of the server's"
+    VANISH = "the server says that none is open"
+
+
+_A, _B, _D, _M, _O = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL, State.MANUAL, State.OFF
+
+MOVES: dict[Move, dict[State, State]] = {
+    # START TRANSACTION would commit what is open, so the engine begins only where nothing is.
+    Move.BEGIN: {_A: _B},
+    Move.BEGIN_MANUALLY: {_A: _M, _B: _M, _D: _M, _M: _M, _O: _O},
+    Move.END: {_A: _A, _B: _A, _D: _A, _M: _A, _O: _O},
+    Move.CHAIN: {_A: _M, _B: _M, _D: _M, _M: _M, _O: _O},
+    Move.SWITCH_OFF: {_A: _O, _B: _O, _D: _O, _M: _O, _O: _O},
+    Move.SWITCH_ON: {_A: _A, _B: _B, _D: _D, _M: _M, _O: _A},
+    Move.FAIL: {_A: _A, _B: _D, _D: _D, _M: _M, _O: _O},
+    # The author of a block still counts on one: before his next statement it is made again.
+    Move.VANISH: {_A: _A, _B: _D, _D: _D, _M: _A, _O: _O},
+}
+"""The legal moves, and where they lead."""
+
+ROLLED_BACK = frozenset({1180, 1213, 3101})
+"""Errors that say that the whole transaction is undone: ER_ERROR_DURING_COMMIT, ER_LOCK_DEADLOCK,
+ER_TRANSACTION_ROLLBACK_DURING_COMMIT."""
+
+MOST_SETTINGS = 64
+"""Statements that are made again on a replacement, at most; a session with more is pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One statement that set something, by name, to literals."""
+
+    names: frozenset[str]
+    sql: str
+
+
+class Session:
+    """What is known of one session.
+
+    It is in the hand of whoever holds the connection, and needs no lock.
     """
 
-    NONE = 0
-    READ = enum.auto()
-    """A plain read: it may run again if none of its rows was seen."""
-    DML = enum.auto()
-    """Writes rows, or locks them as a write would (``SELECT … FOR UPDATE``)."""
-    SAVEPOINT = enum.auto()
-    """Sets, releases or returns to a savepoint."""
-    TRANSACTION = enum.auto()
-    """Begins, ends or configures a transaction."""
-    IMPLICIT_COMMIT = enum.auto()
-    """May commit on its own, as DDL does. So may every statement that is not known here."""
-    SETS = enum.auto()
-    """Sets session state. Alone: to literals, so the same text does it on a new connection."""
-    PINS = enum.auto()
-    """Leaves or uses state that cannot be made again elsewhere.
-
-    Nothing takes a pin away but a reset of the session: not ``RELEASE_ALL_LOCKS()``, nor
-    ``DROP TEMPORARY TABLE``, nor ``UNLOCK TABLES``, since each may leave some of it standing.
-    """
-    OPAQUE = enum.auto()
-    """Runs code that is not in the text: treat it as ``PINS``."""
-    USES_PREVIOUS = enum.auto()
-    """Asks about the session's previous statement, so it makes no sense on another one."""
-
-
-CACHE_SIZE = 4096
-CACHED_LENGTH = 4096
-
-_cache: dict[str, Effect] = {}
-
-
-def effect_of(sql: str | bytes) -> Effect:
-    """Return what ``sql``, a template with ``%s`` or the final text, does to its session.
-
-    The answer for a statement of up to `CACHED_LENGTH` characters is remembered. There is no
-    lock: each step on the dictionary is atomic, and a lost entry is only worked out again.
-    """
-    if type(sql) is not str:
-        sql = sql.decode("latin-1") if isinstance(sql, bytes | bytearray) else str(sql)
-    effect = _cache.get(sql)
-    if effect is None:
-        effect = _effect_of_text(sql)
-        if len(sql) <= CACHED_LENGTH:
-            if len(_cache) >= CACHE_SIZE:
-                _cache.clear()
-            _cache[sql] = effect
-    return effect
-
-
-def first_keyword(sql: str | bytes) -> str:
-    """Return the statement's verb in upper case for a label, ``OTHER`` if it is not a known one."""
-    text = sql if isinstance(sql, str) else sql.decode("latin-1")
-    found = _FIRST_WORD.match(text)
-    word = found[1].upper() if found else ""
-    return word if word in _VERBS else "OTHER"
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_VERBS = _words(
-    """
-    ALTER ANALYZE BACKUP BEGIN BINLOG CACHE CALL CHANGE CHECK CHECKSUM COMMIT CREATE DEALLOCATE
-    DELETE DESC DESCRIBE DO DROP EXECUTE EXPLAIN FLUSH GET GRANT HANDLER HELP IMPORT INSERT INSTALL
-    KILL LOAD LOCK OPTIMIZE PREPARE PURGE RELEASE RENAME REPAIR REPLACE RESET RESIGNAL REVOKE
-    ROLLBACK SAVEPOINT SELECT SET SHOW SHUTDOWN SIGNAL START STOP TABLE TRUNCATE UNINSTALL UNLOCK
-    UPDATE USE VALUES WITH XA
-    """
-)
-
-# --- from text to code -----------------------------------------------------------------------
-
-# Quotes double themselves, and a backslash escapes in all but `names`. The mode
-# NO_BACKSLASH_ESCAPES reads '\' as a whole string: after that the quotes here do not pair up, or
-# a backslash stands outside a string, and the statement is called broken, hence opaque.
-# (The first character is matched on its own since that lets the search leap from one to the next.)
-_NOT_CODE = r"""
-    ['"`\#\-/*\\]
-    (?: (?P<quoted> (?<=') (?:[^'\\]++|\\.|'')*+ '
-                  | (?<=") (?:[^"\\]++|\\.|"")*+ "
-                  | (?<=`) (?:[^`]++|``)*+ ` )
-      | (?: (?<=\#)
-          | (?<=-) - (?= [\x00-\x20\x7f] | \Z )  # 5--3 is a sum
-        ) [^\n]*+
-      | {comments}
-      | (?P<broken> (?: (?<=['"`\\]) | (?<=/) \* ) .*+ )
+    __slots__ = (
+        "chosen",
+        "inserted",
+        "partly_stored",
+        "pinned_by",
+        "settings",
+        "state",
+        "touched",
+        "unseen",
+        "work",
+        "wrote",
     )
-"""
-# The content of /*! … */ and /*M! … */ is run by some servers and a comment to others.
-_SERVER_COMMENT = re.compile(r"/\*M?!")
-_FLAGS = re.VERBOSE | re.DOTALL | re.ASCII
-_RUN_COMMENTS = re.compile(
-    _NOT_CODE.format(comments=r"(?<=/) \* (?: (?!M?!) .*? \*/ | M?! \d*+ ) | (?<=\*) /"), _FLAGS
-)
-_SKIP_COMMENTS = re.compile(_NOT_CODE.format(comments=r"(?<=/) \* .*? \*/"), _FLAGS)
 
-_NAMED_PLACEHOLDER = re.compile(r"%\(\w+\)s")
-_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
-_SPACE = " \t\n\r\f\v"
-_BROKEN = "\\"
+    def __init__(self) -> None:
+        self.state = State.AUTOCOMMIT
+        self.work = 0
+        """Statements that were answered in the open transaction."""
+        self.wrote = False
+        """Whether one of them may have changed data."""
+        self.partly_stored = False
+        """Whether one of them may have committed, as DDL does, what came before it."""
+        self.settings: tuple[Setting, ...] = ()
+        """What is to be made again on a replacement, in this order."""
+        self.pinned_by = ""
+        """The statement that left state no other session has; empty when there is none."""
+        self.chosen = False
+        """Whether SET TRANSACTION ran, and the transaction that it is meant for has not ended."""
+        self.touched = False
+        """Whether anything is left behind: the next borrower must not see it."""
+        self.unseen = False
+        """Whether something ran that the engine did not see."""
+        self.inserted = False
+        """Whether ``LAST_INSERT_ID()`` may answer with a number of an earlier borrower's."""
+
+    # What others ask
+
+    @property
+    def clean(self) -> bool:
+        """Whether the pool may lend it on as it is."""
+        return not (self.touched or self.unseen or self.state.open)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the server has a transaction open, or may have."""
+        return self.state.open
+
+    @property
+    def can_be_reset(self) -> bool:
+        """Whether resetting it is known to take away everything that was left behind."""
+        return not (self.unseen or self.pinned_by or self.state.open)
+
+    @property
+    def first_in_transaction(self) -> bool:
+        """Whether the open transaction has done nothing, and is one that can be begun again."""
+        return self.work == 0 and self.state is not State.MANUAL and not self.chosen
+
+    @property
+    def lost_with_it(self) -> str:
+        """The statement whose effect no other session has; empty when there is none."""
+        return self.pinned_by or ("SET" if self.chosen else "")
+
+    # What it is told
+
+    def move(self, move: Move) -> None:
+        """Go where *move* leads; `IllegalMove` if it cannot happen now."""
+        to = MOVES[move].get(self.state)
+        if to is None:
+            raise IllegalMove(f"{move.value!r} while the session is {self.state.value}")
+        ends = move in (Move.END, Move.CHAIN) or not to.open
+        if ends:
+            self.work = 0
+            self.wrote = self.partly_stored = False
+        if move in (Move.END, Move.CHAIN, Move.SWITCH_ON):
+            self.chosen = False
+        self.state = to
+
+    def observe(self, autocommit: bool, open_: bool | None) -> None:
+        """Take over what the flags of the last answer say; ``open_`` None: they do not tell."""
+        if not autocommit:
+            if self.state is not State.OFF:
+                self.move(Move.SWITCH_OFF)
+            return
+        if self.state is State.OFF:
+            self.move(Move.SWITCH_ON)
+        if open_ is None:
+            return
+        if open_ and self.state is State.AUTOCOMMIT:
+            self.move(Move.BEGIN_MANUALLY)
+        elif not open_ and self.state.open:
+            self.move(Move.VANISH)
+
+    def ran(self, statement: Statement, sql: str | bytes, final: str | bytes | None) -> None:
+        """Take in a statement that was answered; *final* is its text with its parameters."""
+        if statement.boundary is not None and not statement.batch:
+            self._cross(statement.boundary)
+            return
+        if self.state.open and statement.may_commit:
+            self.partly_stored = True
+        if not statement.plain:
+            self._note_trace(statement, sql, final)
+        if self.state.open:
+            self.work += 1
+            self.wrote = self.wrote or not statement.reads_only
+
+    def failed(self, statement: Statement, code: object) -> None:
+        """Take in a statement that was answered with an error.
+
+        Part of it may have run: the earlier rows of a batch, the beginning of a procedure, the
+        implicit commit of DDL, what a table without transactions kept.
+        """
+        if not statement.plain:
+            self.touched = True
+            if statement.opaque:
+                self.move(Move.BEGIN_MANUALLY)
+            if statement.pins:
+                self.pinned_by = self.pinned_by or statement.keyword
+        if self.state.open:
+            self.work += 1
+            self.wrote = self.wrote or not statement.reads_only
+            if statement.may_commit and statement.boundary is not Boundary.CHOOSES:
+                self.partly_stored = True
+        self.move(Move.FAIL)
+        if code in ROLLED_BACK and not statement.opaque:
+            self.work = 0
+            self.wrote = False
+
+    def ran_unseen(self) -> None:
+        """Commands were sent through the driver's object: anything may have happened."""
+        self.unseen = True
+        # An error may have been among the answers.
+        self.move(Move.FAIL if self.state is State.BEGUN else Move.BEGIN_MANUALLY)
+        self.work += 1
+        self.wrote = True
+
+    def _note_trace(
+        self, statement: Statement, sql: str | bytes, final: str | bytes | None
+    ) -> None:
+        self.touched = True
+        names, text = statement.sets, _text(sql)
+        if not names and final is not None and statement.keyword == "SET" and not statement.batch:
+            names, text = _with_parameters(final)
+        if names:
+            self._remember(Setting(frozenset(names), text))
+        elif statement.pins:
+            self.pinned_by = self.pinned_by or statement.keyword
+            if statement.opaque:
+                self.move(Move.BEGIN_MANUALLY)
+
+    def _cross(self, boundary: Boundary) -> None:
+        move = _CROSSED.get(boundary)
+        if boundary is Boundary.BEGINS and self.work:
+            self.partly_stored = True  # it commits what was open
+        if move is not None:
+            self.move(move)
+        if boundary is Boundary.CHOOSES:
+            self.chosen = True
+        self.touched = True
+
+    def _remember(self, setting: Setting) -> None:
+        others = tuple(kept for kept in self.settings if not kept.names <= setting.names)
+        depends_on_mode = any("sql_mode" in kept.names for kept in self.settings)
+        if len(others) >= MOST_SETTINGS or depends_on_mode and _reads_by_mode(setting.sql):
+            self.pinned_by = self.pinned_by or "SET"
+            return
+        self.settings = (*others, setting)
 
 
-def _code(lexemes: re.Pattern[str], text: str) -> str:
-    """Return ``text`` in upper case without comments, each quoted thing cut down to its quote."""
-    code = lexemes.sub(_residue, text)
-    if not code.isascii():
-        # Part of a name. "$" keeps it one name, and one that no built-in function has.
-        code = _NON_ASCII.sub("$", code)
-    return code.upper()
-
-
-def _residue(found: re.Match[str]) -> str:
-    if found.lastgroup == "quoted":
-        return found[0][0]
-    return " " if found.lastgroup is None else _BROKEN
-
-
-def _effect_of_text(text: str) -> Effect:
-    if len(text) > CACHED_LENGTH:
-        # bulk_create's tens of thousands of placeholders. The comma proves that this "s" is not
-        # the beginning of a longer name.
-        text = text.replace("%s, ", ", ")
-    if "%(" in text:
-        text = _NAMED_PLACEHOLDER.sub("%s", text)
-    effect = _effect_of_code(_code(_SKIP_COMMENTS, text))
-    if _SERVER_COMMENT.search(text):
-        other = _effect_of_code(_code(_RUN_COMMENTS, text))
-        if other is not effect:
-            effect = _together(effect, other)
-    return effect
-
-
-def _together(*effects: Effect) -> Effect:
-    """Several effects of one text: it is no longer a read, nor replayable as a whole."""
-    total = Effect.NONE
-    for effect in effects:
-        total |= effect
-    if total is not Effect.SETS and total & Effect.SETS:
-        total = total & ~Effect.SETS | Effect.PINS
-    return total & ~Effect.READ
-
-
-# --- statements ------------------------------------------------------------------------------
-
-_FIRST_WORD = re.compile(
-    r"(?: [\s(;]++ | (?:\#|--\s)[^\n]*+ | /\*(?!M?!).*?\*/ | /\*M?!\d*+ )*+ ([A-Za-z]++)(?![\w$])",
-    _FLAGS,
-)
-_UNKNOWN = Effect.OPAQUE | Effect.IMPLICIT_COMMIT
-
-
-def _effect_of_code(code: str) -> Effect:
-    if _BROKEN in code:
-        return _UNKNOWN
-    code = code.strip(_SPACE + ";")
-    if ";" in code:
-        return _together(Effect.OPAQUE, *map(_effect_of_code, code.split(";")))
-    if not code:
-        return Effect.NONE  # The server refuses it: "Query was empty".
-    return _effect_of_statement(code)
-
-
-# 'user'@'host' and @@variable.
-_NO_USER_VARIABLE = re.compile(r"""['"`]@|@@""")
-
-
-def _effect_of_statement(code: str) -> Effect:
-    found = _FIRST_WORD.match(code)
-    effect = _by_verb(found[1] if found else "", code)
-    if ":=" in code or ("@" in code and "@" in _NO_USER_VARIABLE.sub("", code)):
-        return effect & ~(Effect.READ | Effect.SETS) | Effect.PINS
-    return effect
-
-
-def _by_verb(verb: str, code: str) -> Effect:
-    if verb in _SIMPLE:
-        return _SIMPLE[verb]
-    match verb:
-        case "SELECT" | "VALUES" | "TABLE":
-            return _query(code)
-        case "INSERT" | "UPDATE" | "DELETE" | "REPLACE":
-            return _write(code)
-        case "WITH":
-            return _write(code) if _WRITE_VERB.search(code) else _query(code)
-        case "SHOW":
-            return Effect.USES_PREVIOUS if _SHOW_PREVIOUS.match(code) else _query(code)
-        case "DO":
-            return Effect.OPAQUE | _uses(code, _functions(code))
-        case "EXPLAIN" | "DESCRIBE" | "DESC" | "ANALYZE":
-            return _explain(code)
-        case "SET":
-            return _set(code)
-        case _ if verb in _MORE_WORDS:
-            return next(
-                (effect for start, effect in _MORE_WORDS[verb] if start.match(code)),
-                Effect.IMPLICIT_COMMIT,
-            )
-        case _:
-            return Effect.IMPLICIT_COMMIT
-
-
-_SIMPLE = {
-    "BACKUP": Effect.PINS | Effect.IMPLICIT_COMMIT,
-    "CALL": _UNKNOWN,
-    "COMMIT": Effect.TRANSACTION,
-    "DEALLOCATE": Effect.PINS,
-    "EXECUTE": Effect.PINS | _UNKNOWN,
-    "GET": Effect.USES_PREVIOUS,
-    "HANDLER": Effect.PINS,
-    "KILL": Effect.NONE,
-    "LOCK": Effect.PINS | Effect.IMPLICIT_COMMIT,
-    "PREPARE": Effect.PINS,
-    "SAVEPOINT": Effect.SAVEPOINT,
-    "USE": Effect.SETS,
-    "XA": Effect.TRANSACTION | Effect.PINS,
+_CROSSED = {
+    Boundary.BEGINS: Move.BEGIN_MANUALLY,
+    Boundary.ENDS: Move.END,
+    Boundary.CHAINS: Move.CHAIN,
 }
+"""What the flags of the answer tell (SET autocommit) is not in it."""
 
 
-def _starts(*rules: tuple[str, Effect]) -> list[tuple[re.Pattern[str], Effect]]:
-    return [(re.compile(words.replace(" ", r"\s+"), re.ASCII), effect) for words, effect in rules]
+def _reads_by_mode(sql: str) -> bool:
+    """Whether the text may mean another thing under another ``sql_mode``."""
+    return '"' in sql or "\\" in sql
 
 
-# Verbs whose next words decide. What matches none of them commits implicitly.
-_MORE_WORDS = {
-    # A compound statement of MariaDB: code, not a transaction.
-    "BEGIN": _starts((r"BEGIN NOT\b", _UNKNOWN), (r"BEGIN", Effect.TRANSACTION)),
-    "CREATE": _starts((r"CREATE (?:OR REPLACE )?TEMPORARY\b", Effect.PINS)),
-    "DROP": _starts((r"DROP (?:TEMPORARY|PREPARE)\b", Effect.PINS)),
-    "FLUSH": _starts((r"[^;]*\b(?:LOCK|EXPORT)\b", Effect.PINS | Effect.IMPLICIT_COMMIT)),
-    "LOAD": _starts((r"LOAD (?:DATA|XML)\b", Effect.DML | Effect.OPAQUE)),
-    "RELEASE": _starts((r"RELEASE SAVEPOINT\b", Effect.SAVEPOINT)),
-    "ROLLBACK": _starts(
-        (r"ROLLBACK (?:WORK )?TO\b", Effect.SAVEPOINT), (r"ROLLBACK", Effect.TRANSACTION)
-    ),
-    "START": _starts((r"START TRANSACTION\b", Effect.TRANSACTION)),
-}
-
-_SHOW_PREVIOUS = re.compile(r"SHOW\s+(?:COUNT\s*\([^)]*\)\s*)?(?:WARNINGS|ERRORS|PROFILES?)\b")
-_WRITE_VERB = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b(?!\s*\()", re.ASCII)
-_LOCKS_OR_STORES = re.compile(
-    r"\b(?:FOR\s+(?:UPDATE|SHARE)|LOCK\s+IN|INTO|PROCEDURE|NEXT\s+VALUE\s+FOR|NEXTVAL|SETVAL)\b",
-    re.ASCII,
-)
-_PREVIOUS_VALUE = re.compile(r"\b(?:PREVIOUS\s+VALUE|LASTVAL|CURRVAL)\b", re.ASCII)
-_SYSTEM_VARIABLE = re.compile(r"@@(?:\s*\w+\s*\.)?\s*([\w$]+|`)", re.ASCII)
-_ABOUT_PREVIOUS = {"IDENTITY", "LAST_INSERT_ID", "WARNING_COUNT", "ERROR_COUNT", "`"}
+def _text(sql: str | bytes) -> str:
+    return sql if isinstance(sql, str) else bytes(sql).decode("latin-1")
 
 
-def _query(code: str) -> Effect:
-    functions = _functions(code)
-    effect = _uses(code, functions)
-    if _LOCKS_OR_STORES.search(code):
-        return effect | Effect.DML
-    if not effect and functions.isdisjoint(_NOT_REPEATABLE):
-        return Effect.READ
-    return effect
-
-
-def _write(code: str) -> Effect:
-    return Effect.DML | _uses(code, _functions(code))
-
-
-def _uses(code: str, functions: set[str]) -> Effect:
-    """What the expressions in ``code`` do, whatever the statement is."""
-    effect = Effect.NONE
-    if not functions <= _NOT_OPAQUE:
-        effect |= Effect.OPAQUE
-    if functions & _LOCK_FUNCTIONS or "SQL_CALC_FOUND_ROWS" in code:
-        effect |= Effect.PINS
-    if (
-        functions & _PREVIOUS_FUNCTIONS
-        or _PREVIOUS_VALUE.search(code)
-        or ("@@" in code and not _ABOUT_PREVIOUS.isdisjoint(_SYSTEM_VARIABLE.findall(code)))
-    ):
-        effect |= Effect.USES_PREVIOUS
-    return effect
-
-
-# EXPLAIN only plans; EXPLAIN ANALYZE, and MariaDB's ANALYZE, run the statement.
-_EXPLAIN_PREFIX = re.compile(
-    r"""(?:EXPLAIN|DESCRIBE|DESC|ANALYZE)
-        (?: \s+ (?: ANALYZE | EXTENDED | PARTITIONS | FORMAT\s*=\s*(?:\w+|['"`]) ) (?=[\s(]) )*+
-        \s*+ (?= \( | (?:SELECT|WITH|VALUES|INSERT|UPDATE|DELETE|REPLACE)\b )""",
-    _FLAGS,
-)
-
-
-def _explain(code: str) -> Effect:
-    prefix = _EXPLAIN_PREFIX.match(code)
-    if prefix is None:
-        # ANALYZE TABLE, which commits, or DESCRIBE some_table.
-        return Effect.IMPLICIT_COMMIT if "ANALYZE" in code else _query(code)
-    effect = _effect_of_statement(code[prefix.end() :])
-    if "ANALYZE" not in prefix[0] and effect is Effect.DML:
-        return Effect.READ
-    return effect
-
-
-# --- functions -------------------------------------------------------------------------------
-
-# For text read from its end: from the bracket to the name leaps over megabytes of placeholders.
-_CALL_BACKWARDS = re.compile(r"""\(\s*+([\w$]++|["`])(\s*+\.)?""", re.ASCII)
-# Names that have a list of columns in brackets: INSERT INTO name (…), WITH name (…), AS name (…).
-_NAME = r"""(?:[\w$]++|["`])(?:\s*+\.\s*+(?:[\w$]++|["`]))?+\s*+\("""
-_INTO_COLUMNS = re.compile(
-    r"(?:INSERT|REPLACE)(?:\s++(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|IGNORE|INTO)\b)*+\s*+" + _NAME,
-    re.ASCII,
-)
-_ALIAS_COLUMNS = re.compile(r"\b(?:AS|WITH|RECURSIVE)\s++" + _NAME, re.ASCII)
-
-
-def _functions(code: str) -> set[str]:
-    """Return what is called like a function; ``?`` stands for all that must be a stored one."""
-    into = _INTO_COLUMNS.match(code)
-    code = code[into.end() :] if into else code
-    names = _called(code)
-    if not names <= _NOT_OPAQUE:
-        names = _called(_ALIAS_COLUMNS.sub(" ", code))
-    return names
-
-
-def _called(code: str) -> set[str]:
-    calls = set(_CALL_BACKWARDS.findall(code[::-1]))
-    return {"?" if dot or name in '"`' else name[::-1] for name, dot in calls}
-
-
-_LOCK_FUNCTIONS = {"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"}
-# LAST_INSERT_ID(expr) sets what LAST_INSERT_ID() returns. An INSERT does that as well, and
-# neither pins: only who asks later depends on it.
-_PREVIOUS_FUNCTIONS = {"LAST_INSERT_ID", "FOUND_ROWS", "ROW_COUNT", "LASTVAL"}
-# Not harmful for the session, and not for running twice behind somebody's back.
-_NOT_REPEATABLE = _words(
-    """
-    BENCHMARK MASTER_GTID_WAIT MASTER_POS_WAIT NEXTVAL SETVAL SLEEP SOURCE_POS_WAIT
-    WAIT_FOR_EXECUTED_GTID_SET WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS WSREP_SYNC_WAIT_UPTO_GTID
-    """
-)
-
-# Words that stand before a bracket and are no function: syntax, and the types of CAST and
-# JSON_TABLE.
-_SYNTAX = _words(
-    """
-    AGAINST ALL AND ANY AS BETWEEN BY CASE COLUMNS DISTINCT DISTINCTROW DIV ELSE ESCAPE EXCEPT
-    EXISTS FROM HAVING IN INDEX INTERSECT INTERVAL INTO IS JOIN KEY LATERAL LIKE LIMIT MINUS NOT OF
-    OFFSET ON OR OVER PARTITION REGEXP RETURNING RLIKE SELECT SET SOME STRAIGHT_JOIN THEN UNION
-    USING VALUES WHEN WHERE WITHIN XOR
-    BIGINT BINARY BIT BLOB CHAR CHARACTER DATETIME DEC DECIMAL DOUBLE FLOAT INT INTEGER MEDIUMINT
-    NCHAR NUMERIC NVARCHAR REAL SMALLINT TEXT TIME TINYINT VARBINARY VARCHAR YEAR
-    """
-)
-
-# Functions of MySQL 8.4 to 9 and of MariaDB 10.6 to 12 that leave no trace. RAND(), UUID() and
-# NOW() belong here: a second run gives another answer, but nobody has seen the first.
-_PURE_FUNCTIONS = _words(
-    """
-    ABS ACOS ADDDATE ADDTIME ADD_MONTHS AES_DECRYPT AES_ENCRYPT ANY_VALUE ASCII ASIN ATAN ATAN2 AVG
-    BIN BINLOG_GTID_POS BIN_TO_UUID BIT_AND BIT_COUNT BIT_LENGTH BIT_OR BIT_XOR CAST CEIL CEILING
-    CHARACTER_LENGTH CHARSET CHAR_LENGTH CHR COALESCE COERCIBILITY COLLATION COLUMN_ADD COLUMN_CHECK
-    COLUMN_CREATE COLUMN_DELETE COLUMN_EXISTS COLUMN_GET COLUMN_JSON COLUMN_LIST COMPRESS CONCAT
-    CONCAT_WS CONNECTION_ID CONV CONVERT CONVERT_TZ COS COT COUNT CRC32 CRC32C CUME_DIST CURDATE
-    CURRENT_DATE CURRENT_ROLE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER CURTIME DATABASE DATE
-    DATEDIFF DATE_ADD DATE_FORMAT DATE_SUB DAY DAYNAME DAYOFMONTH DAYOFWEEK DAYOFYEAR DECODE DEFAULT
-    DEGREES DENSE_RANK DES_DECRYPT DES_ENCRYPT ELT ENCODE ENCRYPT EXP EXPORT_SET EXTRACT
-    EXTRACTVALUE FIELD FIND_IN_SET FIRST_VALUE FLOOR FORMAT FORMAT_BYTES FORMAT_PICO_TIME
-    FROM_BASE64 FROM_DAYS FROM_UNIXTIME GET_FORMAT GREATEST GROUPING GROUP_CONCAT GTID_SUBSET
-    GTID_SUBTRACT HEX HOUR ICU_VERSION IF IFNULL INET6_ATON INET6_NTOA INET_ATON INET_NTOA INSERT
-    INSTR ISNULL IS_FREE_LOCK IS_IPV4 IS_IPV4_COMPAT IS_IPV4_MAPPED IS_IPV6 IS_USED_LOCK IS_UUID KDF
-    LAG LAST_DAY LAST_VALUE LCASE LEAD LEAST LEFT LENGTH LENGTHB LN LOAD_FILE LOCALTIME
-    LOCALTIMESTAMP LOCATE LOG LOG10 LOG2 LOWER LPAD LTRIM MAKEDATE MAKETIME MAKE_SET MATCH MAX MD5
-    MEDIAN MICROSECOND MID MIN MINUTE MOD MONTH MONTHNAME NAME_CONST NATURAL_SORT_KEY NOW NTH_VALUE
-    NTILE NULLIF NVL NVL2 OCT OCTET_LENGTH OLD_PASSWORD ORD PASSWORD PERCENTILE_CONT PERCENTILE_DISC
-    PERCENT_RANK PERIOD_ADD PERIOD_DIFF PI POSITION POW POWER PS_CURRENT_THREAD_ID PS_THREAD_ID
-    QUARTER QUOTE RADIANS RAND RANDOM_BYTES RANK REGEXP_INSTR REGEXP_LIKE REGEXP_REPLACE
-    REGEXP_SUBSTR REPEAT REPLACE REVERSE RIGHT ROLES_GRAPHML ROUND ROW ROWNUM ROW_NUMBER RPAD RTRIM
-    SCHEMA SECOND SEC_TO_TIME SESSION_USER SFORMAT SHA SHA1 SHA2 SIGN SIN SOUNDEX SPACE SQRT
-    STATEMENT_DIGEST STATEMENT_DIGEST_TEXT STD STDDEV STDDEV_POP STDDEV_SAMP STRCMP STR_TO_DATE
-    SUBDATE SUBSTR SUBSTRING SUBSTRING_INDEX SUBTIME SUM SYSDATE SYSTEM_USER SYS_GUID TAN TIMEDIFF
-    TIMESTAMP TIMESTAMPADD TIMESTAMPDIFF TIME_FORMAT TIME_TO_SEC TO_BASE64 TO_CHAR TO_DAYS
-    TO_SECONDS TRIM TRUNCATE UCASE UNCOMPRESS UNCOMPRESSED_LENGTH UNHEX UNIX_TIMESTAMP UPDATEXML
-    UPPER USER UTC_DATE UTC_TIME UTC_TIMESTAMP UUID UUID_SHORT UUID_TO_BIN UUID_V4 UUID_V7
-    VALIDATE_PASSWORD_STRENGTH VALUE VARIANCE VAR_POP VAR_SAMP VEC_DISTANCE VEC_DISTANCE_COSINE
-    VEC_DISTANCE_EUCLIDEAN VEC_FROMTEXT VEC_TOTEXT VERSION WEEK WEEKDAY WEEKOFYEAR WEIGHT_STRING
-    WSREP_LAST_SEEN_GTID WSREP_LAST_WRITTEN_GTID XMLTYPE YEARWEEK
-
-    JSON_ARRAY JSON_ARRAYAGG JSON_ARRAY_APPEND JSON_ARRAY_INSERT JSON_ARRAY_INTERSECT JSON_COMPACT
-    JSON_CONTAINS JSON_CONTAINS_PATH JSON_DEPTH JSON_DETAILED JSON_EQUALS JSON_EXISTS JSON_EXTRACT
-    JSON_INSERT JSON_KEYS JSON_KEY_VALUE JSON_LENGTH JSON_LOOSE JSON_MERGE JSON_MERGE_PATCH
-    JSON_MERGE_PRESERVE JSON_NORMALIZE JSON_OBJECT JSON_OBJECTAGG JSON_OBJECT_FILTER_KEYS
-    JSON_OBJECT_TO_ARRAY JSON_OVERLAPS JSON_PRETTY JSON_QUERY JSON_QUOTE JSON_REMOVE JSON_REPLACE
-    JSON_SCHEMA_VALID JSON_SCHEMA_VALIDATION_REPORT JSON_SEARCH JSON_SET JSON_STORAGE_FREE
-    JSON_STORAGE_SIZE JSON_TABLE JSON_TYPE JSON_UNQUOTE JSON_VALID JSON_VALUE
-
-    GEOMCOLLECTION GEOMETRYCOLLECTION GEOMETRYFROMTEXT GEOMETRYFROMWKB GEOMFROMTEXT GEOMFROMWKB
-    LINESTRING MBRCONTAINS MBRCOVEREDBY MBRCOVERS MBRDISJOINT MBREQUAL MBREQUALS MBRINTERSECTS
-    MBROVERLAPS MBRTOUCHES MBRWITHIN MULTILINESTRING MULTIPOINT MULTIPOLYGON POINT POLYGON ST_AREA
-    ST_ASBINARY ST_ASGEOJSON ST_ASTEXT ST_ASWKB ST_ASWKT ST_BOUNDARY ST_BUFFER ST_BUFFER_STRATEGY
-    ST_CENTROID ST_COLLECT ST_CONTAINS ST_CONVEXHULL ST_CROSSES ST_DIFFERENCE ST_DIMENSION
-    ST_DISJOINT ST_DISTANCE ST_DISTANCE_SPHERE ST_ENDPOINT ST_ENVELOPE ST_EQUALS ST_EXTERIORRING
-    ST_FRECHETDISTANCE ST_GEOHASH ST_GEOMCOLLFROMTEXT ST_GEOMCOLLFROMTXT ST_GEOMCOLLFROMWKB
-    ST_GEOMETRYCOLLECTIONFROMTEXT ST_GEOMETRYCOLLECTIONFROMWKB ST_GEOMETRYFROMTEXT
-    ST_GEOMETRYFROMWKB ST_GEOMETRYN ST_GEOMETRYTYPE ST_GEOMFROMGEOJSON ST_GEOMFROMTEXT
-    ST_GEOMFROMWKB ST_HAUSDORFFDISTANCE ST_INTERIORRINGN ST_INTERSECTION ST_INTERSECTS ST_ISCLOSED
-    ST_ISEMPTY ST_ISRING ST_ISSIMPLE ST_ISVALID ST_LATFROMGEOHASH ST_LATITUDE ST_LENGTH
-    ST_LINEFROMTEXT ST_LINEFROMWKB ST_LINEINTERPOLATEPOINT ST_LINEINTERPOLATEPOINTS
-    ST_LINESTRINGFROMTEXT ST_LINESTRINGFROMWKB ST_LONGFROMGEOHASH ST_LONGITUDE ST_MAKEENVELOPE
-    ST_MLINEFROMTEXT ST_MLINEFROMWKB ST_MPOINTFROMTEXT ST_MPOINTFROMWKB ST_MPOLYFROMTEXT
-    ST_MPOLYFROMWKB ST_MULTILINESTRINGFROMTEXT ST_MULTILINESTRINGFROMWKB ST_MULTIPOINTFROMTEXT
-    ST_MULTIPOINTFROMWKB ST_MULTIPOLYGONFROMTEXT ST_MULTIPOLYGONFROMWKB ST_NUMGEOMETRIES
-    ST_NUMINTERIORRING ST_NUMINTERIORRINGS ST_NUMPOINTS ST_OVERLAPS ST_POINTATDISTANCE
-    ST_POINTFROMGEOHASH ST_POINTFROMTEXT ST_POINTFROMWKB ST_POINTN ST_POINTONSURFACE ST_POLYFROMTEXT
-    ST_POLYFROMWKB ST_POLYGONFROMTEXT ST_POLYGONFROMWKB ST_RELATE ST_SIMPLIFY ST_SRID ST_STARTPOINT
-    ST_SWAPXY ST_SYMDIFFERENCE ST_TOUCHES ST_TRANSFORM ST_UNION ST_VALIDATE ST_WITHIN ST_X ST_Y
-    """
-)
-_NOT_OPAQUE = _PURE_FUNCTIONS | _SYNTAX | _NOT_REPEATABLE | _LOCK_FUNCTIONS | _PREVIOUS_FUNCTIONS
-
-# --- SET -------------------------------------------------------------------------------------
-
-_LITERAL = r"""(?: ['"] | [+-]?\d[\w.]*+ | (?!CURRENT_|LOCALTIME|UTC_)[A-Z][\w$]*+ )"""
-_SET_STATEMENT = re.compile(r"SET\s+STATEMENT\b.*?\bFOR\b", _FLAGS)
-_SET_ACCOUNT = re.compile(r"SET\s+(?:PASSWORD|DEFAULT\s+ROLE)\b", re.ASCII)
-_SET_TRANSACTION = re.compile(r"SET\s+(?:(GLOBAL|SESSION|LOCAL)\s+)?TRANSACTION\b", re.ASCII)
-_SET_TRANSACTION_SCOPES = {
-    None: Effect.TRANSACTION,
-    "GLOBAL": Effect.NONE,
-    "SESSION": Effect.SETS,
-    "LOCAL": Effect.SETS,
-}
-_SET_WORDS = re.compile(
-    rf"""SET \s+ (?: NAMES | CHARSET | CHARACTER\s+SET | ROLE ) \s* {_LITERAL}
-         (?: \s+ COLLATE \s* {_LITERAL} )?""",
-    _FLAGS,
-)
-_ASSIGNMENT = re.compile(
-    rf"""\s* (?: (?P<scope>GLOBAL|PERSIST|PERSIST_ONLY|SESSION|LOCAL) \s+
-             | (?P<at>@@) (?: (?P<at_scope>GLOBAL|PERSIST|PERSIST_ONLY|SESSION|LOCAL) \s*\.\s* )?
-             )?
-         (?P<name>[\w$]+) \s* = \s* {_LITERAL} \s*""",
-    _FLAGS,
-)
-_LASTING_SCOPES = {"GLOBAL", "PERSIST", "PERSIST_ONLY"}
-# SET @@name, with no scope, changes these for the next transaction only.
-_NEXT_TRANSACTION = {
-    "TRANSACTION_ISOLATION",
-    "TRANSACTION_READ_ONLY",
-    "TX_ISOLATION",
-    "TX_READ_ONLY",
-}
-# What these mean depends on the moment or on replication: not to be set again behind one's back.
-_UNREPLAYABLE = re.compile(
-    r"""SQL_LOG_BIN | TIMESTAMP | INSERT_ID | LAST_INSERT_ID | IDENTITY | RAND_SEED\d | PSEUDO_\w+
-      | GTID_\w+ | BINLOG_\w+ | SESSION_TRACK_\w+ | WSREP_\w+ | SERVER_ID | SKIP_REPLICATION
-      | COMPLETION_TYPE""",
-    _FLAGS,
-)
-
-
-def _set(code: str) -> Effect:
-    if statement := _SET_STATEMENT.match(code):
-        head = statement[0]
-        effect = _effect_of_statement(code[len(head) :].strip(_SPACE))
-        settings = _uses(head, _functions(head))
-        return _together(effect, settings) if settings else effect
-    if _SET_ACCOUNT.match(code):
-        return Effect.IMPLICIT_COMMIT
-    if transaction := _SET_TRANSACTION.match(code):
-        return _SET_TRANSACTION_SCOPES[transaction[1]]
-    if _SET_WORDS.fullmatch(code):
-        return Effect.SETS
-    if "(" in code:
-        # An expression, whose commas need not separate assignments, and perhaps a function.
-        return _uses(code, _functions(code)) | Effect.PINS
-    return _assignments(code[len("SET") :])
-
-
-def _assignments(code: str) -> Effect:
-    effects = []
-    for text in code.split(","):
-        assignment = _ASSIGNMENT.fullmatch(text)
-        if assignment is None:
-            return Effect.PINS  # Not a literal: an expression, another variable, a placeholder.
-        effects.append(_assignment(assignment))
-    if Effect.NONE in effects and any(effects):
-        # Setting it again for the session would set it again for the whole server; and whose b
-        # is it in SET GLOBAL a = 1, b = 2?
-        effects.append(Effect.PINS)
-    return _together(*effects)
-
-
-def _assignment(found: re.Match[str]) -> Effect:
-    scope, name = found["scope"] or found["at_scope"], found["name"]
-    if scope in _LASTING_SCOPES:
-        return Effect.NONE
-    if name == "AUTOCOMMIT" or (name in _NEXT_TRANSACTION and found["at"] and not scope):
-        return Effect.TRANSACTION
-    return Effect.PINS if _UNREPLAYABLE.fullmatch(name) else Effect.SETS
+def _with_parameters(final: str | bytes) -> tuple[tuple[str, ...], str]:
+    """Return what a SET with parameters set, if the driver made literals of them, and its text."""
+    text = _text(final)
+    # Other letters may have been encoded in another way than they would be the next time.
+    if not text.isascii() or effect_of(text) is not Effect.SETS:
+        return (), text
+    return statement_of(text).sets, text

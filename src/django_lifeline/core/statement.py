@@ -1,6 +1,6 @@
 """What the engine must know of a statement before and after it runs, as plain attributes.
 
-`core.session` reads the SQL and says what it does to a session. Reading takes time and flag
+`core.effects` reads the SQL and says what it does to a session. Reading takes time and flag
 arithmetic is slow in Python, so the answer is kept per SQL text in the form the hot path asks
 for.
 """
@@ -8,8 +8,18 @@ for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from django_lifeline.core.session import Effect, effect_of, first_keyword
+from django_lifeline.core.effects import (
+    Asks,
+    Boundary,
+    Effect,
+    asks_of,
+    boundary_of,
+    effect_of,
+    first_keyword,
+    settings_of,
+)
 
 _CACHE_SIZE = 4096
 _CACHED_LENGTH = 4096
@@ -27,18 +37,18 @@ class Statement:
     """Leaves no trace in the session: neither settings, nor state, nor a transaction."""
     reads_only: bool
     """Changes no data, so that a transaction of nothing else has nothing to commit."""
-    sets: bool
-    """Only literal session settings, which can be repeated on another connection."""
+    sets: tuple[str, ...]
+    """What it sets to literals, by name, which can be repeated on another connection."""
     pins: bool
     """Leaves session state that cannot be carried to another connection."""
-    uses_previous: bool
-    """Asks for something the session's previous statement left behind."""
+    opaque: bool
+    """Runs code that is not in the text, which may begin or end a transaction, too."""
+    asks: Asks
+    """What it asks of the session's previous statement."""
     may_commit: bool
     """Begins, ends or implicitly commits a transaction, or might."""
-    ends_transaction: bool
-    """COMMIT or ROLLBACK, as SQL."""
-    chooses_transaction: bool
-    """SET TRANSACTION, which must come before the transaction it describes."""
+    boundary: Boundary | None
+    """What it does to the transaction, where that is all it does."""
 
     batch: bool = False
     """Run for many rows, in several commands: some may have run when one is lost."""
@@ -50,20 +60,53 @@ class Statement:
 
 
 def statement_of(sql: str | bytes) -> Statement:
-    """Return the traits of *sql*, a template or the final text."""
+    """Return the traits of *sql*, a template or the final text.
+
+    There is no lock: each step on the dictionary is atomic, and a lost entry is worked out again.
+    """
+    if isinstance(sql, bytearray):
+        sql = bytes(sql)
     known = known_statements.get(sql)
     if known is not None:
         return known
-    statement = _read(sql)
-    if len(sql) <= _CACHED_LENGTH:
-        if len(known_statements) >= _CACHE_SIZE:
-            known_statements.clear()
-        known_statements[sql] = statement
-    return statement
+    bare = without_last_comment(sql)
+    known = known_statements.get(bare)
+    if known is None:
+        known = _read(bare)
+        _remember(bare, known)
+    return known
+
+
+def without_last_comment(sql: str | bytes) -> str | bytes:
+    """Cut off a comment at the very end: tracing tools write another one for each statement.
+
+    A comment that a server runs (``/*!``) stays. Quotes need no thought: outside of a comment, what
+    ends in ``*/`` is no SQL.
+    """
+    if isinstance(sql, bytes):
+        text = sql.rstrip(b" \t\n\r;")
+        start = text.rfind(b"/*") if text.endswith(b"*/") else -1
+        runs = text[start + 2 : start + 3] in (b"!", b"M")
+    else:
+        plain = str(sql).rstrip(" \t\n\r;")
+        start = plain.rfind("/*") if plain.endswith("*/") else -1
+        runs = plain[start + 2 : start + 3] in ("!", "M")
+    return sql if start < 0 or runs else sql[:start].rstrip()
 
 
 known_statements: dict[str | bytes, Statement] = {}
 """What `statement_of` found already, for those who have no time to call it."""
+
+
+def _remember(sql: str | bytes, statement: Statement) -> None:
+    if len(sql) > _CACHED_LENGTH:
+        return
+    if len(known_statements) >= _CACHE_SIZE:
+        # The oldest part of it only: texts that never come again shall not cost those that do.
+        for old in list(islice(known_statements, max(1, _CACHE_SIZE // 8))):
+            known_statements.pop(old, None)
+    known_statements[sql] = statement
+
 
 _STATEFUL = Effect.SETS | Effect.PINS | Effect.OPAQUE | Effect.TRANSACTION
 _COMMITTING = Effect.TRANSACTION | Effect.IMPLICIT_COMMIT | Effect.OPAQUE
@@ -71,17 +114,20 @@ _COMMITTING = Effect.TRANSACTION | Effect.IMPLICIT_COMMIT | Effect.OPAQUE
 
 def _read(sql: str | bytes) -> Statement:
     effect = effect_of(sql)
-    keyword = first_keyword(sql).upper()
-    transaction = Effect.TRANSACTION in effect
+    keyword = first_keyword(sql)
+    transaction = Effect.TRANSACTION in effect and not effect & (Effect.PINS | Effect.OPAQUE)
+    only_sets = effect is Effect.SETS
+    sets = settings_of(sql) if only_sets else ()
+    previous = Effect.USES_PREVIOUS in effect
     return Statement(
         keyword=keyword,
         repeatable=Effect.READ in effect and not effect & (_STATEFUL | Effect.USES_PREVIOUS),
         plain=not effect & _STATEFUL,
         reads_only=not effect & ~(Effect.READ | Effect.SAVEPOINT | Effect.SETS),
-        sets=bool(effect & Effect.SETS) and not effect & (_STATEFUL & ~Effect.SETS),
-        pins=bool(effect & (Effect.PINS | Effect.OPAQUE)),
-        uses_previous=Effect.USES_PREVIOUS in effect,
+        sets=sets,
+        pins=bool(effect & (Effect.PINS | Effect.OPAQUE)) or (only_sets and not sets),
+        opaque=bool(effect & Effect.OPAQUE) or (Effect.TRANSACTION in effect and not transaction),
+        asks=asks_of(sql) if previous else Asks.NOTHING,
         may_commit=bool(effect & _COMMITTING),
-        ends_transaction=transaction and keyword in ("COMMIT", "ROLLBACK"),
-        chooses_transaction=transaction and keyword == "SET",
+        boundary=boundary_of(sql) if transaction else None,
     )

@@ -21,10 +21,10 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from django_lifeline.backends.notices import Loss, observe
+from django_lifeline.core.effects import first_keyword
 from django_lifeline.core.events import ConnectFailed, ConnectionOpened, Event, LeaseWaited
 from django_lifeline.core.pool import Pool
 from django_lifeline.core.pool.stats import PoolStats
-from django_lifeline.core.session import first_keyword
 from django_lifeline.integrations.base import missing
 from django_lifeline.integrations.outcomes import outcome_of
 from django_lifeline.integrations.work import FewNames, current_work

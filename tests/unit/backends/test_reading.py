@@ -29,26 +29,36 @@ class Cursor:
         return [self.rows.pop(0) for _ in range(min(size, len(self.rows)))]
 
 
+class Reader:
+    """Is told how the reading went."""
+
+    def __init__(self, instead: Exception | None) -> None:
+        self.instead = instead
+        self.losses: list[tuple[BaseException, float]] = []
+        self.reads = 0
+
+    def lost(self, error: BaseException, pause: float) -> Exception | None:
+        self.losses.append((error, pause))
+        return self.instead
+
+    def read(self) -> None:
+        self.reads += 1
+
+
 def reading(cursor: Cursor, clock: FakeClock, instead: Exception | None = None) -> Any:
-    """A cursor that is watched, and what was lost: error and longest pause."""
-    lost: list[tuple[BaseException, float]] = []
-
-    def note(error: BaseException, pause: float) -> Exception | None:
-        lost.append((error, pause))
-        return instead
-
-    watched = Reading(cursor, clock)
-    watched.watch(note)
-    return watched, lost
+    """A cursor that is watched, and who is told what was read or lost."""
+    watched, reader = Reading(cursor, clock), Reader(instead)
+    watched.watch(reader)
+    return watched, reader
 
 
 def test_rows_come_as_from_the_drivers_cursor() -> None:
-    watched, lost = reading(Cursor(), FakeClock())
+    watched, reader = reading(Cursor(), FakeClock())
     assert watched.fetchone() == (1,)
     assert watched.fetchmany(5) == [(2,), (3,)]
     assert list(watched) == []
     assert watched.description == Cursor.description
-    assert lost == []
+    assert reader.losses == [] and reader.reads == 3
 
 
 def test_cutting_it_from_its_connection_reaches_the_drivers_cursor() -> None:
@@ -60,13 +70,13 @@ def test_cutting_it_from_its_connection_reaches_the_drivers_cursor() -> None:
 
 def test_loss_is_told_with_the_longest_pause_between_reads() -> None:
     clock, failure = FakeClock(), OSError("gone")
-    watched, lost = reading(Cursor(failure), clock)
+    watched, reader = reading(Cursor(failure), clock)
     clock.advance(70)
     watched.fetchone()
     clock.advance(2)
     with pytest.raises(OSError, match="gone"):
         watched.fetchone()
-    assert lost == [(failure, 70.0)]
+    assert reader.losses == [(failure, 70.0)]
 
 
 def test_error_that_explains_takes_the_place_of_the_drivers() -> None:

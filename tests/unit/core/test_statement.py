@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_lifeline.core import statement as module
+from django_lifeline.core.effects import Boundary
 from django_lifeline.core.statement import statement_of
 
 TRAITS = (
@@ -13,10 +14,10 @@ TRAITS = (
     "reads_only",
     "sets",
     "pins",
-    "uses_previous",
+    "opaque",
+    "asks",
     "may_commit",
-    "ends_transaction",
-    "chooses_transaction",
+    "boundary",
 )
 
 
@@ -29,24 +30,24 @@ TRAITS = (
         ("SELECT SLEEP(1)", "SELECT", "plain reads_only"),
         ("SELECT GET_LOCK('a', 1)", "SELECT", "pins"),
         ("SELECT @x := 1", "SELECT", "pins"),
-        ("SELECT stored_function()", "SELECT", "pins may_commit"),
-        ("SELECT LAST_INSERT_ID()", "SELECT", "plain uses_previous"),
+        ("SELECT stored_function()", "SELECT", "pins opaque may_commit"),
+        ("SELECT LAST_INSERT_ID()", "SELECT", "plain asks"),
         ("INSERT INTO t VALUES (%s)", "INSERT", "plain"),
         ("SAVEPOINT a", "SAVEPOINT", "plain reads_only"),
         ("ROLLBACK TO SAVEPOINT a", "ROLLBACK", "plain reads_only"),
         ("SET sql_mode = 'ANSI'", "SET", "sets reads_only"),
         ("SET @x = 1", "SET", "pins"),
-        ("SET TRANSACTION READ ONLY", "SET", "may_commit chooses_transaction"),
+        ("SET TRANSACTION READ ONLY", "SET", "may_commit boundary"),
         ("USE other", "USE", "sets reads_only"),
-        ("BEGIN", "BEGIN", "may_commit"),
-        ("START TRANSACTION READ ONLY", "START", "may_commit"),
-        ("COMMIT", "COMMIT", "may_commit ends_transaction"),
-        ("ROLLBACK", "ROLLBACK", "may_commit ends_transaction"),
+        ("BEGIN", "BEGIN", "may_commit boundary"),
+        ("START TRANSACTION READ ONLY", "START", "may_commit boundary"),
+        ("COMMIT", "COMMIT", "may_commit boundary"),
+        ("ROLLBACK", "ROLLBACK", "may_commit boundary"),
         ("CREATE TABLE t (a INT)", "CREATE", "plain may_commit"),
         ("CREATE TEMPORARY TABLE t (a INT)", "CREATE", "pins"),
         ("LOCK TABLES t WRITE", "LOCK", "pins may_commit"),
-        ("CALL p()", "CALL", "pins may_commit"),
-        ("SELECT 1; SELECT 2", "SELECT", "pins may_commit"),
+        ("CALL p()", "CALL", "pins opaque may_commit"),
+        ("SELECT 1; SELECT 2", "SELECT", "pins opaque may_commit"),
     ],
 )
 def test_statement_has_these_traits_and_no_others(sql: str, keyword: str, traits: str) -> None:
@@ -64,6 +65,67 @@ def test_batch_is_not_repeatable_and_otherwise_the_same() -> None:
     assert batch.keyword == single.keyword
 
 
+@pytest.mark.parametrize(
+    ("sql", "boundary"),
+    [
+        ("BEGIN", Boundary.BEGINS),
+        ("START TRANSACTION READ ONLY", Boundary.BEGINS),
+        ("COMMIT", Boundary.ENDS),
+        ("ROLLBACK WORK", Boundary.ENDS),
+        ("COMMIT AND NO CHAIN", Boundary.ENDS),
+        ("COMMIT RELEASE", Boundary.ENDS),
+        ("COMMIT AND CHAIN", Boundary.CHAINS),
+        ("rollback work and chain", Boundary.CHAINS),
+        ("COMMIT /*! AND CHAIN */", Boundary.CHAINS),
+        ("SET TRANSACTION READ ONLY", Boundary.CHOOSES),
+        ("SET autocommit = 0", Boundary.SWITCHES),
+        ("SET @@session.autocommit = 1", Boundary.SWITCHES),
+        ("ROLLBACK TO SAVEPOINT a", None),
+        ("XA START 'a'", None),
+    ],
+)
+def test_boundary_of_a_transaction_is_known_for_what_it_is(
+    sql: str, boundary: Boundary | None
+) -> None:
+    assert statement_of(sql).boundary is boundary
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("USE ten1", ("use",)),
+        ("SET NAMES utf8mb4", ("names",)),
+        ("SET time_zone = 'SYSTEM'", ("time_zone",)),
+        ("SET SESSION Time_Zone = 'SYSTEM', @@session.sql_mode = ''", ("time_zone", "sql_mode")),
+        ("SET @@tx_isolation = 'SERIALIZABLE'", ()),
+        ("SET SESSION tx_isolation = 'SERIALIZABLE'", ("transaction_isolation",)),
+        ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", ("transaction_isolation",)),
+        (
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY",
+            ("transaction_isolation", "transaction_read_only"),
+        ),
+        ("SET ROLE 'editor'", ("role",)),
+        ("SET time_zone = 'Möhnesee'", ()),
+        ("SET time_zone = @x", ()),
+    ],
+)
+def test_what_a_statement_sets_is_known_by_name(sql: str, names: tuple[str, ...]) -> None:
+    assert statement_of(sql).sets == names
+
+
+@pytest.mark.parametrize(
+    "comment", ["/*traceparent='00-{}'*/", " /* {} */ ;", "/* /* {} */", "\n/*{}*/\n"]
+)
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_comment_at_the_end_makes_no_other_statement(comment: str, kind: type) -> None:
+    statements = {id(statement_of(kind("SELECT 'x'" + comment.format(n)))) for n in range(5)}
+    assert len(statements) == 1
+
+
+def test_comment_that_servers_run_is_part_of_the_statement() -> None:
+    assert statement_of("SELECT 1 /*! INTO @x */").pins
+
+
 def test_statement_is_read_once() -> None:
     assert statement_of("SELECT 'read once'") is statement_of("SELECT 'read once'")
 
@@ -75,6 +137,8 @@ def test_memory_for_statements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(50):
         statement_of(f"SELECT {number}")
         assert len(known) <= 5
+        # The youngest stay: whatever comes again is not read anew because others never do.
+        assert number < 4 or len(known) >= 4
     known.clear()
     statement_of("SELECT " + "1, " * 3000 + "1")
     assert known == {}

@@ -6,9 +6,11 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, Protocol
 
 from django_lifeline.core.liveness import Channel, Sight, SightKind, TcpOptions
+from django_lifeline.core.session import Session
 from django_lifeline.exceptions import NET_PACKET_TOO_LARGE, PacketTooLarge
 
 OpeningSets = str | Callable[[str], str]
@@ -40,8 +42,16 @@ class DriverConnection(Protocol):
     """Monotonic seconds; set by whoever opened it."""
     opened_by: str
     """The thread or greenlet that opened it; set by whoever opened it."""
-    announced: bool
-    """Whether ``connection_created`` was sent for it; set by the engine."""
+    session: Session
+    """What is open and what is left behind in it; told and asked by the engine."""
+    facts: Any
+    """What the server said of itself when it was opened; set by whoever opened it."""
+    visible: Any
+    """What applications get: the connection itself, or what a monitoring tool put round it."""
+    keepsake: Any
+    """What the last borrower may still ask about his last statement; set by the engine."""
+    commands: int
+    """How many commands were sent, by whomever."""
     ended_for: str
     """Why the engine itself ended it, where that is a cause of the catalogue."""
     loss_told: bool
@@ -68,6 +78,15 @@ class DriverConnection(Protocol):
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""
 
+    def in_autocommit(self) -> bool:
+        """Whether the flags of the last answer show autocommit, and no open transaction."""
+
+    def flags(self) -> tuple[bool, bool | None]:
+        """Return what the flags of the last answer say: autocommit, and whether one is open.
+
+        None where the driver does not show the latter. No round trip.
+        """
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own; the rows of the last result that has rows."""
 
@@ -85,6 +104,9 @@ class DriverConnection(Protocol):
 
     def discard(self) -> None:
         """End it at once and without a word. Never raises, never waits."""
+
+    def hang_up(self) -> None:
+        """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""
 
     def park(self) -> None:
         """Cut a forked child off from the connection that it inherited."""
@@ -115,6 +137,10 @@ class Connect(Protocol):
         """Connect with the driver's parameters; raises the driver's ``OperationalError``."""
 
 
+class NotADriversConnection(TypeError):
+    """What was given for a connection is none of the driver's, nor does it wrap one."""
+
+
 class Guarded:
     """Mixed into the driver's connection class: liveness, exchange state, packet guard.
 
@@ -134,6 +160,11 @@ class Guarded:
     ended_for: str = ""
     loss_told: bool = False
     used_by: int = 0
+    commands: int = 0
+    session: Session
+    facts: Any = None
+    keepsake: Any = None
+    _proxy: Any = None
 
     Error: type[Exception]
     OperationalError: type[Exception]
@@ -152,6 +183,11 @@ class Guarded:
         """Whether something broke into an exchange: the connection can only be discarded."""
         return self._under_way
 
+    @property
+    def visible(self) -> Any:
+        """What applications get: the connection itself, or what a tool put round it."""
+        return self if self._proxy is None else self._proxy
+
     def exchange(self, data: bytes) -> Any:
         """Send a statement, read its answer and return the first result."""
         raise NotImplementedError
@@ -169,6 +205,11 @@ class Guarded:
         if self.closed:
             return False
         return self.busy or not self.channel.poll(0) or self._survives_a_look()
+
+    def hang_up(self) -> None:
+        """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""
+        if self._opened:
+            self.channel.shutdown()
 
     def fileno(self) -> int:
         """Return the descriptor, also while another thread uses the connection."""
@@ -214,6 +255,7 @@ class Guarded:
         self.server_version = _plain_version(version)
         self.channel = Channel(fd, tls=tls)
         self._pid = os.getpid()
+        self.session = Session()
         self._opened = True
 
     def _begin(self, size: int) -> None:
@@ -231,6 +273,7 @@ class Guarded:
             raise error
         self.last_size = size
         self.used_by = threading.get_ident()
+        self.commands += 1
         self.busy = self._under_way = True
 
     def _out_of_sync(self) -> Exception:
@@ -249,6 +292,48 @@ class Guarded:
         if callable(sets):
             sets = sets(_plain_version(self.get_server_info()))
         return f"{names}, {sets}" if sets else names
+
+
+def adopted_class(kind: type, guarded: type, stock: type) -> type:
+    """Return a class that is *guarded*, and whatever else *kind* is beyond the *stock* driver's.
+
+    To give it to a connection that somebody else has made makes that one of ours: proxies that
+    monitoring tools put round it stay where they are.
+    """
+    if kind is stock:
+        return guarded
+    name = f"Adopted{kind.__name__}"
+    known: type | None = _adopted.get((kind, guarded))
+    if known is None:
+        known = _adopted[kind, guarded] = type(name, (kind, guarded), {})
+    return known
+
+
+_adopted: dict[tuple[type, type], type] = {}
+_PROXIES_DEEP = 16
+
+
+def unwrapped(visible: Any, stock: type) -> Any:
+    """Return the *stock* driver's own connection that proxies such as wrapt's stand round.
+
+    Raises `NotADriversConnection` where there is none.
+    """
+    found = visible
+    for _ in range(_PROXIES_DEEP):
+        # By type(): a proxy says of itself that it is what it wraps.
+        if issubclass(type(found), stock):
+            return found
+        found = getattr(found, "__wrapped__", None)
+    raise NotADriversConnection(
+        f"{type(visible).__module__}.{type(visible).__qualname__} was given for a connection. "
+        f"It is no {stock.__module__}.{stock.__qualname__}, and has none as its __wrapped__."
+    )
+
+
+def genuine(method: Any, module: str) -> Any:
+    """Return *method* if it is a plain function of *module*; None where somebody replaced it."""
+    plain = type(method) is FunctionType and method.__module__ == module
+    return method if plain and not hasattr(method, "__wrapped__") else None
 
 
 class Batches:

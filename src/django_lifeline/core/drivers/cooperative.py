@@ -47,6 +47,9 @@ class CooperativeConnection(mysqlclient.Connection):
     _doomed = False
     """Whether to close as soon as nobody waits or works any more."""
 
+    def _adopted(self) -> None:
+        self.cooperate()
+
     def cooperate(self) -> None:
         """Begin to wait cooperatively: connecting happens in a native thread."""
         self._cooperative = True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import MySQLdb
-from MySQLdb import _mysql
+from MySQLdb import _mysql, connections
 from MySQLdb.connections import Connection as StockConnection
 from MySQLdb.connections import _charset_to_encoding
 from MySQLdb.constants import CLIENT
@@ -19,8 +19,11 @@ from django_lifeline.core.drivers.base import (
     Batches,
     Guarded,
     OpeningSets,
+    adopted_class,
     ends_exchange,
+    genuine,
     quietly,
+    unwrapped,
 )
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 
@@ -35,14 +38,16 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     """Connect with mysqlclient's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
 
     ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
-    Where gevent has patched sockets the connection is cooperative.
+    Where gevent has patched sockets the connection is cooperative. Where somebody has wrapped
+    ``MySQLdb.connect``, or put a class of his own in the place of the driver's, his is called.
     Raises mysqlclient's ``OperationalError``.
     """
     options = {"autocommit": True, "connect_timeout": 10, **params}
-    if _gevent_sockets():
-        from django_lifeline.core.drivers import cooperative
-
-        connection = cooperative.connect(options)
+    if _connects_otherwise():
+        sets = options.pop("opening_sets", "")
+        connection = adopt(MySQLdb.connect(**options), options, opening_sets=sets)
+    elif _gevent_sockets():
+        connection = _cooperative().connect(options)
     else:
         connection = Connection(**options)
     connection.channel.set_tcp(tcp)
@@ -52,13 +57,46 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     return connection
 
 
+def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets = "") -> Connection:
+    """Make a connection that somebody else has opened one of ours, whatever is put round it.
+
+    Raises `NotADriversConnection` where it is none of the driver's, and the driver's errors.
+    """
+    connection: Any = unwrapped(visible, StockConnection)
+    if not isinstance(connection, Connection):
+        guarded: Any = _cooperative().CooperativeConnection if _gevent_sockets() else Connection
+        connection.__class__ = adopted_class(type(connection), guarded, StockConnection)
+        connection._take_in(params, opening_sets)
+    if visible is not connection:
+        connection._proxy = visible
+    return connection
+
+
+_CONNECT = genuine(MySQLdb.connect, "MySQLdb")
+
+
+def _connects_otherwise() -> bool:
+    return MySQLdb.connect is not _CONNECT or connections.Connection is not StockConnection
+
+
+def _cooperative() -> Any:
+    from django_lifeline.core.drivers import cooperative
+
+    return cooperative
+
+
 class Cursor(Batches, StockCursor):
     """mysqlclient's own cursor, which does the steps of a common statement in one place."""
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement, as the driver does; it takes nine calls of Python for it."""
         connection = self.connection
-        if connection is None or connection.busy or self._result is not None:
+        if (
+            connection is None
+            or connection.busy
+            or self._result is not None
+            or StockCursor.execute is not _EXECUTE
+        ):
             return super().execute(query, args)
         if args is not None:
             query = self._mogrify(query, args)
@@ -80,6 +118,10 @@ class Cursor(Batches, StockCursor):
         return rowcount
 
 
+_EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
+"""The driver's own; somebody who replaced it gets his called."""
+
+
 class Connection(Guarded, StockConnection):
     """A mysqlclient connection that knows whether it is alive and busy."""
 
@@ -94,6 +136,9 @@ class Connection(Guarded, StockConnection):
         # must go with its last reference.
         self._doors = [None]
         super().__init__(**params)
+        self._settle_in(params)
+
+    def _settle_in(self, params: Mapping[str, Any]) -> None:
         self._collation = params.get("collation") or None
         self._open_channel(
             _wire.fileno(self),
@@ -101,6 +146,31 @@ class Connection(Guarded, StockConnection):
             self.get_server_info(),
             tls=_may_encrypt(params),
         )
+
+    def _take_in(self, params: Mapping[str, Any], opening_sets: OpeningSets) -> None:
+        """Begin to guard a connection that was opened without."""
+        self._opening_sets = opening_sets
+        self._params = dict(params)
+        self._doors = [None]
+        self._settle_in(params)
+        if self.cursorclass is StockCursor:
+            self.cursorclass: Any = Cursor
+        self._adopted()
+        if opening_sets:
+            self.run(self._set_names(self._charset(), self._collation))
+
+    def _adopted(self) -> None:
+        """Begin as a connection of this class does."""
+
+    def _charset(self) -> str:
+        charset: str = self._params.get("charset") or self.character_set_name()
+        return charset
+
+    in_autocommit = _wire.get_autocommit
+
+    def flags(self) -> tuple[bool, bool | None]:
+        """Return what the flags of the last answer say of autocommit; the rest is not shown."""
+        return bool(self.get_autocommit()), None
 
     def __del__(self) -> None:
         # The C deallocator says COM_QUIT, from a forked child on its parent's connection.
@@ -149,7 +219,7 @@ class Connection(Guarded, StockConnection):
             return False
         try:
             self.change_user(user, password or "", database)
-            self._open_session(self._params.get("charset") or self.character_set_name())
+            self._open_session(self._charset())
         except self.Error:
             return False
         return True
@@ -193,6 +263,7 @@ class Connection(Guarded, StockConnection):
             self._begin(size)  # raises
         self.last_size = size
         self.used_by = _get_ident()
+        self.commands += 1
         self.busy = self._under_way = True
         if not _TELLS_MORE:
             self._many = _may_have_many(data)

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import pymysql
+from pymysql import connections
 from pymysql.charset import charset_by_name
 from pymysql.connections import Connection as StockConnection
 from pymysql.connections import MySQLResult
@@ -22,14 +24,20 @@ from django_lifeline.core.drivers.base import (
     Batches,
     Guarded,
     OpeningSets,
+    adopted_class,
     ends_exchange,
+    genuine,
     quietly,
+    unwrapped,
 )
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 
 T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
+
+_IN_TRANSACTION, _AUTOCOMMIT = 1, 2
+_FLAGS = _IN_TRANSACTION | _AUTOCOMMIT
 
 # What the driver leaves as it is when its socket is taken away while it works, by another
 # thread that shares the connection or by a close of the descriptor.
@@ -46,15 +54,39 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     """Connect with PyMySQL's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
 
     ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
-    Raises PyMySQL's ``OperationalError``.
+    Where somebody has wrapped ``pymysql.connect``, or put a class of his own in the place of the
+    driver's, his is called. Raises PyMySQL's ``OperationalError``.
     """
     options = {"autocommit": True, "connect_timeout": 10, **params}
-    connection = Connection(**options)
+    if _connects_otherwise():
+        sets = options.pop("opening_sets", "")
+        connection = adopt(pymysql.connect(**options), options, opening_sets=sets)
+    else:
+        connection = Connection(**options)
     connection.channel.set_tcp(tcp)
     # As Django does: bytes are to be quoted by the driver, not by this converter.
     if connection.encoders.get(bytes) is bytes:
         connection.encoders.pop(bytes)
     return connection
+
+
+def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets = "") -> Connection:
+    """Make a connection that somebody else has opened one of ours, whatever is put round it.
+
+    Raises `NotADriversConnection` where it is none of the driver's, and the driver's errors.
+    """
+    connection: Any = unwrapped(visible, StockConnection)
+    if not isinstance(connection, Connection):
+        connection.__class__ = adopted_class(type(connection), Connection, StockConnection)
+        connection._take_in(opening_sets)
+    if visible is not connection:
+        connection._proxy = visible
+    return connection
+
+
+def _connects_otherwise() -> bool:
+    # `connect` is another name of the class.
+    return pymysql.connect is not StockConnection or connections.Connection is not StockConnection
 
 
 class Cursor(Batches, StockCursor):
@@ -65,7 +97,12 @@ class Cursor(Batches, StockCursor):
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement, as the driver does with a dozen calls of Python."""
         connection: Any = self.connection
-        if connection is None or connection.busy or self._result is not None:
+        if (
+            connection is None
+            or connection.busy
+            or self._result is not None
+            or StockCursor.execute is not _EXECUTE
+        ):
             return super().execute(query, args)
         if args is not None:
             query = self._mogrify(query, args)
@@ -84,6 +121,10 @@ class Cursor(Batches, StockCursor):
     if not hasattr(StockCursor, "_mogrify"):
         # PyMySQL before 1.2 writes parameters, bytes above all, in another way: all its own.
         execute = StockCursor.execute
+
+
+_EXECUTE = genuine(StockCursor.execute, "pymysql.cursors")
+"""The driver's own; somebody who replaced it gets his called."""
 
 
 class Connection(Guarded, StockConnection):
@@ -112,6 +153,9 @@ class Connection(Guarded, StockConnection):
             super().connect(sock)
         finally:
             self._read_timeout, self._write_timeout = timeouts
+        self._settle_in()
+
+    def _settle_in(self) -> None:
         thread_id: Any = self.server_thread_id  # the driver keeps a tuple of one
         self._open_channel(
             self._sock.fileno(),
@@ -119,6 +163,24 @@ class Connection(Guarded, StockConnection):
             self.server_version,
             tls=isinstance(self._sock, ssl.SSLSocket),
         )
+
+    def _take_in(self, opening_sets: OpeningSets) -> None:
+        """Begin to guard a connection that was opened without."""
+        self._opening_sets = opening_sets
+        self._settle_in()
+        if self.cursorclass is StockCursor:
+            self.cursorclass: Any = Cursor
+        if opening_sets:
+            self.set_character_set(self.charset, self.collation)
+
+    def in_autocommit(self) -> bool:
+        """Whether the flags of the last answer show autocommit, and no open transaction."""
+        return self.server_status & _FLAGS == _AUTOCOMMIT
+
+    def flags(self) -> tuple[bool, bool | None]:
+        """Return what the flags of the last answer say: autocommit, and whether one is open."""
+        status = self.server_status
+        return bool(status & _AUTOCOMMIT), bool(status & _IN_TRANSACTION)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own; the rows of the last result that has rows."""
@@ -194,6 +256,7 @@ class Connection(Guarded, StockConnection):
             return self._result
         self.last_size = size
         self.used_by = _get_ident()
+        self.commands += 1
         self.busy = self._under_way = True
         try:
             _send(self, COMMAND.COM_QUERY, data)

@@ -27,6 +27,9 @@ class PooledConnection(Protocol):
     def discard(self) -> None:
         """End it without a word to the server. Never raises, never blocks; may come twice."""
 
+    def hang_up(self) -> None:
+        """Let the server see the end. Any thread may; never raises, never blocks, frees nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:

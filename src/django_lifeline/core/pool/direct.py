@@ -56,7 +56,13 @@ class DirectPool(Generic[C]):
         self._counters = Counters()
         self._leases: weakref.WeakSet[Lease[C]] = weakref.WeakSet()
 
-    def lease(self, timeout: float | None = None, *, probe: bool = True) -> Lease[C]:
+    def lease(
+        self,
+        timeout: float | None = None,
+        *,
+        probe: bool = True,
+        connect: Callable[[], C] | None = None,
+    ) -> Lease[C]:
         """Open a connection; ``timeout`` has no effect.
 
         Raises what connecting raised, and `PoolClosed`.
@@ -66,7 +72,7 @@ class DirectPool(Generic[C]):
         slot: Slot[C] = Slot(self.generation)
         started = self.now()
         try:
-            slot.connection = connection = self._connect()
+            slot.connection = connection = (connect or self._connect)()
             slot.opened(connection, self.now(), self._lifetimes(connection))
         except BaseException as error:
             if slot.connection is not None:
@@ -135,6 +141,10 @@ class DirectPool(Generic[C]):
         """Lend no more: whoever asks from now on gets `PoolClosed`."""
         self._closed_by = self._closed_by or refusals.caller()
         self.drain()
+
+    def look_after(self, long: float) -> bool:
+        """Return False: nothing is kept here that could be too old."""
+        return False
 
     def settle(self) -> None:
         """Nothing: nobody waits here."""

@@ -56,10 +56,16 @@ class Lease(Generic[C]):
         slot, lender = self.slot, self._lender
         return slot.generation != lender.generation or lender.now() >= slot.expires
 
-    def rest(self, now: float | None = None) -> None:
+    def __del__(self) -> None:
+        # Forgotten in the middle of something: the server shall let go of its locks at once.
+        if self.hold and self.slot.state is _LENT:
+            self.connection.hang_up()
+
+    def rest(self, now: float | None = None, *, answers: bool = False) -> None:
         """Leave the connection unused for now: it stays yours until somebody waits for one.
 
-        ``now`` is the pool's time, for those who have just read it.
+        ``now`` is the pool's time, for those who have just read it. With ``answers`` you may want
+        to ask about the last statement: whoever waits is given another connection where he can.
         Do not touch it again before `resume` has returned True. The session must be in a state
         that the next borrower may see.
         """
@@ -68,6 +74,7 @@ class Lease(Generic[C]):
         slot, lender = self.slot, self._lender
         slot.rested_at = now = lender.now() if now is None else now
         slot.returned = False
+        slot.answers = answers
         self.claim = slot.claim = [None]
         if slot.state is _LENT:
             slot.state = _RESTING

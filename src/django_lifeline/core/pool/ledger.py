@@ -222,7 +222,7 @@ class Ledger(Generic[C]):
     def _recall(self, resting: list[Slot[C]], orders: Orders[C], *, only_unused: bool) -> None:
         if only_unused:
             resting = [slot for slot in resting if not _is_used(slot)]
-        resting.sort(key=lambda slot: (_is_used(slot), slot.rested_at))
+        resting.sort(key=lambda slot: (_is_used(slot), slot.answers, slot.rested_at))
         for slot in resting:
             if not self.waiters:
                 return
@@ -293,7 +293,7 @@ class Ledger(Generic[C]):
         return lost
 
     def take_idle(self, owner: Owner) -> list[Lease[C]]:
-        """Take all idle slots out, and those whose owners are done with them, to be ended."""
+        """Take all idle and resting slots out, to be ended; owners of the latter lease anew."""
         leases: list[Lease[C]] = []
         while True:
             try:
@@ -301,7 +301,8 @@ class Ledger(Generic[C]):
             except IndexError:
                 break
             leases.append(self.take(slot, owner, State.CLOSING))
-        claimed = [slot for slot in self.at_rest() if self._claimed(slot)]
+        resting = [slot for slot in list(self.slots) if slot.state is _RESTING]
+        claimed = [slot for slot in resting if self._claimed(slot)]
         return leases + [self.take(slot, owner, State.CLOSING) for slot in claimed]
 
     def at_rest(self) -> list[Slot[C]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Generic, cast
 
@@ -32,6 +33,17 @@ JITTER = 0.1
 
 ABRUPT = (Reason.DEAD, Reason.LOST, Reason.INTERRUPTED, Reason.ABANDONED)
 """Ends without a word to the server: it would not be heard, or it might be misunderstood."""
+
+
+def _hang_up(ledger: weakref.ref[Ledger[C]], owner: Owner) -> None:
+    """Let the server free what an ended owner's sessions hold, at once and without waiting.
+
+    Those that rest hold nothing. The slots come back with the next look for abandoned ones.
+    """
+    known = ledger()
+    for slot in [] if known is None else list(known.slots):
+        if slot.owner is owner and slot.state is State.LENT and slot.connection is not None:
+            slot.connection.hang_up()
 
 
 class Opening(Generic[C]):
@@ -112,7 +124,12 @@ class Opening(Generic[C]):
         try:
             return cast(Owner, self._local.owner)
         except AttributeError:
-            return introduce(self._local)
+            return introduce(self._local, self._hang_up_for)
+
+    @property
+    def _hang_up_for(self) -> Callable[[Owner], None]:
+        """What is to be done when an owner ends. The pool may be gone by then."""
+        return functools.partial(_hang_up, weakref.ref(self._ledger))
 
     def reserve(self, owner: Owner) -> Lease[C] | None:
         """A slot to connect beyond what borrowers ask for, if the pool is below ``min_size``."""
@@ -122,11 +139,14 @@ class Opening(Generic[C]):
                 return None
             return ledger.reserve(owner, self.generation)
 
-    def open(self, lease: Lease[C]) -> None:
-        """Connect the reserved slot; on an error the slot is free again."""
+    def open(self, lease: Lease[C], connect: Callable[[], C] | None = None) -> None:
+        """Connect the reserved slot; on an error the slot is free again.
+
+        ``connect`` is the borrower's own way to do it; None: the pool's.
+        """
         slot, started = lease.slot, self.now()
         try:
-            slot.connection = lease.connection = connection = self._connect()
+            slot.connection = lease.connection = connection = (connect or self._connect)()
             now = self.now()
             slot.opened(connection, now, self._jittered(self._lifetimes(connection)))
             with self._lock:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 
 class _Presence:
@@ -15,10 +18,11 @@ class _Presence:
 class Owner:
     """One thread or greenlet, as the pool remembers it. Two are equal only if they are one."""
 
-    __slots__ = ("_presence", "ident", "name")
+    __slots__ = ("__weakref__", "_presence", "ident", "name")
 
-    def __init__(self, presence: _Presence) -> None:
-        self._presence = weakref.ref(presence)
+    def __init__(self, presence: _Presence, on_end: Callable[[Owner], None] | None = None) -> None:
+        told = None if on_end is None else partial(_tell, weakref.ref(self), on_end)
+        self._presence = weakref.ref(presence, told)
         self.name = threading.current_thread().name
         self.ident = threading.get_ident()
 
@@ -30,8 +34,20 @@ class Owner:
         return f"<Owner {self.name}{' (ended)' if self.ended() else ''}>"
 
 
-def introduce(local: threading.local) -> Owner:
-    """Make the calling thread or greenlet known in ``local``."""
+def introduce(local: threading.local, on_end: Callable[[Owner], None] | None = None) -> Owner:
+    """Make the calling thread or greenlet known in ``local``.
+
+    ``on_end`` is called when it ends, wherever that happens: it must not wait.
+    """
     local.presence = presence = _Presence()
-    local.owner = owner = Owner(presence)
+    local.owner = owner = Owner(presence, on_end)
     return owner
+
+
+def _tell(
+    owner: weakref.ref[Owner], on_end: Callable[[Owner], None], presence: weakref.ref[_Presence]
+) -> None:
+    ended = owner()
+    if ended is not None:
+        with suppress(Exception):  # nobody could catch it
+            on_end(ended)

@@ -60,21 +60,29 @@ class Pool(Queueing[C]):
     def _begin(self) -> None:
         super()._begin()
         self._tidy_at = 0.0
+        self._asked_at = self.now()
         self.upkeep: Upkeep[C] | None = None
 
     # -- borrowing -----------------------------------------------------------------------
 
-    def lease(self, timeout: float | None = None, *, probe: bool = True) -> Lease[C]:
+    def lease(
+        self,
+        timeout: float | None = None,
+        *,
+        probe: bool = True,
+        connect: Callable[[], C] | None = None,
+    ) -> Lease[C]:
         """Lend a connection, waiting up to ``timeout`` seconds (None: the option's).
 
         Without ``probe`` it may be a dead one: for borrowers who look before they use it.
+        ``connect`` is how this borrower opens one, where it comes to that; None: the pool's way.
         Raises `PoolTimeout`, `PoolQueueFull`, `PoolDeadlock`, `PoolClosed`, or what connecting
         raised. The borrower connects itself, so connecting may take longer than ``timeout``.
         """
         try:
             owner = self._local.owner
         except AttributeError:
-            owner = introduce(self._local)
+            owner = introduce(self._local, self._hang_up_for)
         while not self.waiters:  # nobody overtakes the queue
             try:
                 slot = self._idle.pop()
@@ -96,7 +104,7 @@ class Pool(Queueing[C]):
             ):
                 return lease
             self._end(lease, self._unfit(slot) or Reason.DEAD)
-        return self._lease_in_turn(owner, timeout)
+        return self._lease_in_turn(owner, timeout, connect)
 
     def give_back(self, lease: Lease[C]) -> None:
         """Return the connection. Does nothing for a lease that has ended already."""
@@ -232,9 +240,9 @@ class Pool(Queueing[C]):
 
     # -- keeping it up -------------------------------------------------------------------
 
-    def open(self, lease: Lease[C]) -> None:
+    def open(self, lease: Lease[C], connect: Callable[[], C] | None = None) -> None:
         """Connect the reserved slot; on an error the slot is free again."""
-        super().open(lease)
+        super().open(lease, connect)
         self._keep_up()
         if self._closed:
             self.give_back(lease)
@@ -292,6 +300,18 @@ class Pool(Queueing[C]):
             upkeep.start()
         except RuntimeError:  # no more threads, or the interpreter is ending: go without
             self.upkeep = None
+
+    def look_after(self, long: float) -> bool:
+        """Do in passing what borrowers do for the pool they use: end what was idle too long.
+
+        Returns whether the pool is empty, and nobody asked for ``long`` seconds.
+        """
+        now = self.now()
+        if now >= self._tidy_at:
+            self._tidy(now)
+        if self._ledger.slots or self.waiters:
+            self._asked_at = now
+        return now - self._asked_at >= long
 
     def idle_slots(self) -> list[Slot[C]]:
         """The idle slots at this moment, the longest idle first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from django_lifeline.core.events import LeaseWaited, PoolExhausted, Reason, tell
 from django_lifeline.core.pool import refusals
@@ -38,7 +39,9 @@ class Queueing(Opening[C], ABC):
     def _unfit_at_hand_over(self, slot: Slot[C], waiter: Waiter[C]) -> Reason | None:
         """Why a slot that was handed over must not be lent; None: it is fit."""
 
-    def _lease_in_turn(self, owner: Owner, timeout: float | None) -> Lease[C]:
+    def _lease_in_turn(
+        self, owner: Owner, timeout: float | None, connect: Callable[[], C] | None
+    ) -> Lease[C]:
         waiter: Waiter[C] = Waiter(owner)
         waiter.since = started = self.now()
         seconds = self.options.timeout if timeout is None else timeout
@@ -46,7 +49,7 @@ class Queueing(Opening[C], ABC):
             while True:
                 lease = self._await_turn(waiter, started, started + seconds)
                 if lease.slot.state is State.CONNECTING:
-                    self.open(lease)
+                    self.open(lease, connect)
                     break
                 unfit = self._unfit_at_hand_over(lease.slot, waiter)
                 if unfit is None:

@@ -57,6 +57,7 @@ class Slot(Generic[C]):
     """
 
     __slots__ = (
+        "answers",
         "claim",
         "connection",
         "expires",
@@ -87,6 +88,8 @@ class Slot(Generic[C]):
         """Whoever pops its one element has the resting connection: its owner, or the pool."""
         self.returned = False
         """While it rests: whether its owner is done with it and only keeps it until asked for."""
+        self.answers = False
+        """While it rests: its owner may ask about its last statement, so take another first."""
         self.lends = 0
         self.waited = 0.0
         """Seconds that borrowers have waited for it."""

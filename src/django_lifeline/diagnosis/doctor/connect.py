@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
-from django_lifeline.core.session import Effect, effect_of
+from django_lifeline.core.effects import Effect, effect_of
 from django_lifeline.diagnosis.doctor.facts import Unreachable
 from django_lifeline.diagnosis.doctor.server import Link
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from django_lifeline.core.effects import Effect
 from django_lifeline.core.options import LifelineOptions, PoolOptions
-from django_lifeline.core.session import Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

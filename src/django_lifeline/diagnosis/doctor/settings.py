@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from django_lifeline.core.effects import Effect, effect_of
 from django_lifeline.core.options import (
     LifelineOptions,
     OptionError,
     lifeline_options,
     pool_options,
 )
-from django_lifeline.core.session import Effect, effect_of
 from django_lifeline.diagnosis.doctor.facts import Driver, Settings
 
 DEFAULT_PORT = 3306

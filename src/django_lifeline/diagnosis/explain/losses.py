@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django_lifeline.core.session import first_keyword
+from django_lifeline.core.effects import first_keyword
 from django_lifeline.diagnosis.explain import stamps
 from django_lifeline.diagnosis.explain.blocks import Block, Part
 from django_lifeline.diagnosis.explain.signs import Sign

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from django_lifeline.core.effects import effect_of
 from django_lifeline.core.options import LifelineOptions, PoolOptions
-from django_lifeline.core.session import effect_of
 from django_lifeline.diagnosis.doctor.facts import (
     Driver,
     Facts,

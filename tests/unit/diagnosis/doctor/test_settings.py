@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from django_lifeline.core.effects import Effect
 from django_lifeline.core.options import PoolOptions
-from django_lifeline.core.session import Effect
 from django_lifeline.diagnosis.doctor.facts import Settings
 from django_lifeline.diagnosis.doctor.settings import assigned, is_local, read_settings
 

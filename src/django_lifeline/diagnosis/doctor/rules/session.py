@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_lifeline.core.session import Effect
+from django_lifeline.core.effects import Effect
 from django_lifeline.diagnosis.doctor.facts import Facts
 from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_lifeline.core import session
-from django_lifeline.core.session import Effect, effect_of, first_keyword
+from django_lifeline.core import effects
+from django_lifeline.core.effects import Effect, effect_of, first_keyword
 
 NONE, READ, DML, SAVEPOINT = Effect.NONE, Effect.READ, Effect.DML, Effect.SAVEPOINT
 TRANSACTION, COMMITS, SETS = Effect.TRANSACTION, Effect.IMPLICIT_COMMIT, Effect.SETS
@@ -339,15 +339,6 @@ def test_long_statement_is_judged_like_a_short_one_and_not_remembered():
     assert effect_of(start + rows + ", (@x, 2)") == DML | PINS
     assert effect_of(start + rows + "; COMMIT") == DML | OPAQUE | TRANSACTION
     assert effect_of("SELECT a%s, " + "%s, " * 5000 + "a%s, bs(1)") == OPAQUE
-    assert all(len(sql) <= session.CACHED_LENGTH for sql in session._cache)
-
-
-def test_cache_is_emptied_when_it_is_full(monkeypatch):
-    monkeypatch.setattr(session, "CACHE_SIZE", 3)
-    monkeypatch.setattr(session, "_cache", {})
-    for number in range(10):
-        assert effect_of(f"SELECT {number}") == READ
-        assert 1 <= len(session._cache) <= 3
 
 
 # --- Django's own SQL ------------------------------------------------------------------------
@@ -431,7 +422,7 @@ contents = {
 
 
 def _no_server_comment(text):
-    return session._SERVER_COMMENT.search(text) is None
+    return effects._SERVER_COMMENT.search(text) is None
 
 
 @given(st.sampled_from(PATTERNS), st.data())

@@ -1,0 +1,109 @@
+"""What a statement left to be asked for, kept for its author when his connection is recalled.
+
+``LAST_INSERT_ID()``, ``ROW_COUNT()`` and ``SHOW WARNINGS`` ask the session about what it did last.
+A connection at rest may be lent to a borrower who would have to wait otherwise; he asks these
+questions first, in the author's place, and the author gets the answers on whatever connection he
+has when he asks.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_lifeline.backends.hold import Hold
+    from django_lifeline.core.drivers.base import DriverConnection
+
+PATIENCE = 5.0
+"""Seconds that the author waits for the borrower's questions to be answered."""
+
+_ROW_COUNT = re.compile(r"\bROW_COUNT\s*\(\s*\)", re.IGNORECASE)
+_PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
+_SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
+_COUNT_WARNINGS = re.compile(
+    r"\s*(?:SHOW\s+COUNT\s*\(\s*\*\s*\)\s+WARNINGS|SELECT\s+@@(?:session\.)?warning_count)\s*;?\s*",
+    re.IGNORECASE,
+)
+_ROW = "SELECT %s AS `Level`, %s AS `Code`, %s AS `Message`"
+
+
+class Keepsake:
+    """The answers to what one statement's author may ask."""
+
+    __slots__ = (
+        "_earlier",
+        "_event",
+        "_hold",
+        "_owns_id",
+        "last_id",
+        "row_count",
+        "warned",
+        "warnings",
+    )
+
+    def __init__(self, hold: Hold, row_count: int, *, warned: bool) -> None:
+        self._hold = weakref.ref(hold)
+        self._event: list[threading.Event] = []
+        self._earlier: Keepsake | None = None
+        self._owns_id = True
+        self.row_count = row_count
+        self.warned = warned
+        self.last_id: int | None = None
+        """What ``LAST_INSERT_ID()`` answered; None: it was not asked."""
+        self.warnings: list[tuple[Any, ...]] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the author is still there, and has not said that his work is over."""
+        hold = self._hold()
+        return hold is not None and not hold.returned
+
+    def take(self, connection: DriverConnection) -> None:
+        """Ask the session, before its new borrower runs anything in it."""
+        try:
+            if self.warned:
+                self.warnings = connection.run("SHOW WARNINGS")
+            self.last_id = int(connection.run("SELECT LAST_INSERT_ID()")[0][0])
+        finally:
+            self._taken().set()
+
+    def arrived(self) -> bool:
+        """Wait until the new borrower has asked; False: he did not get to it."""
+        return self._taken().wait(PATIENCE) and self.last_id is not None
+
+    def follows(self, earlier: Keepsake | None, *, owns_id: bool) -> None:
+        """Take note of an earlier session's, and whether the number is its author's at all."""
+        self._earlier, self._owns_id = earlier, owns_id
+
+    def own_last_id(self) -> int:
+        """Return what ``LAST_INSERT_ID()`` is to answer: the author's number, 0 if he has none."""
+        if self._owns_id:
+            return self.last_id or 0 if self.arrived() else 0
+        return 0 if self._earlier is None else self._earlier.own_last_id()
+
+    def _taken(self) -> threading.Event:
+        # Made when it is needed: few are. Whoever comes second finds the first one's.
+        if not self._event:
+            self._event.append(threading.Event())
+        return self._event[0]
+
+    def answer_to(self, sql: Any, args: Any) -> tuple[str, Any] | None:
+        """Return SQL, with its parameters, that answers as the old session would; None: none can.
+
+        ``LAST_INSERT_ID()`` needs none: the new session can be told the number.
+        """
+        if args or not isinstance(sql, str):
+            return None
+        if _SHOW_WARNINGS.fullmatch(sql):
+            rows = self.warnings or [("", 0, "")]
+            text = " UNION ALL ".join([_ROW] * len(rows))
+            values = [value for row in rows for value in row]
+            return (text if self.warnings else f"{text} LIMIT 0"), values
+        if _COUNT_WARNINGS.fullmatch(sql):
+            return f"SELECT {len(self.warnings)}", None
+        if _PLAIN_QUESTION.fullmatch(sql) and _ROW_COUNT.search(sql):
+            return _ROW_COUNT.sub(f"({self.row_count})", sql), None
+        return None
