@@ -72,10 +72,8 @@ def test_literal_settings_are_made_again_where_a_connection_was_replaced(state: 
     assert state["repeated"] == {"said": ["+06:00", 0, True, "+06:00", False], "other": True}
 
 
-def test_what_connection_created_does_belongs_to_each_physical_connection(state: Any) -> None:
-    assert state["receivers"] == {
-        "said": ["+03:00"] * 6 + [1],
-        # It was not taken for a dirty one, or it would not have been lent again.
-        "same_connection": True,
-        "created": [1, 2],
-    }
+def test_what_connection_created_does_reaches_no_other_piece_of_work(state: Any) -> None:
+    said = state["receivers"]["said"]
+    assert said[:-1] == [f"+03:00 {number}" for number in range(1, 6)]
+    assert said[-1] == "SYSTEM", "nobody listens any more"
+    assert state["receivers"]["created"] == 5

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+
 from django_lifeline.backends.errors import explain_refusal, number_of
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
@@ -116,7 +117,8 @@ class Target:
 
     def _connect(self, params: Mapping[str, Any], sets: OpeningSets) -> DriverConnection:
         """Connect; a server that is full for a moment is asked again for a while."""
-        params = {**params, "opening_sets": sets}
+        # Autocommit is on, as Django sets it next.
+        params = {**params, "autocommit": True, "opening_sets": sets}
         tcp = self._tcp_options()
         hurried = self._hurried == threading.get_ident()
         if hurried:

@@ -561,12 +561,13 @@ class Borrowing(stock.DatabaseWrapper):
         self._rest(hold)
 
     def lost_closing(self, hold: Hold, error: BaseException) -> None:
-        """What was left of an answer could not be read when its cursor was closed."""
-        if self._is_loss(hold, error):
-            decision = self._decide(hold, _PLAIN, sent=True)
-            self._lose(hold, self._facts(hold, _PLAIN, decision, Phase.READING, error), Reason.LOST)
-        elif hold.connection.busy:
-            self._break_off(hold, error)
+        """What was left of an answer could not be read when its cursor was closed.
+
+        The cursor's owner has what he wanted. Who runs the next statement hears of the loss, if
+        anything was lost that he counts on.
+        """
+        if hold.connection.busy or self._is_loss(hold, error):
+            hold.connection.hang_up()
         else:
             hold.session.failed(statement_of("CALL a_procedure()"), None)
 

@@ -202,7 +202,8 @@ class CursorWrapper(stock.CursorWrapper):
             self._db.lost_closing(hold, error)
         finally:
             self._cut()
-        self._db.finished_reading(hold)
+        if not connection.busy:
+            self._db.finished_reading(hold)
 
     def _run(self, statement: Statement, method: str, query: Any, args: Any) -> Any:
         # The driver's cursor may change between two attempts, so its method is named, not bound.

@@ -41,6 +41,9 @@ _DJANGOS_PREPARE = BaseDatabaseWrapper._prepare_cursor
 _ON_CONNECTING = ("connect", "get_connection_params", "get_new_connection", "init_connection_state")
 _PLAIN = statement_of("SELECT 1")
 
+WARM = 0.01
+"""A connection used in the last so many seconds is looked at when a statement runs, not before."""
+
 
 class LifelineMixin(Transactions):
     """Mix in front of a MySQL ``DatabaseWrapper`` to make it an engine of this package."""
@@ -179,8 +182,7 @@ class LifelineMixin(Transactions):
         hold = self._hold
         if (
             hold is None
-            or hold.connection.closed
-            or hold.connection.channel.poll(0)
+            or clock.monotonic() - hold.used_at > WARM
             or BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE
         ):
             self.ensure_connection()

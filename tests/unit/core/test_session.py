@@ -1,0 +1,261 @@
+"""The state of a session: its table of moves, what it is told, what it says. No server."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_lifeline.core.session import (
+    MOST_SETTINGS,
+    MOVES,
+    ROLLED_BACK,
+    IllegalMove,
+    Move,
+    Session,
+    State,
+)
+from django_lifeline.core.statement import statement_of
+
+OFF, ON = (False, False), (True, False)
+"""Flags as PyMySQL shows them: autocommit, and whether a transaction is open."""
+
+
+def told(*statements: str, flags: tuple[bool, bool | None] | None = None) -> Session:
+    """A session that has run *statements*, each answered with *flags* if there are any."""
+    session = Session()
+    for sql in statements:
+        run(session, sql, flags)
+    return session
+
+
+def run(session: Session, sql: str, flags: tuple[bool, bool | None] | None = None) -> None:
+    session.ran(statement_of(sql), sql, sql.encode())
+    if flags is not None:
+        session.observe(*flags)
+
+
+def begun() -> Session:
+    session = Session()
+    session.move(Move.BEGIN)
+    return session
+
+
+# The table
+
+
+@pytest.mark.parametrize(("move", "state"), list(itertools.product(Move, State)))
+def test_move_leads_where_the_table_says_or_is_refused(move: Move, state: State) -> None:
+    session = Session()
+    session.state = state
+    if state in MOVES[move]:
+        session.move(move)
+        assert session.state is MOVES[move][state]
+    else:
+        with pytest.raises(IllegalMove):
+            session.move(move)
+
+
+def test_only_beginning_where_something_is_open_is_refused() -> None:
+    refused = {(m, s) for m, s in itertools.product(Move, State) if s not in MOVES[m]}
+    assert refused == {(Move.BEGIN, state) for state in State if state.open}
+
+
+@pytest.mark.parametrize(("move", "state"), list(itertools.product(Move, State)))
+def test_work_is_forgotten_exactly_where_a_transaction_ends(move: Move, state: State) -> None:
+    if state not in MOVES[move]:
+        return
+    session = Session()
+    session.state, session.work, session.wrote = state, 3, True
+    session.move(move)
+    ended = move in (Move.END, Move.CHAIN) or not session.state.open
+    assert (session.work, session.wrote) == ((0, False) if ended else (3, True))
+
+
+# What the server's flags say goes before the text
+
+
+def test_flags_switch_autocommit_whatever_the_text_was() -> None:
+    session = told("SELECT 1", flags=(False, None))
+    assert session.state is State.OFF
+    session.observe(True, None)
+    assert session.state is State.AUTOCOMMIT
+
+
+def test_flag_shows_a_transaction_that_no_text_told() -> None:
+    assert told("SELECT 1", flags=(True, True)).state is State.MANUAL
+
+
+def test_flag_shows_that_a_transaction_is_over() -> None:
+    assert told("BEGIN", flags=(True, False)).state is State.AUTOCOMMIT
+
+
+def test_block_that_the_server_ended_is_in_doubt_not_over() -> None:
+    session = begun()
+    session.observe(*ON)
+    assert session.state is State.DOUBTFUL and session.in_transaction
+
+
+def test_driver_that_shows_no_transactions_leaves_it_to_the_text() -> None:
+    assert told("BEGIN", flags=(True, None)).state is State.MANUAL
+    assert told("BEGIN", "COMMIT", flags=(True, None)).state is State.AUTOCOMMIT
+
+
+# Transactions in SQL
+
+
+@pytest.mark.parametrize(
+    "end", ["COMMIT", "ROLLBACK", "COMMIT WORK AND NO CHAIN", "COMMIT RELEASE"]
+)
+def test_end_in_sql_ends_the_work(end: str) -> None:
+    session = told("BEGIN", "INSERT INTO t VALUES (1)", end)
+    assert session.state is State.AUTOCOMMIT and not session.wrote and session.work == 0
+
+
+@pytest.mark.parametrize("chain", ["COMMIT AND CHAIN", "ROLLBACK WORK AND CHAIN"])
+def test_chain_begins_the_next_at_once(chain: str) -> None:
+    session = told("BEGIN", "INSERT INTO t VALUES (1)", chain)
+    assert session.state is State.MANUAL and session.work == 0 and not session.wrote
+    run(session, "INSERT INTO t VALUES (2)")
+    assert session.wrote and not session.first_in_transaction
+
+
+@pytest.mark.parametrize(
+    "opaque", ["CALL p()", "SELECT 1; BEGIN", "SELECT stored()", "XA START 'a'"]
+)
+def test_code_that_cannot_be_read_may_have_begun_a_transaction(opaque: str) -> None:
+    session = told(opaque)
+    assert session.in_transaction and session.lost_with_it and not session.can_be_reset
+
+
+def test_begin_inside_a_transaction_stores_what_came_before() -> None:
+    session = told("BEGIN", "INSERT INTO t VALUES (1)", "BEGIN")
+    assert session.partly_stored
+
+
+def test_set_transaction_is_lost_with_its_session_until_the_transaction_has_ended() -> None:
+    session = told("SET TRANSACTION READ ONLY", flags=(True, None))
+    assert session.lost_with_it == "SET" and not session.clean
+    session.move(Move.BEGIN)
+    assert not session.first_in_transaction
+    session.move(Move.END)
+    assert session.lost_with_it == ""
+
+
+# Errors
+
+
+def test_error_inside_a_block_leaves_it_in_doubt() -> None:
+    session = begun()
+    session.failed(statement_of("SELECT a FROM t FOR UPDATE"), 1205)
+    assert session.state is State.DOUBTFUL
+    assert session.work == 1, "a lock wait may have undone nothing"
+
+
+@pytest.mark.parametrize("code", sorted(ROLLED_BACK))
+def test_error_that_undoes_the_transaction_leaves_no_work(code: int) -> None:
+    session = begun()
+    run(session, "INSERT INTO t VALUES (1)")
+    session.failed(statement_of("UPDATE t SET a = 1"), code)
+    assert (session.work, session.wrote) == (0, False)
+    assert session.state is State.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        statement_of("UPDATE t SET a = %s").as_batch,
+        statement_of("UPDATE t SET a = 1; UPDATE t SET b = no_such_column"),
+        statement_of("CALL p()"),
+        statement_of("INSERT INTO t VALUES (1)"),
+    ],
+)
+def test_statement_that_failed_may_have_done_part_of_its_work(statement) -> None:
+    session = begun()
+    session.failed(statement, 1062)
+    assert session.work and session.wrote
+
+
+def test_error_outside_a_transaction_leaves_the_session_clean() -> None:
+    session = Session()
+    session.failed(statement_of("SELECT no_such_column"), 1054)
+    assert session.clean
+
+
+# What was not seen
+
+
+def test_unseen_commands_make_a_session_that_is_never_lent_on() -> None:
+    session = Session()
+    session.ran_unseen()
+    session.observe(*ON)
+    assert not session.clean and not session.can_be_reset
+
+
+def test_unseen_commands_inside_a_block_may_have_ended_it() -> None:
+    session = begun()
+    session.ran_unseen()
+    assert session.state is State.DOUBTFUL and session.wrote
+
+
+# Settings
+
+
+def sqls(session: Session) -> list[str]:
+    return [setting.sql for setting in session.settings]
+
+
+def test_last_value_of_each_variable_is_kept_in_the_order_of_their_last_setting() -> None:
+    session = told(
+        "SET time_zone = 'SYSTEM'",
+        "USE ten1",
+        "SET NAMES utf8mb4",
+        "USE ten2",
+        "SET time_zone = '+1:00'",
+    )
+    assert sqls(session) == ["SET NAMES utf8mb4", "USE ten2", "SET time_zone = '+1:00'"]
+
+
+def test_statement_that_sets_more_is_kept_until_all_of_it_is_set_anew() -> None:
+    session = told("SET time_zone = 'SYSTEM', sql_mode = ''", "SET time_zone = '+1:00'")
+    assert len(session.settings) == 2
+    run(session, "SET sql_mode = 'ANSI', time_zone = '+2:00'")
+    assert sqls(session) == ["SET sql_mode = 'ANSI', time_zone = '+2:00'"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 9)), max_size=60))
+def test_settings_made_again_give_the_same_session(assignments: list[tuple[str, int]]) -> None:
+    session = told(*(f"SET {name} = {value}" for name, value in assignments))
+    again = dict(sql.removeprefix("SET ").split(" = ") for sql in sqls(session))
+    assert again == {name: str(value) for name, value in assignments}
+
+
+def test_settings_are_bounded_and_a_session_with_more_is_pinned() -> None:
+    session = told(*(f"SET v{number} = 1" for number in range(MOST_SETTINGS + 1)))
+    assert len(session.settings) == MOST_SETTINGS and session.pinned_by == "SET"
+
+
+def test_text_that_means_another_thing_under_another_mode_pins() -> None:
+    assert not told('SET time_zone = "SYSTEM"').pinned_by
+    assert told("SET sql_mode = 'ANSI_QUOTES'", 'SET time_zone = "SYSTEM"').pinned_by == "SET"
+
+
+def test_setting_with_parameters_is_kept_as_it_ran() -> None:
+    session = Session()
+    session.ran(
+        statement_of("SET time_zone = %s"), "SET time_zone = %s", b"SET time_zone = 'SYSTEM'"
+    )
+    assert sqls(session) == ["SET time_zone = 'SYSTEM'"] and not session.pinned_by
+
+
+@pytest.mark.parametrize("sql", ["SELECT GET_LOCK('a', 1)", "SET @x = 1", "LOCK TABLES t READ"])
+def test_state_that_cannot_be_made_again_pins(sql: str) -> None:
+    session = told(sql)
+    assert session.pinned_by and not session.clean and not session.can_be_reset
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)"])
+def test_statement_without_a_trace_leaves_the_session_clean(sql: str) -> None:
+    assert told(sql).clean
