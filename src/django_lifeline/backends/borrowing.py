@@ -430,6 +430,8 @@ class Borrowing(stock.DatabaseWrapper):
         keepsake = self._keepsake
         if asks & Asks.ID and (hold.foreign_id or keepsake is not None):
             known = 0 if keepsake is None else keepsake.own_last_id()
+            if known is None:
+                raise self._answer_is_lost(hold)
             hold.connection.run(f"SELECT LAST_INSERT_ID({known:d})")
             hold.foreign_id, hold.session.inserted = False, True
             hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
@@ -444,14 +446,18 @@ class Borrowing(stock.DatabaseWrapper):
             return sql, args
         answer = keepsake.answer_to(sql, args) if keepsake.arrived() else None
         if answer is None:
-            facts = LossFacts(
-                label=Label.NOT_EXECUTED,
-                phase=Phase.BEFORE,
-                statement=statement.keyword,
-                ended_for="pool_exhausted",
-            )
-            raise self._lose(hold, facts, Reason.CLOSED)
+            raise self._answer_is_lost(hold)
         return answer
+
+    def _answer_is_lost(self, hold: Hold) -> ConnectionLost:
+        """The session that could have answered is gone, which is told once."""
+        lost, self._keepsake = self._keepsake, None
+        facts = LossFacts(
+            label=Label.NOT_EXECUTED,
+            phase=Phase.BEFORE,
+            ended_for="" if lost is None or lost.lost else "pool_exhausted",
+        )
+        return self._lose(hold, facts, Reason.CLOSED)
 
     def settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
         """Record what a statement left behind; return whether all of its answer has arrived.
@@ -658,14 +664,22 @@ class Borrowing(stock.DatabaseWrapper):
         self._hold = None
         if hold.returned:
             self._keepsake = None
-        elif hold.keepsake is not None:
-            hold.keepsake.follows(self._keepsake, owns_id=not hold.foreign_id)
-            self._keepsake = hold.keepsake
+        else:
+            self._keep_for_later(hold)
         return self._take()
+
+    def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
+        """Remember that what may be asked about the last statement is not in the session held."""
+        if hold.keepsake is None:
+            return
+        hold.keepsake.follows(self._keepsake, owns_id=not hold.foreign_id)
+        hold.keepsake.lost = lost
+        self._keepsake = hold.keepsake
 
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
         hold.connection.loss_told = True
+        self._keep_for_later(hold, lost=True)
         was = hold.session
         self._drop(hold, reason)
         try:

@@ -39,6 +39,7 @@ class Keepsake:
         "_hold",
         "_owns_id",
         "last_id",
+        "lost",
         "row_count",
         "warned",
         "warnings",
@@ -54,6 +55,8 @@ class Keepsake:
         self.last_id: int | None = None
         """What ``LAST_INSERT_ID()`` answered; None: it was not asked."""
         self.warnings: list[tuple[Any, ...]] = []
+        self.lost = False
+        """Whether the session died before anybody asked it."""
 
     @property
     def wanted(self) -> bool:
@@ -71,17 +74,20 @@ class Keepsake:
             self._taken().set()
 
     def arrived(self) -> bool:
-        """Wait until the new borrower has asked; False: he did not get to it."""
-        return self._taken().wait(PATIENCE) and self.last_id is not None
+        """Wait until the new borrower has asked; False: nobody did, or could."""
+        return not self.lost and self._taken().wait(PATIENCE) and self.last_id is not None
 
     def follows(self, earlier: Keepsake | None, *, owns_id: bool) -> None:
         """Take note of an earlier session's, and whether the number is its author's at all."""
         self._earlier, self._owns_id = earlier, owns_id
 
-    def own_last_id(self) -> int:
-        """Return what ``LAST_INSERT_ID()`` is to answer: the author's number, 0 if he has none."""
+    def own_last_id(self) -> int | None:
+        """Return what ``LAST_INSERT_ID()`` is to answer: the author's number, 0 if he has none.
+
+        None: nobody knows it.
+        """
         if self._owns_id:
-            return self.last_id or 0 if self.arrived() else 0
+            return self.last_id if self.arrived() else None
         return 0 if self._earlier is None else self._earlier.own_last_id()
 
     def _taken(self) -> threading.Event:

@@ -130,7 +130,7 @@ def orm_read(alias: str) -> Any:
     proxy.clear()
     proxy.on("SELECT .*row_written", "mid_answer", after_bytes=20)
     said = outcome(lambda: Row.objects.using(alias).get(tag=alias).number)
-    return {"said": said, "sent": sent("SELECT")}
+    return {"said": said, "sent": sent("`row_written`.`tag` =")}
 
 
 @check

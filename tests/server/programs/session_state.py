@@ -226,7 +226,7 @@ def receivers() -> dict[str, Any]:
 
     connection_created.connect(receiver)
     alias = database("receiver", "lifeline")
-    look = "SELECT CONCAT_WS(' ', @@time_zone, @set_up)"
+    look = "SELECT CONVERT(CONCAT_WS(' ', @@time_zone, @set_up) USING utf8mb4)"
     said = [one(alias, look)]
     for _ in range(3):
         close_old_connections()
