@@ -23,7 +23,7 @@ from django_lifeline.backends.evidence import (
     torn,
 )
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.hooks import covered
+from django_lifeline.backends.hooks import covered, overridden
 from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.backends.server import ServerFacts
@@ -80,6 +80,8 @@ class Borrowing(stock.DatabaseWrapper):
         """A transaction was lost with its connection and not yet rolled back by its author."""
         self._opens_for: Target | None = None
         """The target whose pool has made this wrapper to open a connection with."""
+        self._overridden, self._covered = overridden(type(self)), covered(type(self))
+        """Which of Django's methods are somebody else's, before and behind the engine's own."""
         self.scopes_entered = 0
         """How many `connection_scope` blocks the wrapper's thread is in."""
         super().__init__(*args, **kwargs)
@@ -161,7 +163,7 @@ class Borrowing(stock.DatabaseWrapper):
     def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
         """Open a connection; a class that we stand in front of opens it in its own way."""
         level = self.isolation_level
-        if "get_new_connection" in covered(type(self)):
+        if "get_new_connection" in self._covered:
             return target.adopt(super().get_new_connection(dict(params)), params, level)
         return target.open(params, level)
 
@@ -285,7 +287,7 @@ class Borrowing(stock.DatabaseWrapper):
             return
         hold.seen = connection.commands
         connection.session.ran_unseen()
-        connection.session.observe(*connection.flags())
+        self._observe(hold)
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -472,12 +474,11 @@ class Borrowing(stock.DatabaseWrapper):
             hold.reads_on(cursor)
             return False
         session = hold.connection.session
-        if (
-            not statement.plain
-            or session.state is not _AUTOCOMMIT
-            or not hold.connection.in_autocommit()
-        ):
+        if hold.connection.status() != hold.status or not statement.plain:
             self._note(hold, statement, sql, cursor)
+        elif session.state is not _AUTOCOMMIT:
+            session.ran(statement, sql, None)
+            self._note_id(hold, cursor)
         elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
             self._leave_answers(hold, statement, cursor)
         if session.clean and not hold.shown:
@@ -489,16 +490,25 @@ class Borrowing(stock.DatabaseWrapper):
         return True
 
     def _note(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> None:
-        session = hold.session
-        session.ran(statement, sql, getattr(cursor, "_executed", None))
-        session.observe(*hold.connection.flags())
+        hold.session.ran(statement, sql, getattr(cursor, "_executed", None))
+        self._observe(hold)
         self._leave_answers(hold, statement, cursor)
 
-    def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
-        """Remember what this statement's author may ask of it, and nobody else."""
+    def _observe(self, hold: Hold) -> None:
+        """Take over what the server's flags say."""
+        connection = hold.connection
+        hold.status = connection.status()
+        connection.session.observe(*connection.flags())
+
+    def _note_id(self, hold: Hold, cursor: Any) -> None:
+        """Remember whose number ``LAST_INSERT_ID()`` answers with from now on."""
         if getattr(cursor, "lastrowid", None):
             self._keepsake = None
             hold.foreign_id, hold.session.inserted = False, True
+
+    def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
+        """Remember what this statement's author may ask of it, and nobody else."""
+        self._note_id(hold, cursor)
         warned = bool(getattr(cursor, "warning_count", 0))
         if statement.reads_only and not warned:
             if hold.keepsake is not None:
@@ -511,7 +521,7 @@ class Borrowing(stock.DatabaseWrapper):
         """A result that was read row by row has been read to its end."""
         hold.reads_on(None)
         if self._hold is hold:
-            hold.session.observe(*hold.connection.flags())
+            self._observe(hold)
             hold.used_at = _monotonic()
             self._rest(hold)
 
@@ -520,7 +530,10 @@ class Borrowing(stock.DatabaseWrapper):
         if hold.resting or hold.connection.busy or not hold.is_private:
             return
         self._notice_unseen(hold)
-        if hold.session.clean:
+        session = hold.session
+        if session.clean:
+            if hold.keepsake is None and session.inserted and not hold.foreign_id:
+                hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
             # In this order: a token given away while the owner believes to hold it would be
             # two holders, the reverse only costs the owner a new lease.
             hold.shown = False
@@ -563,7 +576,7 @@ class Borrowing(stock.DatabaseWrapper):
         hold.ran = True
         hold.keepsake = hold.connection.keepsake = None
         hold.session.failed(statement, error.args[0] if error.args else None)
-        hold.session.observe(*hold.connection.flags())
+        self._observe(hold)
         self._rest(hold)
 
     def lost_closing(self, hold: Hold, error: BaseException) -> None:

@@ -34,6 +34,7 @@ class Hold:
         "returned",
         "seen",
         "shown",
+        "status",
         "used_at",
     )
 
@@ -58,6 +59,8 @@ class Hold:
         """The driver's object was shown to the application, which may keep it."""
         self.seen = self.connection.commands
         """How many of the connection's commands the engine knows of."""
+        self.status = self.connection.status()
+        """The server's flags as they were taken over last."""
         self.ran = False
         """Whether a statement ran since it was lent: then the last one is its holder's own."""
         self.foreign_id = self.connection.session.inserted

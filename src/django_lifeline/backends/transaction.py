@@ -15,7 +15,6 @@ from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.hooks import covered, overridden
 from django_lifeline.core.effects import Boundary
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
@@ -49,8 +48,8 @@ class Transactions(Borrowing):
         """
         if not (autocommit and self._hold is None and not self.autocommit):
             # The short way to begin goes round a hook: not where somebody has overridden it.
-            short = "_set_autocommit" not in overridden(type(self)) | covered(type(self))
-            begins = force_begin_transaction_with_broken_autocommit and short
+            others = "_set_autocommit" in self._overridden or "_set_autocommit" in self._covered
+            begins = force_begin_transaction_with_broken_autocommit and not others
             super().set_autocommit(autocommit, begins)
             return
         self.validate_no_atomic_block()
@@ -136,11 +135,13 @@ class Transactions(Borrowing):
         hold.connection.exchange(b"START TRANSACTION")
         hold.seen = hold.connection.commands
         hold.session.move(Move.BEGIN)
+        hold.status = hold.connection.status()
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
         hold.connection.visible.autocommit(enabled)
         hold.seen = hold.connection.commands
         hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
+        hold.status = hold.connection.status()
 
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
@@ -201,7 +202,7 @@ class Transactions(Borrowing):
         """COMMIT or ROLLBACK was acknowledged."""
         hold.seen = hold.connection.commands
         hold.session.move(Move.END)
-        hold.session.observe(*hold.connection.flags())
+        self._observe(hold)
 
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
         session = hold.session

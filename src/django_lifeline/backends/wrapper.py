@@ -27,7 +27,6 @@ from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.hooks import covered, overridden
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
@@ -126,7 +125,7 @@ class LifelineMixin(Transactions):
 
     def init_connection_state(self) -> None:
         """Do what Django does on a new connection; its assignments were made when it was opened."""
-        if "init_connection_state" in covered(type(self)):
+        if "init_connection_state" in self._covered:
             super().init_connection_state()
         else:
             BaseDatabaseWrapper.init_connection_state(self)
@@ -175,7 +174,7 @@ class LifelineMixin(Transactions):
 
     def _cursor(self, name: str | None = None) -> Any:
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
-        if overridden(type(self)) or BaseDatabaseWrapper._prepare_cursor is not _DJANGOS_PREPARE:
+        if self._overridden or BaseDatabaseWrapper._prepare_cursor is not _DJANGOS_PREPARE:
             return super()._cursor(name)
         if self.health_check_enabled:
             self.close_if_health_check_failed()
@@ -208,7 +207,7 @@ class LifelineMixin(Transactions):
     @async_unsafe
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor; the connection is checked when the cursor is used."""
-        if "create_cursor" in covered(type(self)):
+        if "create_cursor" in self._covered:
             return self._conduct(super().create_cursor, name)
         hold = self._hold
         assert hold is not None
@@ -336,7 +335,7 @@ class LifelineMixin(Transactions):
         """
         if not self._is_obsolete():
             return False
-        hooks = overridden(type(self)) | covered(type(self))
+        hooks = self._overridden | self._covered
         return bool(connection_created.receivers) or not hooks.isdisjoint(_ON_CONNECTING)
 
     def _recovers_from_errors(self) -> bool:

@@ -186,14 +186,13 @@ class Session:
 
     def ran(self, statement: Statement, sql: str | bytes, final: str | bytes | None) -> None:
         """Take in a statement that was answered; *final* is its text with its parameters."""
-        if statement.boundary is not None and not statement.batch:
-            self._cross(statement.boundary)
-            return
-        if self.state.open and statement.may_commit:
-            self.partly_stored = True
         if not statement.plain:
+            if statement.boundary is not None and not statement.batch:
+                self._cross(statement.boundary)
+                return
             self._note_trace(statement, sql, final)
-        if self.state.open:
+        if self.state is not State.AUTOCOMMIT:
+            self.partly_stored = self.partly_stored or statement.may_commit
             self.work += 1
             self.wrote = self.wrote or not statement.reads_only
 

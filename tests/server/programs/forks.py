@@ -206,13 +206,13 @@ def in_a_transaction() -> None:
 def leave_the_transaction() -> None:
     from django_lifeline.exceptions import ConnectionLost
 
-    with connection.cursor() as cursor:
-        try:
+    try:
+        with connection.cursor() as cursor:
             cursor.execute("INSERT INTO kept VALUES ('child, in its parents transaction')")
-        except ConnectionLost as lost:
-            counts["right"] += "fork" in str(lost)
-        else:
-            counts["wrong"] += 1
+    except ConnectionLost as lost:
+        counts["right"] += "fork" in str(lost)
+    else:
+        counts["wrong"] += 1
     # The child is still inside its parent's block; it ends it as an exception would have.
     try:
         transaction.get_connection().atomic_blocks[-1].__exit__(ValueError, ValueError(), None)

@@ -78,8 +78,8 @@ class DriverConnection(Protocol):
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""
 
-    def in_autocommit(self) -> bool:
-        """Whether the flags of the last answer show autocommit, and no open transaction."""
+    def status(self) -> int:
+        """Return something that is the same as long as the flags of the answers are."""
 
     def flags(self) -> tuple[bool, bool | None]:
         """Return what the flags of the last answer say: autocommit, and whether one is open.

@@ -166,7 +166,7 @@ class Connection(Guarded, StockConnection):
         charset: str = self._params.get("charset") or self.character_set_name()
         return charset
 
-    in_autocommit = _wire.get_autocommit
+    status = _wire.get_autocommit
 
     def flags(self) -> tuple[bool, bool | None]:
         """Return what the flags of the last answer say of autocommit; the rest is not shown."""

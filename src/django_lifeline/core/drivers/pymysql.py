@@ -173,9 +173,9 @@ class Connection(Guarded, StockConnection):
         if opening_sets:
             self.set_character_set(self.charset, self.collation)
 
-    def in_autocommit(self) -> bool:
-        """Whether the flags of the last answer show autocommit, and no open transaction."""
-        return self.server_status & _FLAGS == _AUTOCOMMIT
+    def status(self) -> int:
+        """Return something that is the same as long as the flags of the answers are."""
+        return self.server_status & _FLAGS
 
     def flags(self) -> tuple[bool, bool | None]:
         """Return what the flags of the last answer say: autocommit, and whether one is open."""
