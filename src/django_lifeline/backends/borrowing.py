@@ -68,6 +68,8 @@ class Borrowing(stock.DatabaseWrapper):
         """What `get_new_connection` has got last; Django makes it the wrapper's."""
         self._target: Target | None = None
         self._target_name: object = None
+        self._connecting = False
+        """Whether the session in hand is being set up."""
         self._closed = True
         """Whether the next connection begins anew; otherwise it takes a lost one's place."""
         self._owed: tuple[Setting, ...] = ()
@@ -208,8 +210,12 @@ class Borrowing(stock.DatabaseWrapper):
         """Borrow for a wrapper that goes on where it was: its session is made as it was left."""
         hold = self._accept(self.get_new_connection(self.get_connection_params()))
         try:
-            self.init_connection_state()
-            connection_created.send(sender=self.__class__, connection=self)
+            self._connecting = True
+            try:
+                self.init_connection_state()
+                connection_created.send(sender=self.__class__, connection=self)
+            finally:
+                self._connecting = False
             hold = self._held(hold)
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
@@ -285,9 +291,9 @@ class Borrowing(stock.DatabaseWrapper):
         connection = hold.connection
         if connection.commands == hold.seen:
             return
-        hold.seen = connection.commands
         connection.session.ran_unseen()
         self._observe(hold)
+        hold.seen = connection.commands
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -468,10 +474,10 @@ class Borrowing(stock.DatabaseWrapper):
         """
         hold.used_at = now = _monotonic()
         hold.ran = True
-        hold.seen = hold.connection.commands
         if hold.connection.busy:
             self._note(hold, statement, sql, cursor)
             hold.reads_on(cursor)
+            hold.seen = hold.connection.commands
             return False
         session = hold.connection.session
         if hold.connection.status() != hold.status or not statement.plain:
@@ -481,6 +487,8 @@ class Borrowing(stock.DatabaseWrapper):
             self._note_id(hold, cursor)
         elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
             self._leave_answers(hold, statement, cursor)
+        # Last of all: until then, whatever breaks in leaves a session of which too little is known.
+        hold.seen = hold.connection.commands
         if session.clean and not hold.shown:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
@@ -572,11 +580,11 @@ class Borrowing(stock.DatabaseWrapper):
         if hold.connection.commands == hold.seen:
             self._rest(hold)  # nothing was sent: the driver refused its parameters
             return
-        hold.seen = hold.connection.commands
         hold.ran = True
         hold.keepsake = hold.connection.keepsake = None
         hold.session.failed(statement, error.args[0] if error.args else None)
         self._observe(hold)
+        hold.seen = hold.connection.commands
         self._rest(hold)
 
     def lost_closing(self, hold: Hold, error: BaseException) -> None:

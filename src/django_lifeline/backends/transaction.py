@@ -133,15 +133,15 @@ class Transactions(Borrowing):
 
     def _begin(self, hold: Hold) -> None:
         hold.connection.exchange(b"START TRANSACTION")
-        hold.seen = hold.connection.commands
         hold.session.move(Move.BEGIN)
         hold.status = hold.connection.status()
+        hold.seen = hold.connection.commands
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
         hold.connection.visible.autocommit(enabled)
-        hold.seen = hold.connection.commands
         hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
         hold.status = hold.connection.status()
+        hold.seen = hold.connection.commands
 
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
@@ -200,9 +200,9 @@ class Transactions(Borrowing):
 
     def _ended(self, hold: Hold) -> None:
         """COMMIT or ROLLBACK was acknowledged."""
-        hold.seen = hold.connection.commands
         hold.session.move(Move.END)
         self._observe(hold)
+        hold.seen = hold.connection.commands
 
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
         session = hold.session
@@ -213,8 +213,8 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
-                hold.seen = hold.connection.commands
                 session.failed(_COMMIT, error.args[0] if error.args else None)
+                hold.seen = hold.connection.commands
             raise error
         if self._never_left(hold, error) or not (session.wrote or session.lost_with_it):
             self._commit_not_sent(hold, error)

@@ -112,6 +112,7 @@ class LifelineMixin(Transactions):
     @async_unsafe
     def connect(self) -> None:
         """Borrow a connection, by Django's own steps; `get_new_connection` is where it is lent."""
+        self._connecting = True
         try:
             super().connect()
         except BaseException:
@@ -119,16 +120,18 @@ class LifelineMixin(Transactions):
             if self._hold is not None:
                 self._drop(self._hold, Reason.DIRTY)
             raise
+        finally:
+            self._connecting = False
         self._closed = False
         if self._hold is not None:
             self._rest(self._hold)
 
     def init_connection_state(self) -> None:
         """Do what Django does on a new connection; its assignments were made when it was opened."""
-        if "init_connection_state" in self._covered:
-            super().init_connection_state()
-        else:
+        if self._connecting and "init_connection_state" not in self._covered:
             BaseDatabaseWrapper.init_connection_state(self)
+        else:
+            super().init_connection_state()
 
     def ensure_connection(self) -> None:
         """Borrow a connection unless a living one is held.
@@ -318,15 +321,21 @@ class LifelineMixin(Transactions):
         elif self.errors_occurred and not self._recovers_from_errors():
             self._end_unusable()
         elif self._target is not None and self._target.pooled:
-            if not hold.resting:
-                self._rest(hold)
-            if hold.resting and not self._connects_anew() and hold.pool.leave(hold.lease):
-                hold.returned = True
-                targets.pass_by(self._target)
-            else:
-                self._give_back(hold)
+            self._leave(hold)
         elif self._is_obsolete():
             self.close()
+
+    def _leave(self, hold: Hold) -> None:
+        """Give back to the pool, yet keep the connection until somebody else asks for it."""
+        if not hold.resting:
+            if not (hold.is_private or self._is_obsolete()):
+                return  # as stock: who keeps the driver's object goes on with it
+            self._rest(hold)
+        if hold.resting and not self._connects_anew() and hold.pool.leave(hold.lease):
+            hold.returned = True
+            targets.pass_by(self._find_target())
+        else:
+            self._give_back(hold)
 
     def _connects_anew(self) -> bool:
         """Whether the next piece of work shall begin as on a new connection, for others to see.

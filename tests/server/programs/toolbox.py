@@ -81,7 +81,10 @@ def outcome(call: Callable[[], Any]) -> str:
 def forget(alias: str) -> None:
     """Begin anew with this alias, whatever state its wrapper is in."""
     with contextlib.suppress(Exception):
+        pool = getattr(connections[alias], "pool", None)
         connections[alias].close()
+        if pool is not None:
+            pool.drain()
     with contextlib.suppress(AttributeError):
         del connections[alias]
 
