@@ -289,10 +289,12 @@ class Borrowing(stock.DatabaseWrapper):
     def _notice_unseen(self, hold: Hold) -> None:
         """Take in that commands were sent through the driver's object, if there were any."""
         connection = hold.connection
-        if connection.commands == hold.seen:
+        # One that was broken off is under way still: it ends with the connection.
+        if connection.commands - hold.seen <= bool(connection.broken):
             return
         connection.session.ran_unseen()
-        self._observe(hold)
+        if not connection.broken:
+            self._observe(hold)
         hold.seen = connection.commands
 
     def _let_go(self, hold: Hold) -> None:
