@@ -390,6 +390,7 @@ class Borrowing(stock.DatabaseWrapper):
         if hold.returned:
             # A new piece of work sees nothing of the last one's, as on a new connection.
             hold.ran, hold.foreign_id = False, hold.session.inserted
+            hold.connection.last_id = 0
             hold.keepsake = hold.connection.keepsake = self._keepsake = None
         hold.resting = hold.returned = False
         slot, now = hold.lease.slot, _monotonic()
@@ -444,6 +445,7 @@ class Borrowing(stock.DatabaseWrapper):
                 raise self._answer_is_lost(hold)
             hold.connection.run(f"SELECT LAST_INSERT_ID({known:d})")
             hold.foreign_id, hold.session.inserted = False, True
+            hold.connection.last_id = known
             hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
         elif asks & Asks.OUTCOME and not hold.ran and keepsake is None:
             hold.connection.run("DO 0")

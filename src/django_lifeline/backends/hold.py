@@ -69,6 +69,7 @@ class Hold:
         """What the last statement left to be asked for, in case the connection is recalled."""
         self.reader: weakref.ref[Any] | None = None
         """The driver's cursor that reads a result row by row, while the connection is busy."""
+        self.connection.last_id = 0
         self.references = self._count_references()
 
     @property

@@ -153,6 +153,7 @@ class LifelineMixin(Transactions):
             self._refuse_lost_work()
             if self.in_atomic_block:
                 # Django holds a connection throughout a block: this one's is gone.
+                self.validate_no_broken_transaction()
                 raise ProgrammingError("Cannot open a new connection in an atomic block.")
             if not self._closed and BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE:
                 with self.wrap_database_errors:

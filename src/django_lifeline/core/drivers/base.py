@@ -50,6 +50,8 @@ class DriverConnection(Protocol):
     """What applications get: the connection itself, or what a monitoring tool put round it."""
     keepsake: Any
     """What the last borrower may still ask about his last statement; set by the engine."""
+    last_id: int
+    """The number that AUTO_INCREMENT gave last; the engine sets it to 0 for each borrower."""
     commands: int
     """How many commands were sent, by whomever."""
     ended_for: str
@@ -164,6 +166,7 @@ class Guarded:
     session: Session
     facts: Any = None
     keepsake: Any = None
+    last_id: int = 0
     _proxy: Any = None
 
     Error: type[Exception]

@@ -112,10 +112,15 @@ class Cursor(Batches, StockCursor):
         self.warning_count = connection.warning_count()
         rowcount = self.rowcount = connection.affected_rows()
         self.rownumber = 0
-        self.lastrowid = connection.insert_id()
+        self.lastrowid = connection.id_after(result)
         self._rows = () if result is None else result.fetch_row(0, self._fetch_type)
         self._executed = query
         return rowcount
+
+
+    def _do_get_result(self, db: Any) -> None:
+        super()._do_get_result(db)
+        self.lastrowid = db.id_after(self._result)
 
 
 _EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
@@ -167,6 +172,15 @@ class Connection(Guarded, StockConnection):
         return charset
 
     status = _wire.get_autocommit
+
+    def id_after(self, result: Any) -> int:
+        """Return the number that AUTO_INCREMENT gave last, to the present borrower.
+
+        After a statement with rows the library still tells the one before, whose ever it was.
+        """
+        if result is None:
+            self.last_id = self.insert_id()
+        return self.last_id
 
     def flags(self) -> tuple[bool, bool | None]:
         """Return what the flags of the last answer say of autocommit; the rest is not shown."""
