@@ -1,7 +1,8 @@
 """What this package raises: all Django's errors, all with ``args[0]`` a number.
 
 An error that came from the driver keeps the driver's number. The pool's own errors have
-numbers of their own, in a range that neither server nor driver uses.
+numbers of their own, from the range that MySQL leaves to third parties (50000 to 51999): no
+server, client library or proxy says them, while 9001 is ProxySQL's and TiDB's as well.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from django.db.utils import DataError, OperationalError
 if TYPE_CHECKING:
     from django_lifeline.diagnosis.model import Diagnosis
 
-POOL_TIMEOUT = 9001
-POOL_QUEUE_FULL = 9002
-POOL_DEADLOCK = 9003
-POOL_CLOSED = 9004
+POOL_TIMEOUT = 51901
+POOL_QUEUE_FULL = 51902
+POOL_DEADLOCK = 51903
+POOL_CLOSED = 51904
 NET_PACKET_TOO_LARGE = 1153
 
 

@@ -150,7 +150,7 @@ def test_closed_pool_lends_no_more(make):
     with pytest.raises(PoolClosed, match="'default' is closed") as caught:
         pool.lease()
     assert isinstance(caught.value, PoolTimeout)
-    assert caught.value.args[0] == 9004
+    assert caught.value.args[0] == 51904
     pool.give_back(lease)
     assert lease.connection.closed
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from django_lifeline import exceptions
 from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules import moments, numbers, places, ranking
 from django_lifeline.diagnosis.explain.rules.evidence import Rule
@@ -40,7 +42,7 @@ CASES: list[tuple[Rule, Facts, str, str]] = [
     (numbers.number_decides, facts(code=2026), "tls_failure", UP),
     (numbers.number_decides, facts(code=2003), "unreachable", UP),
     (numbers.number_decides, facts(code=1161), "slow_reader", UP),
-    (numbers.number_decides, facts(code=9001), "pool_exhausted", UP),
+    (numbers.number_decides, facts(code=51901), "pool_exhausted", UP),
     (numbers.number_allows, facts(), "idle_timeout", UP),
     (numbers.number_allows, facts(code=2014), "out_of_sync", UP),
     (numbers.number_allows, facts(code=None), "shared_after_fork", UP),
@@ -227,6 +229,16 @@ def test_rule_speaks_for_or_against_its_cause(
     weights = [evidence.weight for evidence in rule(known) if evidence.cause == cause]
     assert weights
     assert all((weight > 0) == (side == UP) for weight in weights)
+
+
+def test_own_numbers_are_those_of_the_exceptions() -> None:
+    raised = {name: value for name, value in vars(exceptions).items() if name.startswith("POOL_")}
+    assert raised == {name: value for name, value in vars(ours).items() if name.startswith("POOL_")}
+    assert all(issubclass(getattr(exceptions, name), Exception) for name in ours.NAMES.values())
+
+
+def test_own_numbers_are_those_that_mysql_leaves_to_third_parties() -> None:
+    assert all(50000 <= number <= 51999 for number in ours.NAMES)
 
 
 def test_every_rule_has_a_case() -> None:

@@ -114,7 +114,7 @@ def test_every_error_is_described_with_its_number() -> None:
     raised = classes(exceptions) - {"LifelineError"}
     assert raised <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     numbers = {value for value in vars(exceptions).values() if type(value) is int}
-    assert numbers == set(map(int, re.findall(r"^\| (\d{4}) \|", text, re.MULTILINE)))
+    assert numbers == set(map(int, re.findall(r"^\| (\d{4,5}) \|", text, re.MULTILINE)))
 
 
 def test_every_signal_is_described_with_its_arguments() -> None:

@@ -64,7 +64,7 @@ def test_waiting_longer_than_timeout_raises_pool_timeout_with_the_pools_state(
 ) -> None:
     pool = {"max_size": 1, "timeout": 0.2}
     found = seen(run_program, server, driver, "nothing_free", pool=pool)
-    assert (found["kind"], found["number"]) == ("PoolTimeout", 9001)
+    assert (found["kind"], found["number"]) == ("PoolTimeout", 51901)
     assert "1 open of at most 1, 0 idle, 1 used" in found["text"]
     assert "1 waiting, last connect error: none" in found["text"]
     assert found["seconds"] < 10
@@ -76,7 +76,7 @@ def test_one_waiter_too_many_is_refused_at_once(
 ) -> None:
     pool = {"max_size": 1, "timeout": FOREVER, "max_waiting": 2}
     found = seen(run_program, server, driver, "queue_full", pool=pool)
-    assert (found["kind"], found["number"]) == ("PoolQueueFull", 9002)
+    assert (found["kind"], found["number"]) == ("PoolQueueFull", 51902)
     assert found["still_waiting"] == 2
     assert found["after"]
 
@@ -86,7 +86,7 @@ def test_thread_that_holds_every_connection_and_wants_another_is_told_at_once(
 ) -> None:
     pool = {"max_size": 3, "timeout": FOREVER}
     found = seen(run_program, server, driver, "own_deadlock", pool=pool)
-    assert (found["kind"], found["number"]) == ("PoolDeadlock", 9003)
+    assert (found["kind"], found["number"]) == ("PoolDeadlock", 51903)
     assert found["after"]
 
 

@@ -200,7 +200,7 @@ class RefusalFacts:
     """What is known when no connection could be had."""
 
     code: int | None = None
-    """The error's number: the server's, the driver's, or ours from 9001."""
+    """The error's number: the server's, the driver's, or ours from 51901."""
     driver_cause: str = ""
     """The class of what the driver's error came from, such as ``SSLCertVerificationError``."""
     waited: float = 0.0

@@ -15,7 +15,7 @@ from django_lifeline.diagnosis.model import Confidence
     [(1040, "too_many_connections"), (1203, "user_limit"), (1226, "user_limit")]
     + [(1129, "host_blocked"), (1130, "host_blocked"), (2026, "tls_failure")]
     + [(number, "unreachable") for number in (2002, 2003, 2005)]
-    + [(1836, "read_only"), (2014, "out_of_sync"), (9003, "pool_exhausted")],
+    + [(1836, "read_only"), (2014, "out_of_sync"), (51903, "pool_exhausted")],
 )
 def test_number_that_says_it_is_believed(code: int, cause: str) -> None:
     diagnosis = diagnose_refusal(RefusalFacts(code=code))
@@ -60,7 +60,7 @@ def test_attempts_are_told() -> None:
 
 def test_empty_pool_shows_its_figures() -> None:
     figures = (("max_size", 3), ("size", 3), ("idle", 0), ("used", 3), ("waiting", 2))
-    diagnosis = diagnose_refusal(RefusalFacts(code=9001, figures=figures))
+    diagnosis = diagnose_refusal(RefusalFacts(code=51901, figures=figures))
     assert diagnosis is not None
     assert (diagnosis.cause, diagnosis.confidence) == ("pool_exhausted", Confidence.CERTAIN)
     assert diagnosis.because == "3 open of at most 3, 0 idle, 3 used, 2 waiting."
@@ -68,7 +68,7 @@ def test_empty_pool_shows_its_figures() -> None:
 
 
 def test_pool_that_is_empty_since_connecting_fails_names_that() -> None:
-    diagnosis = diagnose_refusal(RefusalFacts(code=9001, last_connect_code=1040))
+    diagnosis = diagnose_refusal(RefusalFacts(code=51901, last_connect_code=1040))
     assert diagnosis is not None
     assert (diagnosis.cause, diagnosis.alternatives) == (
         "too_many_connections",

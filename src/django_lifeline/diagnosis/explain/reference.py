@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
+from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.text import N_
 
 
@@ -103,18 +104,19 @@ _MEANINGS = {
         "The server ended the session because it had been idle for longer than wait_timeout. The "
         "statement did not run."
     ),
-    9001: N_("This package's pool had no connection free within its timeout."),
-    9002: N_("This package's pool had max_waiting borrowers waiting already."),
-    9003: N_("All of the pool's connections are held by borrowers that wait for another one."),
-    9004: N_("The application had closed this package's pool for good, with close()."),
+    ours.POOL_TIMEOUT: N_("This package's pool had no connection free within its timeout."),
+    ours.POOL_QUEUE_FULL: N_("This package's pool had max_waiting borrowers waiting already."),
+    ours.POOL_DEADLOCK: N_(
+        "All of the pool's connections are held by borrowers that wait for another one."
+    ),
+    ours.POOL_CLOSED: N_("The application had closed this package's pool for good, with close()."),
 }
-_OURS = {9001: "PoolTimeout", 9002: "PoolQueueFull", 9003: "PoolDeadlock", 9004: "PoolClosed"}
 _SEQUENCE = Number(
     0, "", N_("PyMySQL got a packet that does not belong to the answer it was reading.")
 )
 
 NUMBERS = {
-    code: Number(code, _OURS.get(code) or codes.verdict(code).name, meaning)
+    code: Number(code, ours.NAMES.get(code) or codes.verdict(code).name, meaning)
     for code, meaning in _MEANINGS.items()
 }
 """All numbers that are explained."""

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
-
-POOL_TIMEOUT, POOL_QUEUE_FULL, POOL_DEADLOCK = 9001, 9002, 9003
+from django_lifeline.diagnosis.explain import ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ LOSSES = frozenset(
         codes.ER_OPTION_PREVENTS_STATEMENT,
         codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
         codes.ER_READ_ONLY_MODE,
-        POOL_TIMEOUT,
-        POOL_QUEUE_FULL,
-        POOL_DEADLOCK,
+        ours.POOL_TIMEOUT,
+        ours.POOL_QUEUE_FULL,
+        ours.POOL_DEADLOCK,
     }
 )
 """The numbers that tell of a connection. Deadlocks, bad SQL and wrong passwords do not."""

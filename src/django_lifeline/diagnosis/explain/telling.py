@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django_lifeline.core.retry import Label
+from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.stack import Context, Step
 from django_lifeline.diagnosis.text import N_
@@ -73,7 +74,7 @@ _BY_LABEL = {
 }
 
 _CONNECTING = frozenset({1040, 1042, 1043, 1129, 1130, 1203, 2002, 2003, 2005, 2012})
-_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, 9001, 9002, 9003, 9004})
+_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, *ours.NAMES})
 
 
 def fate_of(facts: Facts) -> str:

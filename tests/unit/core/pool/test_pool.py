@@ -227,7 +227,7 @@ def test_full_pool_times_out_with_the_facts(make_pool, in_thread, connector):
     with pytest.raises(PoolTimeout) as caught:
         in_thread(pool.lease, 0).result()
     number, message = caught.value.args
-    assert number == 9001
+    assert number == 51901
     for fact in ("'default'", "2 open of at most 2", "0 idle", "2 used", "1 waiting", "max_size"):
         assert fact in message
     assert "last connect error: Refused 2003" in message
@@ -272,7 +272,7 @@ def test_one_more_waiter_than_allowed_is_refused_at_once(make_pool, in_thread, e
     eventually(lambda: pool.stats().waiting == 1)
     with pytest.raises(PoolQueueFull) as caught:
         in_thread(pool.lease).result()
-    assert caught.value.args[0] == 9002
+    assert caught.value.args[0] == 51902
     assert pool.stats().queue_full == 1
     pool.give_back(held)
     assert waiting.result().connection is held.connection
@@ -584,7 +584,7 @@ def test_second_lease_of_the_only_borrower_is_a_deadlock_told_at_once(make_pool)
     with pytest.raises(PoolDeadlock) as caught:
         pool.lease()
     number, message = caught.value.args
-    assert number == 9003
+    assert number == 51903
     assert "MainThread" in message
     assert "test_second_lease_of_the_only_borrower" in message
     assert balance(pool) == (1, 0, 1, 0, 0)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django_lifeline.core import classification as codes
 from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
 from django_lifeline.diagnosis.explain.saying import say
@@ -34,9 +35,9 @@ _DECIDED: dict[int | None, str] = {
     codes.ER_BAD_HOST_ERROR: "unreachable",
     codes.ER_NET_ERROR_ON_WRITE: "slow_reader",
     codes.ER_NET_WRITE_INTERRUPTED: "slow_reader",
-    9001: "pool_exhausted",
-    9002: "pool_exhausted",
-    9003: "pool_exhausted",
+    ours.POOL_TIMEOUT: "pool_exhausted",
+    ours.POOL_QUEUE_FULL: "pool_exhausted",
+    ours.POOL_DEADLOCK: "pool_exhausted",
 }
 _IDLE, _RESTART, _NETWORK = "idle_timeout", "server_restarted", "network_cut"
 _GONE = ((_IDLE, 20), (_RESTART, 12), (_NETWORK, 10), ("packet_too_large", 10), ("killed", 6))
