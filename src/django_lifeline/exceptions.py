@@ -38,7 +38,9 @@ class ConnectionLost(LifelineError, OperationalError):
 class CommitOutcomeUnknown(ConnectionLost):
     """COMMIT was sent and no answer came: the transaction is stored, or it is not.
 
-    Look for its rows before doing the work again.
+    It may even be stored later: a session whose client is gone can go on for a while. So do not
+    look for its rows to decide. Insert the same unique value again in a new transaction, which
+    waits for the old one and then is refused or not; ``docs/what-may-be-repeated.md`` shows it.
     """
 
 

@@ -82,8 +82,14 @@ _HEALED = {
 _ADVICE = {
     Label.NOT_EXECUTED: "The statement did not run; it is safe to run it again.",
     Label.ROLLED_BACK: "Nothing of the transaction is stored; run the whole block again.",
-    Label.COMMIT_UNKNOWN: "Look whether the transaction's rows are stored before repeating it.",
-    Label.UNKNOWN_EFFECT: "The statement may have run; look at its effect before repeating it.",
+    Label.COMMIT_UNKNOWN: (
+        "It is stored, or not, or will be yet: finding no rows proves nothing. Insert the same unique "
+        "value again in a new transaction; it waits for the old one, and refused means stored."
+    ),
+    Label.UNKNOWN_EFFECT: (
+        "The statement may have run, or still be running: repeat it only where a second time is "
+        "refused, by a unique value, or changes nothing."
+    ),
     Label.REPEATABLE_READ: "A plain read was lost; run it again.",
 }
 

@@ -46,7 +46,9 @@ _FATES = {
         "what runs on commit was lost. Running it again would store it twice."
     ),
     Step.COMMIT: N_(
-        "COMMIT may have been done or not. Look whether the rows are there before repeating it."
+        "COMMIT may have been done or not, and may still be done later, so finding no rows proves "
+        "nothing. Insert the same unique value again in a new transaction: if that is refused, it "
+        "is stored."
     ),
     Step.ROLLBACK: N_("The server undoes a transaction whose connection ends; nothing is stored."),
     Step.SAVEPOINT: N_("The transaction is undone as a whole; run the outermost block again."),
@@ -54,12 +56,13 @@ _FATES = {
     Step.FETCH: N_("Some rows had been read; the reading has to begin again."),
     Step.BULK: N_("Inside atomic nothing is stored; outside, a part of the rows may be."),
     Step.WRITE: N_(
-        "Inside atomic nothing is stored; outside, look whether it was done before repeating it."
+        "Inside atomic nothing is stored; outside, it may have been done, or be done yet: repeat it "
+        "only where a second time is refused, by a unique value, or changes nothing."
     ),
     Step.READ: N_("A read changes nothing; repeating it is safe."),
     Step.STATEMENT: N_(
-        "The text does not show what statement it was. A read may be repeated; look before you "
-        "repeat a write."
+        "The text does not show what statement it was. A read may be repeated, a write only where a "
+        "second time is refused, by a unique value, or changes nothing."
     ),
 }
 _REFUSED = N_("No statement was sent; repeating it is safe once the server takes connections.")
@@ -69,7 +72,10 @@ _BY_LABEL = {
     Label.NOT_EXECUTED: _NOT_RUN,
     Label.ROLLED_BACK: N_("Nothing of the transaction is stored; run the whole block again."),
     Label.COMMIT_UNKNOWN: _FATES[Step.COMMIT],
-    Label.UNKNOWN_EFFECT: N_("It may have been done; look before repeating it."),
+    Label.UNKNOWN_EFFECT: N_(
+        "It may have been done, or be done yet: repeat it only where a second time is refused, by a "
+        "unique value, or changes nothing."
+    ),
     Label.REPEATABLE_READ: _FATES[Step.READ],
 }
 
