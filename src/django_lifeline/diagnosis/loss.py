@@ -83,8 +83,8 @@ _ADVICE = {
     Label.NOT_EXECUTED: "The statement did not run; it is safe to run it again.",
     Label.ROLLED_BACK: "Nothing of the transaction is stored; run the whole block again.",
     Label.COMMIT_UNKNOWN: (
-        "It is stored, or not, or will be yet: finding no rows proves nothing. Insert the same unique "
-        "value again in a new transaction; it waits for the old one, and refused means stored."
+        "It is stored, or not, or will be yet: finding no rows proves nothing. Insert the same "
+        "unique value again in a new transaction; it waits for the old one, and refused means stored."
     ),
     Label.UNKNOWN_EFFECT: (
         "The statement may have run, or still be running: repeat it only where a second time is "

@@ -56,13 +56,13 @@ _FATES = {
     Step.FETCH: N_("Some rows had been read; the reading has to begin again."),
     Step.BULK: N_("Inside atomic nothing is stored; outside, a part of the rows may be."),
     Step.WRITE: N_(
-        "Inside atomic nothing is stored; outside, it may have been done, or be done yet: repeat it "
-        "only where a second time is refused, by a unique value, or changes nothing."
+        "Inside atomic nothing is stored; outside, it may have been done, or be done yet: repeat "
+        "it only where a second time is refused, by a unique value, or changes nothing."
     ),
     Step.READ: N_("A read changes nothing; repeating it is safe."),
     Step.STATEMENT: N_(
-        "The text does not show what statement it was. A read may be repeated, a write only where a "
-        "second time is refused, by a unique value, or changes nothing."
+        "The text does not show what statement it was. A read may be repeated, a write only where "
+        "a second time is refused, by a unique value, or changes nothing."
     ),
 }
 _REFUSED = N_("No statement was sent; repeating it is safe once the server takes connections.")
@@ -73,8 +73,8 @@ _BY_LABEL = {
     Label.ROLLED_BACK: N_("Nothing of the transaction is stored; run the whole block again."),
     Label.COMMIT_UNKNOWN: _FATES[Step.COMMIT],
     Label.UNKNOWN_EFFECT: N_(
-        "It may have been done, or be done yet: repeat it only where a second time is refused, by a "
-        "unique value, or changes nothing."
+        "It may have been done, or be done yet: repeat it only where a second time is refused, by "
+        "a unique value, or changes nothing."
     ),
     Label.REPEATABLE_READ: _FATES[Step.READ],
 }
