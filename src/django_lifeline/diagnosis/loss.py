@@ -84,7 +84,8 @@ _ADVICE = {
     Label.ROLLED_BACK: "Nothing of the transaction is stored; run the whole block again.",
     Label.COMMIT_UNKNOWN: (
         "It is stored, or not, or will be yet: finding no rows proves nothing. Insert the same "
-        "unique value again in a new transaction; it waits for the old one, and refused means stored."
+        "unique value again in a new transaction; it waits for the old one, and if it is refused, "
+        "that one is stored."
     ),
     Label.UNKNOWN_EFFECT: (
         "The statement may have run, or still be running: repeat it only where a second time is "
