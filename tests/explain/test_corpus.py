@@ -42,6 +42,7 @@ def test_each_log_is_explained_as_expected(log: Path) -> None:
     seen = [seen_of(group) for group in told["groups"]]
     assert [group["code"] for group in seen] == [group["code"] for group in expected["groups"]]
     for group, wanted in zip(seen, expected["groups"], strict=True):
+        wanted.pop("truth", "")  # where the evidence does not decide for it
         for text in wanted.pop("says", ()):
             assert text in str(explanation)
         for name, value in wanted.pop("variables", {}).items():

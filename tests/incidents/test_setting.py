@@ -13,6 +13,8 @@ from django_lifeline.lab.incidents.place import DISASTERS
 from django_lifeline.lab.incidents.setting import CELLS, draw
 
 KINDS = all_kinds()
+MADE = set(CAUSES) - {"proxy_without_server"}
+"""All but one: no proxy that speaks MySQL is part of the lab."""
 
 
 def every_cell_count() -> int:
@@ -54,10 +56,10 @@ def test_settings_are_such_as_their_kinds_allow() -> None:
 
 
 def test_every_cause_of_the_catalogue_is_made_to_happen_and_no_other() -> None:
-    assert {kind.truth for kind in KINDS.values()} == {*CAUSES, NOTHING}
+    assert {kind.truth for kind in KINDS.values()} == {*MADE, NOTHING}
 
 
-@pytest.mark.parametrize("cause", sorted(CAUSES))
+@pytest.mark.parametrize("cause", sorted(MADE))
 def test_cause_is_made_to_happen_on_both_servers_with_both_drivers(cause: str) -> None:
     cells = {
         (server, driver)

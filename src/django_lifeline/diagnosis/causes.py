@@ -250,12 +250,90 @@ _ALL = (
     ),
     Cause(
         name="unreachable",
-        title=N_("The server cannot be reached"),
+        title=N_("The server's address gives no answer"),
         meaning=N_(
-            "No connection could be made: nothing listens at that address, the name is unknown, "
-            "or the network does not answer."
+            "Packets to the address are swallowed, or no route leads there: a firewall, a security "
+            "group, a wrong address, or a host that is down."
         ),
-        fix=N_("Check HOST and PORT, whether the server runs, and bind_address and firewalls."),
+        fix=N_("Check HOST and PORT, the firewalls on the way, and whether the host is up."),
+        settle=N_("Try the port from the same host: nc -vz HOST PORT."),
+    ),
+    Cause(
+        name="connection_refused",
+        title=N_("Nothing listens at the server's address"),
+        meaning=N_(
+            "The host answered that no server listens at that port: the server is down or still "
+            "starting, or HOST and PORT are another machine's. In a container 127.0.0.1 is the "
+            "container itself."
+        ),
+        fix=N_(
+            "See whether the server runs, whether its port and bind_address are those of HOST and "
+            "PORT, and let programs that start with it wait until it is ready."
+        ),
+        settle=N_("See whether the server was up at that time, and what its bind_address is."),
+    ),
+    Cause(
+        name="socket_missing",
+        title=N_("There is no socket file: localhost means the socket"),
+        meaning=N_(
+            "HOST is empty, localhost or a path, so the client looks for a Unix socket file of "
+            "this machine, and there is none that it may use."
+        ),
+        fix=N_(
+            "To go over the network set HOST to 127.0.0.1 or the server's name. To use the socket "
+            "set HOST to the path that SHOW VARIABLES LIKE 'socket' tells, and see that the server "
+            "runs on this very machine or container."
+        ),
+        settle=N_("Compare the path in the error with SHOW VARIABLES LIKE 'socket'."),
+    ),
+    Cause(
+        name="name_unknown",
+        title=N_("The server's name is not known"),
+        meaning=N_(
+            "The name in HOST could not be turned into an address: it is misspelt, of another "
+            "network, or the name server did not answer."
+        ),
+        fix=N_(
+            "Correct HOST. In containers the name is the service's, and both have to be in one "
+            "network; if it comes and goes, the name server is the trouble."
+        ),
+        settle=N_("Ask for the name from the same host or container: getent hosts HOST."),
+    ),
+    Cause(
+        name="access_denied",
+        title=N_("The server refuses the account"),
+        meaning=N_(
+            "User name or password are wrong, or the account does not exist for this host, or has "
+            "no right on the database. The server itself is well."
+        ),
+        fix=N_(
+            "Compare the account in the error with SELECT user, host FROM mysql.user, and look "
+            "whether a password was sent (using password: YES). Correct USER and PASSWORD, or "
+            "CREATE USER and GRANT for this host. A password that was changed needs new processes."
+        ),
+        settle=N_("Log in with the same account from the same host, without Django."),
+    ),
+    Cause(
+        name="unknown_database",
+        title=N_("The server has no database of that name"),
+        meaning=N_("The login succeeded, and the database in NAME does not exist on that server."),
+        fix=N_(
+            "Correct NAME or HOST, or create the database: CREATE DATABASE … CHARACTER SET utf8mb4."
+        ),
+        settle=N_("SHOW DATABASES, with the same account on the same server."),
+    ),
+    Cause(
+        name="proxy_without_server",
+        title=N_("The proxy has no server to pass the work on to"),
+        meaning=N_(
+            "The connection to the proxy is well. The proxy found no server of the host group in "
+            "time: all are down, shunned, or full."
+        ),
+        fix=N_(
+            "Look at ProxySQL's runtime_mysql_servers (status), its log, and max_connections of "
+            "each server there; then at the servers themselves."
+        ),
+        settle=N_("SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers in ProxySQL."),
     ),
     Cause(
         name="pool_exhausted",

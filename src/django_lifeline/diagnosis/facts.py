@@ -203,6 +203,8 @@ class RefusalFacts:
     """The error's number: the server's, the driver's, or ours from 51901."""
     driver_cause: str = ""
     """The class of what the driver's error came from, such as ``SSLCertVerificationError``."""
+    system: int = 0
+    """The system's error number in the driver's text, by `reach.number_in`; 0: not looked at."""
     waited: float = 0.0
     """Since the first attempt to connect."""
     attempts: int = 1

@@ -40,16 +40,14 @@ _SERVER_KNOWS = frozenset({"killed", "network_cut", "server_restarted", "client_
 
 
 def diagnose_refusal(facts: RefusalFacts) -> Diagnosis | None:
-    """Name the cause why no connection could be had; None where it is none of ours.
-
-    Such as a wrong password, which the server's own message explains.
-    """
+    """Name the cause why no connection could be had; None where it is none of ours."""
     found = refusal(facts)
     if found is None:
         return None
     told = {
         "code": facts.code,
         "driver_cause": facts.driver_cause,
+        "system_error": facts.system,
         "pool": facts.place,
         "waited_seconds": round(facts.waited, 1) if facts.waited else None,
         "attempts": facts.attempts if facts.attempts > 1 else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_lifeline import exceptions
 from django_lifeline.core import classification as codes
+from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.facts import RefusalFacts
 from django_lifeline.diagnosis.model import Confidence
 from django_lifeline.diagnosis.rules import Finding
@@ -16,9 +17,11 @@ _SAID = {
     codes.ER_USER_LIMIT_REACHED: "user_limit",
     codes.ER_HOST_IS_BLOCKED: "host_blocked",
     codes.ER_HOST_NOT_PRIVILEGED: "host_blocked",
-    codes.CR_CONNECTION_ERROR: "unreachable",
-    codes.CR_CONN_HOST_ERROR: "unreachable",
-    codes.CR_UNKNOWN_HOST: "unreachable",
+    codes.ER_ACCESS_DENIED_ERROR: "access_denied",
+    codes.ER_DBACCESS_DENIED_ERROR: "access_denied",
+    1698: "access_denied",
+    codes.ER_BAD_DB_ERROR: "unknown_database",
+    codes.CR_UNKNOWN_HOST: reach.NAME,
     codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
     codes.CR_COMMANDS_OUT_OF_SYNC: "out_of_sync",
     codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
@@ -30,6 +33,8 @@ _SAID = {
 _BROKEN_HANDSHAKE = frozenset(
     {codes.CR_SERVER_LOST, codes.CR_SERVER_GONE_ERROR, codes.CR_SERVER_HANDSHAKE_ERR, 0}
 )
+
+_NOT_REACHED = frozenset({codes.CR_CONNECTION_ERROR, codes.CR_CONN_HOST_ERROR})
 
 _OPTIONS_OR_FAILOVER = frozenset(
     {codes.ER_OPTION_PREVENTS_STATEMENT, codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION}
@@ -48,7 +53,7 @@ REFUSED_STATEMENTS = frozenset(
 
 
 def refusal(facts: RefusalFacts) -> Finding | None:
-    """Name the cause, or None for what is not in the catalogue, such as a wrong password."""
+    """Name the cause, or None for what is not in the catalogue."""
     if facts.code in _POOL:
         return _pool_exhausted(facts)
     if facts.driver_cause.startswith(("SSL", "CertificateError")):
@@ -58,6 +63,8 @@ def refusal(facts: RefusalFacts) -> Finding | None:
         met = f"the connection was lost while logging in (error {facts.code})."
         others = ("server_restarted", "half_open", "tls_failure")
         return Finding("unreachable", Confidence.UNDECIDED, met, others)
+    if facts.code in _NOT_REACHED:
+        return _not_reached(facts)
     cause = _SAID.get(facts.code or 0)
     if cause is None:
         return None
@@ -69,6 +76,23 @@ def refusal(facts: RefusalFacts) -> Finding | None:
     return Finding(cause, Confidence.CERTAIN if sure else Confidence.LIKELY, met)
 
 
+def _not_reached(facts: RefusalFacts) -> Finding:
+    """Tell a missing socket, a refusal and silence apart, as far as the driver shows it."""
+    told = reach.by_class(facts.driver_cause) or reach.by_number(facts.system)
+    if told:
+        seen = facts.driver_cause or f"the system's error {facts.system}"
+        met = f"the driver met {seen} while connecting (error {facts.code})."
+        return Finding(told, Confidence.CERTAIN, met)
+    met = f"connecting failed with error {facts.code}"
+    if reach.is_local(facts.place):
+        met += ", and this HOST means a Unix socket."
+        return Finding(reach.SOCKET, Confidence.UNDECIDED, met, (reach.REFUSED,))
+    if facts.waited / max(facts.attempts, 1) < reach.AT_ONCE:
+        return Finding(reach.REFUSED, Confidence.LIKELY, f"{met}, at once.", (reach.SILENT,))
+    met += f" after {facts.waited:.1f} s."
+    return Finding(reach.SILENT, Confidence.LIKELY, met, (reach.REFUSED,))
+
+
 def _after_waiting(facts: RefusalFacts) -> str:
     if facts.attempts < 2:
         return ""
@@ -77,7 +101,8 @@ def _after_waiting(facts: RefusalFacts) -> str:
 
 def _pool_exhausted(facts: RefusalFacts) -> Finding:
     """An empty pool is the cause, unless it is empty since connecting fails."""
-    behind = _SAID.get(facts.last_connect_code or 0)
+    code = facts.last_connect_code or 0
+    behind = reach.SILENT if code in _NOT_REACHED else _SAID.get(code)
     if behind is not None:
         met = f"connecting fails with error {facts.last_connect_code}, so the pool stays empty."
         return Finding(behind, Confidence.LIKELY, met, ("pool_exhausted",))

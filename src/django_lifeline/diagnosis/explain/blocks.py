@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from django_lifeline.diagnosis.explain.dialects import FRAME, TRACEBACK, plain
 from django_lifeline.diagnosis.explain.envelope import Line
 from django_lifeline.diagnosis.explain.signs import Sign, sign_in
 from django_lifeline.diagnosis.explain.stack import Frame
@@ -19,6 +20,8 @@ _FRAMES = 200
 _FIRST_FRAMES = 60
 _PARTS = 20
 _STRAY = 12
+_PAGE = 400
+"""Lines that Django's error page, or mail, has between its headline and its traceback."""
 _LINES = 5000
 _STAMPS = 8
 _HEADERS = 3
@@ -42,8 +45,8 @@ class Part:
     """The cause and its confidence, where this package's engine has noted them."""
     label: str = ""
     """What became of the work, by the engine's note: a `Label`'s value."""
-    backwards: bool = False
-    """Printed from the inside out, as some error pages and mails do."""
+    error_first: bool = False
+    """Its error stood before its frames, as some pages, mails and tools print it."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,10 @@ class Block:
     """The lines before it, which say what was being done."""
     parts: list[Part] = field(default_factory=list)
     grouped: bool = False
+    indent: str = ""
+    """What stands before each line of the traceback."""
+    page: bool = False
+    """Django's page about an error, as a mail or a file."""
     prefixed: bool = False
     lines: int = 0
 
@@ -83,10 +90,8 @@ class _Stream:
     stray: int = 0
 
 
-_TRACEBACK = re.compile(r"(?:Exception Group )?Traceback(?: \(most recent call last\))?:\s*$")
 _GROUP = re.compile(r"\s*\| ?(?P<body>.*)")
 _GROUP_RULE = re.compile(r"\s*\+[-+ ]*(?:-|\d|\.\.\.)")
-_FRAME = re.compile(r'\s*File "(?P<path>[^"\n]{1,400})",? ?(?:line \d+,? ?)?in (?P<name>.{1,120})')
 _LINKS = (
     ("cause", "The above exception was the direct cause of the following"),
     ("during", "During handling of the above exception"),
@@ -96,6 +101,9 @@ _EXCEPTION = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
 _NOTE = re.compile(r"Cause: .{1,120}? \((?P<cause>\w+), (?P<confidence>\w+)\)")
 _LABEL = re.compile(r"What became of the work: (\w+)\.")
 _KEYWORD = re.compile(r"(?:\[SQL: |statement=['\"]?)\s*([A-Za-z]{3,10})")
+_OF_A_PAGE = re.compile(
+    r"(?:Environment|Request Method|Request URL|Django Version|Installed Applications):?"
+)
 _SUCCESS = re.compile(r'succe|" 20\d |\(\d+\.\d{3}\) [A-Z]|completed')
 
 
@@ -174,13 +182,13 @@ def _goes_on(stream: _Stream, block: Block, line: Line) -> bool:
     """Whether a line with a prefix is still the traceback before it, prefixed line by line."""
     body = line.body
     if stream.state is _State.FRAMES:
-        piece = not body or body[0] in " \t" or _FRAME.match(body) is not None
+        piece = not body or body[0] in " \t" or FRAME.match(body) is not None
         return piece or (block.prefixed and _EXCEPTION.match(body) is not None)
     return block.prefixed and (not body.strip() or bool(_link(body)) or _is_traceback(body))
 
 
 def _is_traceback(body: str) -> bool:
-    return "Traceback" in body and _TRACEBACK.search(body) is not None
+    return "Traceback" in body and TRACEBACK.search(body) is not None
 
 
 def _link(body: str) -> str:
@@ -188,10 +196,11 @@ def _link(body: str) -> str:
 
 
 def _maybe_begin(stream: _Stream, key: str, line: Line) -> None:
-    body = line.body
+    body = plain(line.body)
     if _is_traceback(body):
         stream.block = _new_block(stream, key, line)
         stream.block.grouped = "Group Traceback" in body
+        stream.block.indent = body[: len(body) - len(body.lstrip(" \t"))]
         _open_part(stream, stream.block)
     else:
         sign = sign_in(body, line.level or stream.level)
@@ -226,7 +235,7 @@ def _continue(stream: _Stream, block: Block, line: Line) -> Block | None:
     block.lines += 1
     if block.lines > _LINES:
         return _end(stream)
-    body = line.body
+    body = plain(line.body.removeprefix(block.indent))
     if block.grouped:
         if _GROUP_RULE.match(body) and not _is_traceback(body):
             stream.state = _State.EXPECT
@@ -235,11 +244,13 @@ def _continue(stream: _Stream, block: Block, line: Line) -> Block | None:
         body = inner["body"] if inner else body
     link = _link(body)
     if link:
+        if block.page and block.parts[-1].frames and block.parts[-1].sign is None:
+            block.parts[-1].sign = sign_in(body, stream.level)  # only said between the two
         stream.link, stream.state, stream.stray = link, _State.EXPECT, 0
         return None
     if _is_traceback(body):
         return _next_traceback(stream, block)
-    frame = _FRAME.match(body)
+    frame = FRAME.match(body)
     if frame:
         _take_frame(stream, block, Frame(frame["path"].replace("\\", "/"), frame["name"].strip()))
         return None
@@ -257,9 +268,11 @@ def _next_traceback(stream: _Stream, block: Block) -> Block | None:
 
 
 def _take_frame(stream: _Stream, block: Block, frame: Frame) -> None:
+    if block.page and stream.state is _State.EXPECT and stream.link:
+        _open_part(stream, block)  # such a page begins the next traceback without its headline
     part = block.parts[-1]
     if stream.state is not _State.FRAMES and not part.frames:
-        part.backwards = True
+        part.error_first = True
     part.frames.append(frame)
     if len(part.frames) > _FRAMES:
         del part.frames[_FIRST_FRAMES]
@@ -284,8 +297,9 @@ def _among_frames(stream: _Stream, block: Block, line: Line, body: str) -> Block
 
 def _after_exception(stream: _Stream, block: Block, line: Line, body: str) -> Block | None:
     part = block.parts[-1]
-    if part.backwards and body[:1] in (" ", "\t"):
+    if part.error_first and body[:1] in (" ", "\t"):
         return None
+    block.page = block.page or _OF_A_PAGE.match(body) is not None
     part.keyword = part.keyword or _keyword(body)
     note = _NOTE.match(body)
     if note:
@@ -297,9 +311,19 @@ def _after_exception(stream: _Stream, block: Block, line: Line, body: str) -> Bl
     if sign is not None and part.sign is None:
         part.sign = sign  # the message had several lines
     elif sign is not None and sign.certain and not line.head and body[:1] not in (" ", "\t"):
+        if _wraps(part, sign):
+            block.parts.append(Part(link="cause", kind=sign.kind, sign=sign, error_first=True))
+            return None
         return _end(stream)  # another message, without a prefix to tell where it begins
     stream.stray += 1
-    return _end(stream) if stream.stray > _STRAY else None
+    patience = _PAGE if block.page and not part.frames else _STRAY
+    return _end(stream) if stream.stray > patience else None
+
+
+def _wraps(part: Part, sign: Sign) -> bool:
+    """Whether an error is the one before once more, as Sentry prints the driver's and Django's."""
+    same = part.sign is not None and part.sign.code == sign.code
+    return same and part.error_first and bool(part.frames)
 
 
 def _end(stream: _Stream) -> Block | None:

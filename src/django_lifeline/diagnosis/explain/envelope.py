@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import cast
 
-from django_lifeline.diagnosis.explain import stamps
+from django_lifeline.diagnosis.explain import records, stamps
 
 
 @dataclass(slots=True)
@@ -42,10 +40,11 @@ _CARRIER = re.compile(
     | (?:<\d{{1,3}}>(?:\d[ ])?)?
       (?P<time>{_STAMP_VERBOSE})[ ](?:(?P<host>[\w.:-]{{1,80}})[ ])?
       (?P<tag>[\w./@()-]{{1,80}})(?:\[(?P<pid>[\w.]{{1,20}})\])?:(?:[ ]|$)
-    | (?P<docker>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6,9}}Z)[ ](?!\d+[ ]\[)
     """,
     re.VERBOSE,
 )
+# Docker's own time; MariaDB and MySQL write the same, and go on with a number and a bracket.
+_DOCKER_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6,9}Z)(?: (?!\d+ \[)|$)")
 _PROCESS_AND_THREAD = r"[\w.]{1,60}[ ]\d{2,7}[ ]\d{6,20}(?=[ ])"  # after Django's {module}
 _SEPARATOR = r"(?:[:,|-](?=\s))?"
 # What a logger writes once for each record.
@@ -86,9 +85,9 @@ def unwrapped(number: int, text: str) -> Iterator[Line]:
         if not _take_carrier(line):
             break
     if line.body[:1] == "{" and line.body[-1:] == "}":
-        record = _json(line.body)
+        record = records.read(line.body)
         if record is not None:
-            yield from _from_json(line, record)
+            yield from _of_record(line, record)
             return
     _take_prefix(line)
     if "\\n" in line.body or "#012" in line.body:
@@ -99,16 +98,29 @@ def unwrapped(number: int, text: str) -> Iterator[Line]:
 
 def _take_carrier(line: Line) -> bool:
     found = _CARRIER.match(line.body)
-    if not found:
-        return False
-    if found["time"] and (found["tag"] in _NO_TAGS or not found["host"] and not found["pid"]):
-        return False
+    if not found or _only_looks_so(found):
+        return _take_docker_time(line)
     sender = found["container"] or ""
     if found["tag"]:
         sender = f"{found['tag']}[{found['pid'] or ''}]"
     if sender:
         line.source = f"{line.source}/{sender}" if line.source else sender
-    line.stamp = found["cri"] or found["time"] or found["docker"] or line.stamp
+    line.stamp = found["cri"] or found["time"] or line.stamp
+    line.body = line.body[found.end() :]
+    return True
+
+
+def _only_looks_so(found: re.Match[str]) -> bool:
+    """Whether what looks like syslog's name of a program is a level, or an exception's class."""
+    nameless = not found["host"] and not found["pid"]
+    return bool(found["time"]) and (found["tag"] in _NO_TAGS or nameless)
+
+
+def _take_docker_time(line: Line) -> bool:
+    found = _DOCKER_TIME.match(line.body)
+    if not found:
+        return False
+    line.stamp = found[1]
     line.body = line.body[found.end() :]
     return True
 
@@ -154,92 +166,22 @@ def _split(line: Line) -> Iterator[Line]:
         yield replace(line, body=text, head=False)
 
 
-# --- JSON records ----------------------------------------------------------------------------
-
-_TIME_KEYS = ("timestamp", "time", "asctime", "@timestamp", "ts", "datetime")
-_LEVEL_KEYS = ("level", "levelname", "severity", "log.level", "lvl")
-_TEXT_KEYS = ("message", "msg", "event", "log", "MESSAGE", "textPayload")
-_TRACE_KEYS = (
-    *("exc_info", "exc_text", "exception", "traceback", "stack_trace", "stacktrace"),
-    *("error.stack_trace", "exc", "stack"),
-)
-_WORKER_KEYS = ("process", "pid", "_PID", "thread", "threadName", "thread_name", "task_id")
-_CARRIER_KEYS = ("container_name", "pod", "hostname", "host")
-
-
-def _json(text: str) -> Mapping[str, object] | None:
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _from_json(line: Line, record: Mapping[str, object]) -> Iterator[Line]:
-    if set(record) >= {"log", "stream"}:  # docker's own file: any line may be inside
-        inner = replace(line, body=str(record["log"]).rstrip("\r\n"))
-        inner.stamp = _first(record, _TIME_KEYS) or line.stamp
+def _of_record(line: Line, record: Mapping[str, object]) -> Iterator[Line]:
+    """Yield the lines of a JSON record: one that was delivered so, or a logger's own."""
+    carried = records.carried(record)
+    if carried is not None:
+        body, stamp, source = carried
+        inner = replace(line, body=body, stamp=stamp or line.stamp, source=source or line.source)
         _take_prefix(inner)
         yield inner
         return
     line.head = True
-    line.stamp = _time(record) or line.stamp
-    line.level = _first(record, _LEVEL_KEYS).upper()
-    sender = _first(record, _CARRIER_KEYS)
+    line.stamp = records.stamp(record) or line.stamp
+    line.level = records.level(record)
+    sender = records.sender(record)
     line.source = f"{line.source}/{sender}" if sender else line.source
-    workers = (_scalar(record.get(key)) for key in _WORKER_KEYS)
-    line.worker = "/".join(worker for worker in workers if worker)[:80]
-    texts = [_first(record, _TEXT_KEYS), *_traces(record)]
-    first, *others = "\n".join(text for text in texts if text).split("\n", _MAX_PARTS)
+    line.worker = records.worker(record)
+    first, *others = records.text(record).split("\n", _MAX_PARTS)
     yield replace(line, body=first)
     for text in others:
         yield replace(line, body=text, head=False)
-
-
-def _time(record: Mapping[str, object]) -> str:
-    for key in _TIME_KEYS:
-        value = record.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return f"@{value}"
-    return _first(record, _TIME_KEYS)
-
-
-def _traces(record: Mapping[str, object]) -> Iterator[str]:
-    error = record.get("error")
-    nested = error if isinstance(error, dict) else {}
-    for key in _TRACE_KEYS:
-        value = record.get(key, nested.get(key))
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list):
-            yield from _structured(value)
-
-
-def _structured(parts: list[object]) -> Iterator[str]:
-    """Yield tracebacks as text where they are lists of objects, as structlog writes them."""
-    if parts and all(isinstance(part, str) for part in parts):
-        yield "".join(cast(list[str], parts))
-        return
-    for part in parts[::-1]:  # the outermost comes first there
-        if not isinstance(part, dict):
-            continue
-        yield "Traceback (most recent call last):"
-        frames = part.get("frames")
-        for frame in frames if isinstance(frames, list) else ():
-            if isinstance(frame, dict):
-                file, name = frame.get("filename"), frame.get("name")
-                yield f'  File "{file}", line {frame.get("lineno")}, in {name}'
-        yield f"{part.get('exc_type')}: {part.get('exc_value')}"
-        yield "\nThe above exception was the direct cause of the following exception:\n"
-
-
-def _first(record: Mapping[str, object], keys: tuple[str, ...]) -> str:
-    for key in keys:
-        value = record.get(key)
-        if isinstance(value, str) and value:
-            return value
-    return ""
-
-
-def _scalar(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

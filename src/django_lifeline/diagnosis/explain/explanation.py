@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django_lifeline.diagnosis.explain import render, stamps
+from django_lifeline.diagnosis.explain import records, render, stamps, subject
 from django_lifeline.diagnosis.explain.blocks import Assembler, Block
 from django_lifeline.diagnosis.explain.envelope import Line, unwrapped
 from django_lifeline.diagnosis.explain.groups import Gathering, Group
@@ -43,9 +43,11 @@ class Explanation:
     lang: str = "en"
     server: LiveServer | None = None
     events: Mapping[Event, int] = field(default_factory=dict)
+    about: bool = False
+    """Whether the text speaks of lost connections without showing one."""
 
     def __str__(self) -> str:
-        return render.as_text(self.findings, self.lines, self.lang)
+        return render.as_text(self.findings, self.lines, self.lang, about=self.about)
 
     def as_dict(self) -> dict[str, object]:
         """Return it as plain values, as ``--json`` prints it."""
@@ -54,6 +56,7 @@ class Explanation:
             "groups": [render.as_dict(finding, self.lang) for finding in self.findings],
             "server_log": {event.value: count for event, count in self.events.items()},
             "server": dict(self.server.variables) if self.server else None,
+            "about_connections": self.about,
         }
 
 
@@ -66,13 +69,19 @@ class Reader:
         self._gathering = Gathering()
         self._variables = Variables()
         self.lines = 0
+        self._about = False
 
     def read(self, lines: Iterable[str]) -> None:
         """Take all of *lines*."""
+        before = self.lines
+        for number, text in records.documents(self._counted(lines)):
+            for line in unwrapped(before + number, text):
+                self._take(line)
+
+    def _counted(self, lines: Iterable[str]) -> Iterator[str]:
         for text in lines:
             self.lines += 1
-            for line in unwrapped(self.lines, text):
-                self._take(line)
+            yield text
 
     def explanation(self, lang: str = "en", server: LiveServer | None = None) -> Explanation:
         """Close what is open and explain what was found."""
@@ -80,14 +89,15 @@ class Reader:
             self._note(block)
         findings = tuple(self._finding(group, server) for group in self._gathering)
         events = Counter(self._gathering.events)
-        return Explanation(findings, self.lines, lang, server, events)
+        return Explanation(findings, self.lines, lang, server, events, self._about)
 
     def _take(self, line: Line) -> None:
         event = event_in(line.body)
         if event is not None:
             self._gathering.see(event, line.number, stamps.seconds_of(line.stamp))
             return
-        self._variables.read(line.number, line.body)
+        states = self._variables.read(line.number, line.body)
+        self._about = self._about or states or subject.speaks_of_it(line.body)
         for block in self._assembler.feed(line):
             self._note(block)
 

@@ -18,6 +18,7 @@ OUTSIDE_REQUESTS = frozenset(
         Context.EXECUTOR,
         Context.THREAD,
         Context.SHELL,
+        Context.JOB,
     }
 )
 
@@ -36,6 +37,10 @@ class Facts:
     contexts: frozenset[Context] = frozenset()
     first_query: bool = False
     interrupted_by: str = ""
+    forked: bool = False
+    """Most were in children of a pool of processes."""
+    large: bool = False
+    """The names of code or job speak of what is large."""
     told: tuple[str, str] = ("", "")
     """The cause that this package's engine noted, and how far it was decided."""
     label: str = ""

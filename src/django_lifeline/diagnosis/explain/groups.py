@@ -89,6 +89,8 @@ class Group:
             contexts=self.place.contexts,
             first_query=self.place.first_query,
             interrupted_by=self.first.interrupted_by,
+            forked=self.first.forked,
+            large=self.first.large,
             told=self.first.told,
             label=self.first.label,
             count=self.count,
@@ -163,7 +165,7 @@ class Gathering:
         # The driver is not part of it: the same loss is told with and without its module's name.
         shape: tuple[object, ...] = (
             *(sign.code, sign.certain, place.step, place.contexts, place.first_query),
-            *(loss.interrupted_by, loss.told, loss.label, place.code),
+            *(loss.interrupted_by, loss.told, loss.label, place.code, loss.forked),
         )
         if shape not in self._groups and len(self._groups) >= GROUPS:
             shape = (sign.code, sign.certain, "any place")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from django_lifeline.core.effects import first_keyword
 from django_lifeline.diagnosis.explain import stamps
 from django_lifeline.diagnosis.explain.blocks import Block, Part
-from django_lifeline.diagnosis.explain.signs import Sign
+from django_lifeline.diagnosis.explain.signs import AT_THE_DOOR, Sign
 from django_lifeline.diagnosis.explain.stack import Context, Frame, Place, Step, place_of
 
 CLOSE_BY = 10.0
@@ -27,6 +27,10 @@ class Loss:
     """The statement's first word."""
     interrupted_by: str = ""
     """The class of an exception that broke into the query: a time limit, a killed greenlet."""
+    forked: bool = False
+    """It was in a child of a pool of processes, as its log's prefix says."""
+    large: bool = False
+    """The names of the code or the job speak of what is large: files, imports, attachments."""
     told: tuple[str, str] = ("", "")
     """The cause that this package's engine noted on the error, and how far it was decided."""
     label: str = ""
@@ -84,9 +88,9 @@ def loss_in(block: Block, outer: Sequence[Frame] = ()) -> Loss | None:
     *outer* are frames round those of the text, outermost first, where they are known.
     """
     for part in block.parts:
-        if part.backwards:
+        if part.error_first and _inside_out(part.frames):
             part.frames.reverse()
-            part.backwards = False
+        part.error_first = False
     place_in_chain = next((i for i, p in enumerate(block.parts) if p.sign is not None), None)
     if place_in_chain is None:
         return None
@@ -95,13 +99,18 @@ def loss_in(block: Block, outer: Sequence[Frame] = ()) -> Loss | None:
     failing = _failing_frames(block.parts, place_in_chain)
     everything = [*outer, *(frame for part in block.parts for frame in part.frames)]
     keyword = next((p.keyword for p in block.parts if p.keyword), "")
+    place = _place(failing, everything, block.headers, keyword)
+    if sign.code in AT_THE_DOOR and failing and place.step is not Step.CONNECT:
+        return None
     time, zoned = _time(block.stamps)
     return Loss(
         sign=sign,
         driver=_driver(block.parts, sign.kind),
-        place=_place(failing, everything, block.headers, keyword),
+        place=place,
         keyword=first_keyword(keyword) if keyword else "",
         interrupted_by=_interrupt(block.parts),
+        forked=_in_a_forked_child(block),
+        large=_speaks_of_large_things(place, _job(block.headers)),
         told=next((p.told for p in block.parts if p.told[0]), ("", "")),
         label=next((p.label for p in block.parts if p.label), ""),
         job=_job(block.headers),
@@ -112,6 +121,14 @@ def loss_in(block: Block, outer: Sequence[Frame] = ()) -> Loss | None:
         pause=_pause(block.stamps),
         since_success=_since(block.success, time),
     )
+
+
+def _inside_out(frames: Sequence[Frame]) -> bool:
+    """Whether the innermost frame comes first: so it is unless a driver's frame is the last."""
+    return bool(frames) and _INNERMOST.search(frames[-1].path) is None
+
+
+_INNERMOST = re.compile(r"MySQLdb|pymysql|mysql/connector|django/db/|sqlalchemy")
 
 
 def _strongest(parts: Sequence[Part], first: Part) -> Sign:
@@ -173,6 +190,30 @@ def _interrupt(parts: Sequence[Part]) -> str:
         if found:
             return found[1]
     return ""
+
+
+_FORKED = re.compile(r"ForkPoolWorker-|ForkProcess-|\bPoolWorker-\d|\bProcess-\d+:\d")
+
+
+_RUNS_FORKS = re.compile(r"/rq/worker\.py|/django_q/worker\.py|/billiard/")
+
+
+def _in_a_forked_child(block: Block) -> bool:
+    paths = (frame.path for part in block.parts for frame in part.frames)
+    named = any(_FORKED.search(text) for text in (block.stream, *block.headers))
+    return named or any(_RUNS_FORKS.search(path) for path in paths)
+
+
+_LARGE = re.compile(
+    r"attach|upload|blob|binary|import|bulk|document|image|photo|picture|pdf|file|pickle|payload"
+    r"|snapshot|dump|fixture|archive|thumb|backup|migrat|load_|_load",
+    re.IGNORECASE,
+)
+_PY = re.compile(r"\.pyx?\b")
+
+
+def _speaks_of_large_things(place: Place, job: str) -> bool:
+    return _LARGE.search(_PY.sub("", f"{place.code} {job}")) is not None
 
 
 def _job(headers: Sequence[str]) -> str:

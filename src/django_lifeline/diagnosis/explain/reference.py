@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
 from django_lifeline.diagnosis.explain import ours
+from django_lifeline.diagnosis.explain.signs import NO_PASSWORD_LOGIN, PROXYSQL
 from django_lifeline.diagnosis.text import N_
 
 
@@ -30,6 +31,14 @@ _GONE = N_(
 _FULL_USER = N_("The account has as many connections as it may have; others can still connect.")
 _READ_ONLY = N_("The server refused to write since it is read only; the connection lives.")
 _NETWORK = N_("The server could not read or write on the network, and ended the session.")
+_NOT_REACHED = N_(
+    "No connection could be made; no statement was sent. MySQL's library says 2002 of a socket "
+    "file and 2003 of the network; MariaDB's says 2002 of both, PyMySQL 2003."
+)
+_PROXYSQL = N_(
+    "ProxySQL's: it found no server of its host group in time. TiDB has the numbers from 8000 to "
+    "9999 for its own parts (9001 PD, 9002 and 9003 TiKV, 9005 a region). None is this package's."
+)
 _REFUSED = N_("No connection could be made; no statement was sent.")
 _KILLED = N_("The session was ended with KILL, or by the server's own doing. A write may have run.")
 _STOPPED = N_("The server stopped this statement; the connection lives. Not a lost connection.")
@@ -39,8 +48,8 @@ _MEANINGS = {
         "PyMySQL's number for a connection that this process has closed, mostly after an earlier "
         "loss; mysqlclient's for errors without a number."
     ),
-    codes.CR_CONNECTION_ERROR: _REFUSED,
-    codes.CR_CONN_HOST_ERROR: _REFUSED,
+    codes.CR_CONNECTION_ERROR: _NOT_REACHED,
+    codes.CR_CONN_HOST_ERROR: _NOT_REACHED,
     codes.CR_UNKNOWN_HOST: N_("The server's name could not be resolved; no statement was sent."),
     codes.CR_SERVER_GONE_ERROR: _GONE,
     codes.CR_SERVER_HANDSHAKE_ERR: _REFUSED,
@@ -57,6 +66,11 @@ _MEANINGS = {
     codes.ER_CON_COUNT_ERROR: N_(
         "The server has max_connections sessions already and took no further one."
     ),
+    NO_PASSWORD_LOGIN: N_(
+        "MariaDB: the account logs in by the system's user or another plugin, not by a password."
+    ),
+    codes.ER_DBACCESS_DENIED_ERROR: N_("The account has no right on this database."),
+    codes.ER_BAD_DB_ERROR: N_("The server has no database of this name. Not a lost connection."),
     codes.ER_ACCESS_DENIED_ERROR: N_(
         "User name or password are wrong, or the account does not allow this host. Not a lost "
         "connection."
@@ -104,6 +118,7 @@ _MEANINGS = {
         "The server ended the session because it had been idle for longer than wait_timeout. The "
         "statement did not run."
     ),
+    **dict.fromkeys(sorted(PROXYSQL), _PROXYSQL),
     ours.POOL_TIMEOUT: N_("This package's pool had no connection free within its timeout."),
     ours.POOL_QUEUE_FULL: N_("This package's pool had max_waiting borrowers waiting already."),
     ours.POOL_DEADLOCK: N_(
@@ -111,12 +126,18 @@ _MEANINGS = {
     ),
     ours.POOL_CLOSED: N_("The application had closed this package's pool for good, with close()."),
 }
+_NAMES = {
+    NO_PASSWORD_LOGIN: "ER_ACCESS_DENIED_NO_PASSWORD_ERROR",
+    9001: "ProxySQL",
+    9002: "ProxySQL",
+    **ours.NAMES,
+}
 _SEQUENCE = Number(
     0, "", N_("PyMySQL got a packet that does not belong to the answer it was reading.")
 )
 
 NUMBERS = {
-    code: Number(code, ours.NAMES.get(code) or codes.verdict(code).name, meaning)
+    code: Number(code, _NAMES.get(code) or codes.verdict(code).name, meaning)
     for code, meaning in _MEANINGS.items()
 }
 """All numbers that are explained."""

@@ -5,12 +5,12 @@ Nothing of the log's own text is in it but names of files, functions, classes an
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django_lifeline.diagnosis.causes import Cause
+from django_lifeline.diagnosis.explain.advice import Advice, wrapped
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.groups import Group
 from django_lifeline.diagnosis.explain.losses import Loss
@@ -25,7 +25,6 @@ from django_lifeline.diagnosis.explain.saying import Said, Translate, duration, 
 from django_lifeline.diagnosis.explain.telling import CONTEXTS, STEPS, fate_of, step_of
 from django_lifeline.diagnosis.text import N_
 
-_WIDTH = 96
 _ANY_YEAR = 2000
 
 _CONFIDENCE = {
@@ -49,24 +48,34 @@ class Finding:
         return self.verdict.causes[0].cause.name if self.verdict.causes else ""
 
 
-def as_text(findings: Sequence[Finding], lines: int, lang: str) -> str:
-    """Return the whole explanation for a terminal."""
+def as_text(findings: Sequence[Finding], lines: int, lang: str, *, about: bool = False) -> str:
+    """Return the whole explanation for a terminal; *about*: the text speaks of the subject."""
     t = translator(lang)
     if not findings:
         nothing = N_("No lost connection to MySQL or MariaDB was found in {lines} lines.")
-        return say(nothing, lines=lines).told(t)
+        told = [say(nothing, lines=lines).told(t)]
+        return "\n\n".join(told + ["\n".join(wrapped(t(_ABOUT), ""))] * about)
     total = sum(finding.group.count for finding in findings)
-    head = N_("Lost connections: {total}, in groups: {groups}, lines read: {lines}")
+    head = N_("Connections lost or refused: {total}, in groups: {groups}, lines read: {lines}")
     parts = [say(head, total=total, groups=len(findings), lines=lines).told(t)]
+    advice = Advice(t)
     for place, finding in enumerate(findings, start=1):
-        parts.append("\n".join(_finding_lines(place, finding, t)))
+        parts.append("\n".join(_finding_lines(place, finding, advice)))
     return "\n\n".join(parts)
+
+
+_ABOUT = N_(
+    "The text speaks of connections, but has no error with its number. To find what would go "
+    "wrong, before it does: python -m django_lifeline doctor --dsn mysql://user@host/database, or "
+    "manage.py lifeline doctor in the project. What a number means: python -m django_lifeline "
+    "explain 2006."
+)
 
 
 def number_as_text(number: Number, lang: str) -> str:
     """Return what ``explain 2013`` prints."""
     t = translator(lang)
-    out = [f"{number.code} {number.name}", *_wrapped(t(number.meaning), "   ")]
+    out = [f"{number.code} {number.name}", *wrapped(t(number.meaning), "   ")]
     verdict = verdict_on(Facts(code=number.code))
     if verdict.causes:
         out += ["", t(N_("Possible causes, the more frequent first:"))]
@@ -148,15 +157,15 @@ def _ranked_as_dict(ranked: Ranked, t: Translate, lang: str) -> dict[str, object
     }
 
 
-def _finding_lines(place: int, finding: Finding, t: Translate) -> Iterator[str]:
-    facts, verdict = finding.facts, finding.verdict
+def _finding_lines(place: int, finding: Finding, advice: Advice) -> Iterator[str]:
+    facts, verdict, t = finding.facts, finding.verdict, advice.translate
     number = number_of(facts.code)
     name = f"{facts.code} {number.name}" if facts.code is not None else "Packet sequence number"
     yield f"{place}. {name}   {_count(finding, t)}"
     if not facts.certain:
-        yield from _wrapped(t(_MENTIONED), "   ")
+        yield from wrapped(t(_MENTIONED), "   ")
     yield from _labelled(t(N_("Where")), _where(finding, t))
-    yield from _labelled(t(N_("What")), t(number.meaning))
+    yield from _labelled(t(N_("What")), advice.once(place, t(number.meaning)))
     yield from _labelled(t(N_("The work")), t(fate_of(facts)))
     yield f"   {t(_CONFIDENCE[verdict.confidence])}:"
     detailed = [r for r in verdict.causes if r.reasons or r in verdict.open_between]
@@ -171,7 +180,7 @@ def _finding_lines(place: int, finding: Finding, t: Translate) -> Iterator[str]:
         for ranked in verdict.ruled_out:
             yield f"   -) {t(ranked.cause.title)} ({ranked.cause.name})"
             yield from _evidence(ranked, t)
-    yield from _to_do(verdict, t)
+    yield from _to_do(place, verdict, advice)
 
 
 _MENTIONED = N_("The text stands there without a number or a class; it may only be spoken of.")
@@ -210,27 +219,24 @@ def _where(finding: Finding, t: Translate) -> str:
 def _evidence(ranked: Ranked, t: Translate) -> Iterator[str]:
     for sign, sayings in (("+", ranked.reasons), ("-", ranked.doubts)):
         for said in _distinct(sayings):
-            yield from _wrapped(said.told(t), f"      {sign} ", "        ")
+            yield from wrapped(said.told(t), f"      {sign} ", "        ")
 
 
-def _to_do(verdict: Verdict, t: Translate) -> Iterator[str]:
-    if not verdict.causes:
-        return
-    between = verdict.open_between or verdict.causes[:1]
-    settling = [t(ranked.cause.settle) for ranked in verdict.open_between if ranked.cause.settle]
+def _to_do(place: int, verdict: Verdict, advice: Advice) -> Iterator[str]:
+    t = advice.translate
+    settling = [ranked.cause.settle for ranked in verdict.open_between if ranked.cause.settle]
     if settling:
         yield f"   {t(N_('What would settle it'))}:"
-        for text in settling:
-            yield from _wrapped(text, "      ? ", "        ")
-    yield f"   {t(N_('What to change'))}:"
-    for ranked in between:
-        yield from _wrapped(t(ranked.cause.fix), "      * ", "        ")
-        yield f"        {ranked.cause.page}"
+        yield from advice.listed(place, "?", [(text, "") for text in settling])
+    changes = [(r.cause.fix, r.cause.page) for r in verdict.open_between or verdict.causes[:1]]
+    if changes:
+        yield f"   {t(N_('What to change'))}:"
+        yield from advice.listed(place, "*", changes)
 
 
 def _cause_lines(cause: Cause, t: Translate) -> Iterator[str]:
     yield f"{t(cause.title)} ({cause.name})"
-    yield from _wrapped(t(cause.meaning), "   ")
+    yield from wrapped(t(cause.meaning), "   ")
     yield from _labelled(t(N_("What to change")), t(cause.fix))
     if cause.settle:
         yield from _labelled(t(N_("What would settle it")), t(cause.settle))
@@ -238,20 +244,7 @@ def _cause_lines(cause: Cause, t: Translate) -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
-    yield from _wrapped(text, f"   {label}: ", "      ")
-
-
-def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
-    if not text.isascii() and any("\u4e00" <= letter <= "\u9fff" for letter in text):
-        return [first + text]  # Chinese has no spaces to break lines at; terminals break it well
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    yield from wrapped(text, f"   {label}: ", "      ")
 
 
 def _distinct(sayings: Iterable[Said]) -> Iterator[Said]:

@@ -23,6 +23,9 @@ class Sign:
     """Whether a number or a class stands with it; a text alone may be somebody talking."""
 
 
+NO_PASSWORD_LOGIN = 1698
+"""MariaDB's 1045 for an account that logs in by other means than a password."""
+
 LOSSES = frozenset(
     {
         codes.CLOSED_BY_US,
@@ -38,6 +41,10 @@ LOSSES = frozenset(
         codes.CR_MALFORMED_PACKET,
         codes.CR_SERVER_LOST_EXTENDED,
         codes.ER_CON_COUNT_ERROR,
+        codes.ER_DBACCESS_DENIED_ERROR,
+        codes.ER_ACCESS_DENIED_ERROR,
+        NO_PASSWORD_LOGIN,
+        codes.ER_BAD_DB_ERROR,
         codes.ER_BAD_HOST_ERROR,
         codes.ER_HANDSHAKE_ERROR,
         codes.ER_HOST_IS_BLOCKED,
@@ -63,7 +70,20 @@ LOSSES = frozenset(
         ours.POOL_DEADLOCK,
     }
 )
-"""The numbers that tell of a connection. Deadlocks, bad SQL and wrong passwords do not."""
+"""The numbers that tell of a connection. Deadlocks and bad SQL do not."""
+
+PROXYSQL = frozenset({9001, 9002})
+"""ProxySQL's own; TiDB has the same for its parts. ``while reaching hostgroup 10`` tells it."""
+
+AT_THE_DOOR = frozenset(
+    {
+        codes.ER_DBACCESS_DENIED_ERROR,
+        codes.ER_ACCESS_DENIED_ERROR,
+        NO_PASSWORD_LOGIN,
+        codes.ER_BAD_DB_ERROR,
+    }
+)
+"""Those that a statement may get too, such as ``USE other``; then they tell of no connection."""
 
 # Other databases' errors have no number in this place, other software's classes other names.
 _NUMBERED = re.compile(
@@ -110,8 +130,12 @@ _SHORT_TEXTS = re.compile(
     r"Too many connections|Server shutdown in progress|Connection was killed|read[-_ ]only|SSL|TLS"
     r"|Malformed packet|Bad handshake|max_user_connections|exceeded the|communication packets"
     r"|not allowed to connect|is blocked|gone away|Lost connection|out of sync"
+    r"|Access denied for user|Unknown database '|while reaching hostgroup"
 )
-_WORDS = re.compile(r"rror|gone away|Lost conn|out of sync|Pool|onnection|Packet|Can't con")
+_WORDS = re.compile(
+    r"rror|gone away|Lost conn|out of sync|Pool|onnection|Packet|Can't con|Access den|Unknown dat"
+    r"|hostgroup"
+)
 
 _DETAILS = (
     ("reset", re.compile(r"Connection reset|system error: 104|Errno 104|ECONNRESET")),
@@ -119,8 +143,10 @@ _DETAILS = (
     ("refused", re.compile(r"refused|\(111\b|\(61\b|Errno 111|system error: 111|10061")),
     ("timed_out", re.compile(r"\(timed out\)|read operation timed out|The write operation timed")),
     ("no_answer", re.compile(r"Errno 110|system error: 110|\(110\b|Connection timed out|10060")),
+    # Libmariadb connects without waiting, and names that (115) in place of the refusal.
+    ("in_progress", re.compile(r"\(115\b")),
     ("no_route", re.compile(r"No route to host|\(113\b|system error: 113|Network is unreach")),
-    ("no_socket", re.compile(r"through socket|\(2 \"No such file|Errno 2\]")),
+    ("no_socket", re.compile(r"through socket|\(2 \"No such file|Errno 2\]|Errno 13\]")),
     (
         "no_name",
         re.compile(r"Name or service|Unknown (?:MySQL )?server host|name resolution|Errno -[235]"),
@@ -131,6 +157,7 @@ _DETAILS = (
     ),
     ("inactivity", re.compile(r"because of inactivity")),
     ("read_only", re.compile(r"read[-_ ]only", re.IGNORECASE)),
+    ("no_password", re.compile(r"using password: NO")),
     ("sequence", re.compile(r"Packet sequence number wrong")),
     ("tls", re.compile(r"\bSSL|\bTLS|CERTIFICATE_VERIFY|ssl\.c")),
 )
@@ -165,6 +192,8 @@ _MODULES = frozenset(
 
 
 def _is_loss(code: int, rest: str) -> bool:
+    if code in PROXYSQL:
+        return "while reaching hostgroup" in rest
     # 1290 is said of every option that forbids something.
     return code in LOSSES and (
         code != codes.ER_OPTION_PREVENTS_STATEMENT or re.search(r"read[-_]only", rest) is not None

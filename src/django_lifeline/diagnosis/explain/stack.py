@@ -58,6 +58,8 @@ class Context(Enum):
     ASYNC = "async"
     SHELL = "shell"
     HEALTH = "health"
+    JOB = "job"
+    """A queue's worker, a workflow's task, a spooler: whatever runs jobs beside requests."""
 
 
 _BACKEND = r"(?:django/db/backends|django_lifeline/backends|core/drivers)/"
@@ -113,7 +115,8 @@ _CONTEXTS = (
     (
         Context.WEB,
         r"django/core/handlers/|django/contrib/staticfiles/handlers|flask/app\.py|/werkzeug/serving"
-        r"|rest_framework/|gunicorn/workers/|uvicorn/protocols|/waitress/",
+        r"|rest_framework/|gunicorn/workers/|uvicorn/protocols|/waitress/|uwsgi_file_|frappe/app\.py"
+        r"|frappe/handler\.py|twisted/web/",
     ),
     (Context.COMMAND, r"core/management/base\.py:(?:execute|run_from_argv)$"),
     (
@@ -125,10 +128,19 @@ _CONTEXTS = (
         Context.GEVENT,
         r"gevent/(?:_?_?greenlet|hub|pool|baseserver|threadpool|pywsgi)|eventlet/|ggevent",
     ),
+    (
+        Context.JOB,
+        r"/huey/|/rq/(?:worker|job)\.py|/dramatiq/|/django_q/|/airflow/|/arq/worker|/procrastinate/"
+        r"|django_tasks|background_task/|uwsgidecorators\.py|frappe/utils/(?:background_jobs|sched)"
+        r"|/schedule/__init__\.py|/prefect/|/luigi/|/dagster/|/rocketry/|/crontab/|django_cron",
+    ),
     (Context.EXECUTOR, r"concurrent/futures/thread\.py"),
-    (Context.THREAD, r"threading\.py:(?:run|_bootstrap|_?_?bootstrap_inner|__bootstrap)"),
-    (Context.ASYNC, r"asgiref/|asyncio/|channels/|uvicorn/|/daphne/"),
-    (Context.SHELL, r"<console>|<stdin>|<ipython|IPython/|commands/shell\.py"),
+    (
+        Context.THREAD,
+        r"twisted/python/threadpool\.py|threading\.py:(?:run|_bootstrap|_?_?bootstrap_inner|__bootstrap)",
+    ),
+    (Context.ASYNC, r"asgiref/|asyncio/|channels/|uvicorn/|/daphne/|twisted/internet/"),
+    (Context.SHELL, r"<console>|<stdin>|<ipython|IPython/|ipykernel|commands/shell\.py"),
     (Context.HEALTH, r"[/:]health_?check|:(?:healthz?|readyz|livez|liveness|readiness)$"),
 )
 _CONTEXT_PATTERNS = tuple((context, re.compile(text, re.MULTILINE)) for context, text in _CONTEXTS)
@@ -141,7 +153,7 @@ _EARLY = re.compile(
 _LATE = re.compile(r":process_response$|sessions/backends/.*:save$")
 _LIBRARY = re.compile(
     r"site-packages|dist-packages|/lib(?:64)?/python|^<|django/(?:db|core|contrib|utils|test|views)"
-    r"|/python\d\.?\d*/|django_lifeline/|MySQLdb|pymysql|^lib/|frozen|Lib/|\.egg/"
+    r"|/python\d\.?\d*/|django_lifeline/|apps/frappe/|MySQLdb|pymysql|^lib/|frozen|Lib/|\.egg/"
 )
 
 
@@ -207,7 +219,7 @@ def _contexts(names: Iterable[str]) -> frozenset[Context]:
         found -= {Context.THREAD, Context.EXECUTOR}
     if Context.COMMAND in found and _RUNSERVER.search(joined):
         found.discard(Context.COMMAND)
-    if Context.EXECUTOR in found or Context.APSCHEDULER in found:
+    if found & {Context.EXECUTOR, Context.APSCHEDULER, Context.JOB}:
         found.discard(Context.THREAD)
     return frozenset(found)
 

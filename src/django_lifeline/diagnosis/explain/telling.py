@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
+from django_lifeline.diagnosis.explain.signs import PROXYSQL
 from django_lifeline.diagnosis.explain.stack import Context, Step
 from django_lifeline.diagnosis.text import N_
 
@@ -36,6 +37,7 @@ CONTEXTS = {
     Context.ASYNC: N_("async code"),
     Context.SHELL: N_("an interactive shell"),
     Context.HEALTH: N_("a health check"),
+    Context.JOB: N_("a background job"),
 }
 
 _FATES = {
@@ -79,8 +81,10 @@ _BY_LABEL = {
     Label.REPEATABLE_READ: _FATES[Step.READ],
 }
 
-_CONNECTING = frozenset({1040, 1042, 1043, 1129, 1130, 1203, 2002, 2003, 2005, 2012})
-_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, *ours.NAMES})
+_CONNECTING = frozenset(
+    {1040, 1042, 1043, 1044, 1045, 1049, 1129, 1130, 1203, 1698, 2002, 2003, 2005, 2012}
+)
+_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, *PROXYSQL, *ours.NAMES})
 
 
 def fate_of(facts: Facts) -> str:

@@ -9,8 +9,10 @@ from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
+from django_lifeline.diagnosis.explain.rules.places import LOST
 from django_lifeline.diagnosis.explain.saying import say
-from django_lifeline.diagnosis.explain.stack import Context
+from django_lifeline.diagnosis.explain.signs import NO_PASSWORD_LOGIN, PROXYSQL
+from django_lifeline.diagnosis.explain.stack import Context, Step
 from django_lifeline.diagnosis.text import N_
 
 _DECIDED: dict[int | None, str] = {
@@ -29,9 +31,12 @@ _DECIDED: dict[int | None, str] = {
     codes.ER_READ_ONLY_MODE: "read_only",
     codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: "read_only",
     codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
-    codes.CR_CONNECTION_ERROR: "unreachable",
-    codes.CR_CONN_HOST_ERROR: "unreachable",
-    codes.CR_UNKNOWN_HOST: "unreachable",
+    codes.CR_UNKNOWN_HOST: "name_unknown",
+    codes.ER_ACCESS_DENIED_ERROR: "access_denied",
+    codes.ER_DBACCESS_DENIED_ERROR: "access_denied",
+    NO_PASSWORD_LOGIN: "access_denied",
+    codes.ER_BAD_DB_ERROR: "unknown_database",
+    **dict.fromkeys(PROXYSQL, "proxy_without_server"),
     codes.ER_BAD_HOST_ERROR: "unreachable",
     codes.ER_NET_ERROR_ON_WRITE: "slow_reader",
     codes.ER_NET_WRITE_INTERRUPTED: "slow_reader",
@@ -43,6 +48,12 @@ _IDLE, _RESTART, _NETWORK = "idle_timeout", "server_restarted", "network_cut"
 _GONE = ((_IDLE, 20), (_RESTART, 12), (_NETWORK, 10), ("packet_too_large", 10), ("killed", 6))
 _LOST = ((_RESTART, 13), ("killed", 12), (_IDLE, 11), (_NETWORK, 10), ("client_timeout", 8))
 _BROKEN = (("shared_after_fork", 30), ("shared_between_threads", 30), ("interrupted", 20))
+_NOT_REACHED = (
+    ("socket_missing", 30),
+    ("connection_refused", 30),
+    ("unreachable", 20),
+    ("name_unknown", 10),
+)
 _HABITS = {
     codes.CR_SERVER_GONE_ERROR: (*_GONE, ("shared_after_fork", 5), ("closed_by_application", 5)),
     codes.CR_SERVER_LOST: _LOST,
@@ -50,8 +61,10 @@ _HABITS = {
     codes.CLOSED_BY_US: (("closed_by_application", 30), (_IDLE, 8), ("shared_between_threads", 6)),
     codes.CR_COMMANDS_OUT_OF_SYNC: (("out_of_sync", 30), *_BROKEN),
     codes.CR_MALFORMED_PACKET: _BROKEN,
-    codes.ER_NET_PACKETS_OUT_OF_ORDER: _BROKEN,
-    None: _BROKEN,
+    codes.ER_NET_PACKETS_OUT_OF_ORDER: (*_BROKEN, ("packet_too_large", 12)),
+    None: (*_BROKEN, ("packet_too_large", 12)),
+    codes.CR_CONNECTION_ERROR: _NOT_REACHED,
+    codes.CR_CONN_HOST_ERROR: _NOT_REACHED[1:],
     codes.CR_SERVER_HANDSHAKE_ERR: (("tls_failure", 20), (_NETWORK, 15)),
     codes.ER_HANDSHAKE_ERROR: (("tls_failure", 20), (_NETWORK, 15)),
     codes.ER_ABORTING_CONNECTION: ((_NETWORK, 15), (_IDLE, 15), ("killed", 10)),
@@ -100,11 +113,7 @@ def failed_while_connecting(facts: Facts) -> Iterator[Evidence]:
 
 def driver_waited_too_long(facts: Facts) -> Iterator[Evidence]:
     """PyMySQL adds the socket's own error to its text."""
-    if "timed_out" not in facts.details:
-        return
-    if facts.code == codes.CR_CONN_HOST_ERROR:
-        reason = N_("Connecting timed out: packets to the server get no answer.")
-        yield Evidence("unreachable", 20, say(reason))
+    if "timed_out" not in facts.details or facts.code not in LOST:
         return
     reason = N_("The message ends with 'timed out': the driver itself stopped waiting.")
     yield Evidence("client_timeout", 90, say(reason))
@@ -112,17 +121,59 @@ def driver_waited_too_long(facts: Facts) -> Iterator[Evidence]:
 
 def tcp_gave_up(facts: Facts) -> Iterator[Evidence]:
     """ETIMEDOUT is TCP's verdict after minutes without an acknowledgement."""
-    if facts.details & {"no_answer", "no_route"} and facts.code not in (2003, 2002, 2005):
+    if facts.details & {"no_answer", "no_route"} and facts.code not in _REACHING:
         reason = N_("The operating system reports that the other side no longer answers at all.")
         yield Evidence("half_open", 80, say(reason))
 
 
-def connection_refused(facts: Facts) -> Iterator[Evidence]:
-    """The host answers and the server does not listen: it is down, or elsewhere."""
-    if facts.details & {"refused", "no_socket"} and facts.code in (2002, 2003, 2013):
+def why_not_reached(facts: Facts) -> Iterator[Evidence]:
+    """The system's own error, which the message ends with, tells what the number does not."""
+    if facts.code not in _REACHING:
+        return
+    for details, cause, text in _WAYS:
+        if details & facts.details:
+            yield Evidence(cause, DECIDES, say(text))
+            return
+
+
+def nobody_listened(facts: Facts) -> Iterator[Evidence]:
+    """A server that ends is the most frequent reason why nothing listens."""
+    if facts.details & {"refused", "in_progress", "no_socket"} and facts.code in (*_REACHING, 2013):
         reason = N_("Nothing listened at that address at that moment: the server was down.")
-        yield Evidence("unreachable", 10, say(reason))
-        yield Evidence(_RESTART, 30, say(reason))
+        yield Evidence(_RESTART, 34, say(reason))
+
+
+_REACHING = frozenset({codes.CR_CONNECTION_ERROR, codes.CR_CONN_HOST_ERROR, codes.CR_UNKNOWN_HOST})
+_WAYS = (
+    (frozenset({"tls"}), "tls_failure", N_("The message speaks of TLS or of a certificate.")),
+    (
+        frozenset({"no_name"}),
+        "name_unknown",
+        N_("The message says that the name could not be resolved."),
+    ),
+    (
+        frozenset({"refused", "in_progress"}),
+        "connection_refused",
+        N_("The message says that the connection was refused: the host is up."),
+    ),
+    (
+        frozenset({"no_socket"}),
+        "socket_missing",
+        N_("The client looked for a socket file of its own machine, not for a server elsewhere."),
+    ),
+    (
+        frozenset({"timed_out", "no_answer", "no_route"}),
+        "unreachable",
+        N_("Connecting timed out, or no route leads there: packets to the server get no answer."),
+    ),
+)
+
+
+def no_password_was_sent(facts: Facts) -> Iterator[Evidence]:
+    """The server says whether there was one."""
+    if facts.code == codes.ER_ACCESS_DENIED_ERROR and "no_password" in facts.details:
+        reason = N_("No password was sent: PASSWORD is empty, or its variable is not set here.")
+        yield Evidence("access_denied", 5, say(reason))
 
 
 def closed_here(facts: Facts) -> Iterator[Evidence]:
@@ -154,12 +205,15 @@ def answers_mixed_up(facts: Facts) -> Iterator[Evidence]:
     if "sequence" not in facts.details and facts.code not in (2014, 2027, 1156):
         return
     reason = say(N_("The answer did not belong to the question."))
-    if Context.PROCESS in facts.contexts or Context.CELERY in facts.contexts:
+    if Context.PROCESS in facts.contexts or Context.CELERY in facts.contexts or facts.forked:
         yield Evidence("shared_after_fork", 35, reason)
     if facts.contexts & {Context.THREAD, Context.EXECUTOR, Context.ASYNC, Context.GEVENT}:
         yield Evidence("shared_between_threads", 30, reason)
     if Context.GEVENT in facts.contexts:
         yield Evidence("interrupted", 20, reason)
+    if facts.step in (Step.WRITE, Step.BULK) and facts.code != codes.CR_COMMANDS_OUT_OF_SYNC:
+        told = N_("The server's refusal of a packet that is too large comes out of turn as well.")
+        yield Evidence("packet_too_large", 25, say(told))
 
 
 RULES = (
@@ -169,7 +223,9 @@ RULES = (
     failed_while_connecting,
     driver_waited_too_long,
     tcp_gave_up,
-    connection_refused,
+    why_not_reached,
+    nobody_listened,
+    no_password_was_sent,
     closed_here,
     engine_said,
     answers_mixed_up,

@@ -80,9 +80,16 @@ def many_rows_at_once(facts: Facts) -> Iterator[Evidence]:
         reason = N_("Many rows went in one statement, which is how statements grow too large.")
         # The server closes while the rest is being sent: most drivers then say 2006.
         sending = facts.code == 2006 or "pipe" in facts.details
-        yield Evidence("packet_too_large", 50 if sending else 12, say(reason))
+        yield Evidence("packet_too_large", 50 if sending else 40, say(reason))
     elif facts.code in LOST and facts.step is Step.WRITE:
         yield Evidence("packet_too_large", 6)
+
+
+def names_of_large_things(facts: Facts) -> Iterator[Evidence]:
+    """``store_attachment`` or ``import_prices`` sends more than most code does."""
+    if facts.large and facts.step in (Step.BULK, Step.WRITE) and facts.code in (*LOST, None, 1156):
+        reason = N_("By its name the code stores files or many rows, which make large statements.")
+        yield Evidence("packet_too_large", 40 if facts.code != 2013 else 20, say(reason))
 
 
 def while_rows_were_read(facts: Facts) -> Iterator[Evidence]:
@@ -119,6 +126,14 @@ def forked_process(facts: Facts) -> Iterator[Evidence]:
             N_("It happened in a child process, which inherits its parent's open connections.")
         )
         yield Evidence("shared_after_fork", 45, reason)
+
+
+def pool_of_processes(facts: Facts) -> Iterator[Evidence]:
+    """Celery's prefork pool and its like fork children from a parent that may have connected."""
+    if facts.forked and (facts.code in LOST or facts.code in (None, 2014)):
+        reason = N_("Its process is a fork of a pool's parent, which may have had it open already.")
+        # A child that ends says goodbye for all: those who are waiting then see 2013.
+        yield Evidence("shared_after_fork", 20 if facts.code == 2013 else 12, say(reason))
 
 
 def just_answered(facts: Facts) -> Iterator[Evidence]:
@@ -182,10 +197,12 @@ RULES = (
     web_request,
     small_statement,
     many_rows_at_once,
+    names_of_large_things,
     while_rows_were_read,
     waiting_for_an_answer,
     idle_behind_tls,
     forked_process,
+    pool_of_processes,
     just_answered,
     greenlets,
     broken_into,

@@ -51,7 +51,7 @@ class Verdict:
     @property
     def open_between(self) -> tuple[Ranked, ...]:
         """The causes among which the evidence does not decide; empty where it does."""
-        if self.confidence is not Confidence.OPEN:
+        if self.confidence is not Confidence.OPEN or not self.causes:
             return ()
         top = self.causes[0].weight
         return tuple(r for r in self.causes if r.weight * _OPEN_RANGE >= top)[:_OPEN_RANGE]

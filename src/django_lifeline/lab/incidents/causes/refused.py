@@ -158,7 +158,21 @@ def server_without_tls(bench: Bench) -> None:
     _first(bench)
 
 
-@kind("unreachable", ways=(DIRECT,), works=FIRST)
+@kind("access_denied", ways=(DIRECT,), works=FIRST)
+def password_wrong(bench: Bench) -> None:
+    """The account's password is another one."""
+    bench.use(PASSWORD="not the password")
+    _first(bench)
+
+
+@kind("unknown_database", ways=(DIRECT,), works=FIRST)
+def database_missing(bench: Bench) -> None:
+    """The server has no database of that name."""
+    bench.use(NAME="no_such_database")
+    _first(bench)
+
+
+@kind("connection_refused", ways=(DIRECT,), works=FIRST)
 def nobody_listens(bench: Bench) -> None:
     """Nothing listens at the port."""
     with socket.create_server((bench.server.host, 0)) as closed:
@@ -167,14 +181,14 @@ def nobody_listens(bench: Bench) -> None:
     _first(bench)
 
 
-@kind("unreachable", ways=(DIRECT,), works=FIRST)
+@kind("name_unknown", ways=(DIRECT,), works=FIRST)
 def name_unknown(bench: Bench) -> None:
     """The name server does not know the host."""
     bench.use(HOST="no-such-host.invalid")
     _first(bench)
 
 
-@kind("unreachable", ways=(SOCKET,), works=FIRST)
+@kind("socket_missing", ways=(SOCKET,), works=FIRST)
 def socket_missing(bench: Bench) -> None:
     """There is no such Unix socket."""
     bench.use(HOST=str(bench.folder() / "missing.sock"))
@@ -191,7 +205,7 @@ def no_greeting(bench: Bench) -> None:
         _first(bench)
 
 
-@kind("unreachable", ways=(WIRE,), works=FIRST)
+@kind("connection_refused", ways=(WIRE,), works=FIRST)
 def refused_after_it_was_reached(bench: Bench) -> None:
     """The way to the server is closed after the first connection, which is lost too."""
     bench.use()

@@ -78,8 +78,15 @@ def crashed_while_running(bench: Bench) -> None:
         bench.attempt(bench.read)
 
 
-@kind("unreachable", ways=(DIRECT, SOCKET), works=BETWEEN[:3], disaster="outage")
+@kind("connection_refused", ways=(DIRECT,), works=BETWEEN[:3], disaster="outage")
 def stopped_and_not_come_back(bench: Bench) -> None:
     """The server is stopped while the connection is idle, and nobody starts it again."""
+    bench.use(connect_timeout=2)
+    bench.after_idle(bench.strike)
+
+
+@kind("socket_missing", ways=(SOCKET,), works=BETWEEN[:3], disaster="outage")
+def stopped_with_its_socket(bench: Bench) -> None:
+    """The same by way of the Unix socket, whose file the server takes along."""
     bench.use(connect_timeout=2)
     bench.after_idle(bench.strike)
