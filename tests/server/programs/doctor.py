@@ -130,6 +130,8 @@ def bad() -> dict[str, Any]:
         AUTOCOMMIT=False,
         OPTIONS={"pool": {"max_idle": 99999}},
     )
+    look("a level too high", engine="lifeline", pool={"max_size": 5}, charset="utf8mb4")
+    look("left by another pool", engine="lifeline", POOL_OPTIONS={"POOL_SIZE": 5})
     look("wrong option of ours", engine="lifeline", OPTIONS={"pool": {"maxsize": 5}})
     look("pool over the server", engine="lifeline", OPTIONS={"pool": {"max_size": 400}})
     return said

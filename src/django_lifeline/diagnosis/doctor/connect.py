@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from django_lifeline.core.effects import Effect, effect_of
+from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.doctor.facts import Unreachable
 from django_lifeline.diagnosis.doctor.server import Link
 
@@ -18,19 +19,28 @@ OURS = ("pool", "lifeline")
 SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
 
 ADVICE = {
-    1044: "# GRANT the account its rights on this database, or correct NAME",
+    1044: "GRANT ALL ON {database}.* TO {account};  # or less: docs/rights.md",
     1045: "# correct USER and PASSWORD, or the account's host on the server",
-    1049: "# correct NAME, or: CREATE DATABASE … CHARACTER SET utf8mb4;",
+    1049: "# correct NAME, or:\nCREATE DATABASE {database} CHARACTER SET utf8mb4;",
     1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
     1129: "FLUSH HOSTS;  # on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out "
     "which clients broke off while connecting",
-    1130: "# create the account for this machine: CREATE USER 'user'@'host'",
+    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: docs/rights.md",
     2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
     2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
     2005: "# correct HOST: the name is unknown",
     2026: "# correct OPTIONS['ssl'] or ssl_mode, or the server's certificate",
     2059: "# pip install PyMySQL[rsa], or change the account's authentication plugin",
 }
+BY_CAUSE = {
+    reach.SOCKET: "# HOST means a Unix socket here: '127.0.0.1' means the network; else correct "
+    "the path, and see that the server runs",
+    reach.REFUSED: "# nothing listens there: correct HOST and PORT, and see that the server runs",
+    reach.NAME: "# correct HOST: the name is unknown",
+    reach.SILENT: "# no answer from HOST and PORT: correct them, and see that no firewall is "
+    "between",
+}
+"""Where the driver tells why a server cannot be reached."""
 DEFAULT_ADVICE = "# correct the OPTIONS that the message names"
 
 
@@ -97,7 +107,20 @@ def _why(error: Exception, params: Mapping[str, Any]) -> Unreachable:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     text = str(error.args[1]) if code is not None and len(error.args) > 1 else str(error)
     told = f"{type(error).__name__}: {without_secrets(text, params)}"
-    return Unreachable(text=told, code=code, change=ADVICE.get(code or 0, DEFAULT_ADVICE))
+    return Unreachable(text=told, code=code, change=_advice(error, code, text, params))
+
+
+def _advice(error: Exception, code: int | None, text: str, params: Mapping[str, Any]) -> str:
+    if code in (2002, 2003):
+        below = error.__cause__ or error.__context__
+        way = reach.by_class(type(below).__name__) or reach.by_number(reach.number_in(text))
+        if way:
+            return BY_CAUSE[way]
+    database = str(params.get("database") or params.get("db") or "your_database")
+    return ADVICE.get(code or 0, DEFAULT_ADVICE).format(
+        database="`" + database.replace("`", "``") + "`",
+        account=f"'{params.get('user', 'user')}'@'%'",
+    )
 
 
 def _link(connection: Any, host: str) -> Link:

@@ -8,6 +8,7 @@ from datetime import date
 
 from django_lifeline.core.effects import Effect
 from django_lifeline.core.options import LifelineOptions, PoolOptions
+from django_lifeline.diagnosis.doctor.code import Remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,22 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A name in the settings that nothing reads where it stands."""
+
+    name: str
+    found: str
+    """Where it stands, for people."""
+    belongs: str = ""
+    """Where it belongs, or the package whose it is; empty: nowhere."""
+
+    @property
+    def of_a_pool(self) -> bool:
+        """Whether another pool has left it, rather than that it is in the wrong place."""
+        return not self.belongs.startswith(("OPTIONS", "the entry", "'"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One database as the settings describe it. Times are in seconds."""
 
@@ -39,6 +56,8 @@ class Settings:
     """Host name or address, or the path of a Unix socket."""
     port: int = 3306
     user: str = ""
+    name: str = ""
+    """The database's."""
     local: bool = True
     """Whether the way there stays on this machine."""
     conn_max_age: float | None = 0
@@ -60,6 +79,10 @@ class Settings:
     lifeline: LifelineOptions = field(default_factory=LifelineOptions)
     option_error: str = ""
     """What is wrong with OPTIONS["pool"] or OPTIONS["lifeline"]."""
+    misplaced: tuple[Stray, ...] = ()
+    """Options a level too high or too low."""
+    leftovers: tuple[Stray, ...] = ()
+    """What the entry says to another pool than its engine's."""
 
     @property
     def address(self) -> str:
@@ -195,6 +218,10 @@ class Project:
     """DATA_UPLOAD_MAX_MEMORY_SIZE, in bytes; None: no limit."""
     outside_requests: tuple[str, ...] = ()
     """Installed apps that work in threads and processes without requests."""
+    strays: tuple[Stray, ...] = ()
+    """What the settings themselves and INSTALLED_APPS have of the same."""
+    remedies: tuple[Remedy, ...] = ()
+    """What its own code does about lost connections."""
     open_at_startup: bool = False
     """Whether importing the project had opened a connection already."""
 

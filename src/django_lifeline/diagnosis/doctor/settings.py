@@ -15,6 +15,7 @@ from django_lifeline.core.options import (
     lifeline_options,
     pool_options,
 )
+from django_lifeline.diagnosis.doctor import strays
 from django_lifeline.diagnosis.doctor.facts import Driver, Settings
 
 DEFAULT_PORT = 3306
@@ -49,6 +50,7 @@ def read_settings(
         host=host,
         port=_port(options.get("port") or entry.get("PORT")),
         user=str(options.get("user") or entry.get("USER") or ""),
+        name=str(options.get("db") or options.get("database") or entry.get("NAME") or ""),
         local=is_local(host),
         conn_max_age=entry.get("CONN_MAX_AGE", 0),
         health_checks=bool(entry.get("CONN_HEALTH_CHECKS", False)),
@@ -63,6 +65,8 @@ def read_settings(
         pool=pool,
         lifeline=lifeline,
         option_error=error,
+        misplaced=tuple(strays.misplaced(entry)),
+        leftovers=tuple(strays.leftovers(entry, ours=ours)),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from django_lifeline.core.effects import effect_of
 from django_lifeline.core.options import LifelineOptions, PoolOptions
+from django_lifeline.diagnosis.doctor.code import Kind, Remedy
 from django_lifeline.diagnosis.doctor.facts import (
     Driver,
     Facts,
@@ -20,6 +21,7 @@ from django_lifeline.diagnosis.doctor.facts import (
     Server,
     Service,
     Settings,
+    Stray,
     Unreachable,
 )
 from django_lifeline.diagnosis.doctor.finding import Level
@@ -101,6 +103,12 @@ GEVENT = fleet(Service(kind="gunicorn", greenlets=1000, hub="gevent"))
 EVENTLET = fleet(Service(kind="Celery", greenlets=50, hub="eventlet"))
 PROXY = Proxy(name="a TCP proxy", evidence="we connect from port 5, the server sees 1.2.3.4:6")
 RDS = Proxy(name="RDS Proxy", evidence="the host is x", idle_limit=1800)
+ABOVE = Stray(name="pool", found="the entry itself", belongs="OPTIONS['pool']")
+BELOW = Stray(name="max_size", found="OPTIONS", belongs="OPTIONS['pool']['max_size']")
+GLOBAL = Stray(name="CONN_MAX_AGE", found="the settings", belongs="the entry of DATABASES")
+LEFT = Stray(name="POOL_OPTIONS", found="the entry itself", belongs="django-db-connection-pool")
+PATCHED = Remedy("shop/db.py", 3, Kind.PATCH, "DatabaseWrapper.connect")
+CLOSED = tuple(Remedy("shop/a.py", n, Kind.CLOSE, "close_old_connections") for n in range(1, 7))
 YEAR = server(wait_timeout=31536000)
 
 CASES: dict[str, list[Case]] = {
@@ -158,7 +166,24 @@ CASES: dict[str, list[Case]] = {
         says(WARNING, facts(layout=fleet(Service(processes=16, threads=8))), "close to the 151"),
         says(WARNING, facts(layout=fleet(Service(processes=151))), "close to the 151"),
         says(ERROR, facts(layout=fleet(WEB, instances=20)), "20 × (4 × 2 (gunicorn)) = 160"),
-        says(ERROR, facts(layout=GEVENT), "1 × 1000"),
+        says(
+            ERROR,
+            facts(layout=GEVENT),
+            "1 × 1000",
+            '"max_size": 50}',
+            "# more than 1000 is no cure",
+            absent="SET GLOBAL",
+        ),
+        says(
+            ERROR,
+            facts(
+                layout=fleet(Service(processes=500, threads=50)),
+                server=server(max_connections=15000),
+            ),
+            "= 25000 connections",
+            "# more than 15000 is no cure",
+            absent="SET GLOBAL",
+        ),
         says(
             ERROR,
             facts(layout=fleet(Service(processes=10, threads=8)), beside=(Settings(alias="b"),)),
@@ -218,6 +243,17 @@ CASES: dict[str, list[Case]] = {
             WARNING,
             facts(server=replace(HEALTHY, status={"Connection_errors_max_connections": "3"})),
             "refused 3",
+            "SET GLOBAL max_connections = 302;",
+        ),
+        says(
+            WARNING,
+            facts(
+                server=replace(
+                    server(max_connections=15000), status={"Max_used_connections": "15000"}
+                )
+            ),
+            "GROUP BY 1, 2, 3;",
+            absent="SET GLOBAL",
         ),
         silent(facts(server=replace(HEALTHY, status={"Max_used_connections": "150"}))),
         silent(facts(server=None)),
@@ -279,6 +315,13 @@ CASES: dict[str, list[Case]] = {
             facts(project=Project(large_fields=(replace(TEXT, limit=32 << 20),))),
             "128 MiB",
             "= 134217728;",
+        ),
+        says(
+            WARNING,
+            facts(project=Project(large_fields=(TEXT,), upload_limit=400 << 20)),
+            "DATA_UPLOAD_MAX_MEMORY_SIZE = 16777216",
+            "models.FileField()",
+            absent="SET GLOBAL",
         ),
         says(
             INFO,
@@ -410,11 +453,20 @@ CASES: dict[str, list[Case]] = {
     "D705": [
         says(
             WARNING,
-            facts(server=replace(HEALTHY, rights=frozenset({"SELECT", "SUPER"}))),
+            facts(server=replace(HEALTHY, rights=frozenset({"SELECT", "SUPER"})), name="shop_db"),
             "administrator's rights (SUPER)",
-            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'app'@'10.%'",
+            "CREATE USER 'site'@'%'",
+            r"ON `shop\_db`.* TO 'site'@'%'",
+            absent="REVOKE",
         ),
-        says(INFO, facts(server=replace(HEALTHY, rights=frozenset({"SELECT"})))),
+        says(
+            INFO,
+            facts(server=replace(HEALTHY, rights=frozenset({"SELECT"})), name="shop"),
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'app'@'10.%'",
+            "ON `shop`.* TO 'app'@'10.%'",
+            "docs/rights.md",
+            absent="your_database",
+        ),
         silent(facts()),
     ],
     "E001": [
@@ -445,6 +497,50 @@ CASES: dict[str, list[Case]] = {
     "W005": [
         says(WARNING, facts(autocommit=False, **OURS), "transaction.atomic()"),
         silent(facts(autocommit=False)),
+        silent(facts(**OURS)),
+    ],
+    "W007": [
+        says(
+            WARNING,
+            facts(misplaced=(ABOVE,)),
+            "pool stands in the entry itself, where nothing reads it",
+            "# move pool to OPTIONS['pool']",
+        ),
+        says(ERROR, facts(misplaced=(BELOW,), **OURS), "where the driver refuses it"),
+        says(
+            WARNING, facts(project=Project(strays=(GLOBAL,))), "CONN_MAX_AGE stands in the settings"
+        ),
+        silent(facts(**OURS)),
+        silent(facts(project=Project(strays=(LEFT,)))),
+    ],
+    "W008": [
+        says(
+            WARNING,
+            facts(leftovers=(LEFT,), **OURS),
+            "POOL_OPTIONS of django-db-connection-pool is in the entry itself",
+            "# remove: POOL_OPTIONS",
+        ),
+        says(WARNING, facts(project=Project(strays=(LEFT,))), "ENGINE"),
+        silent(facts(**OURS)),
+        silent(facts(project=Project(strays=(GLOBAL,)))),
+    ],
+    "W009": [
+        says(
+            WARNING,
+            facts(project=Project(remedies=(PATCHED, *CLOSED)), **OURS),
+            "a method is replaced: shop/db.py:3 (DatabaseWrapper.connect)",
+            "and 1 more",
+            "close_old_connections() may stay",
+        ),
+        says(INFO, facts(project=Project(remedies=CLOSED), **OURS)),
+        says(INFO, facts(project=Project(remedies=(PATCHED,))), "in place of these"),
+        says(
+            WARNING,
+            facts(project=Project(remedies=(replace(PATCHED, kind=Kind.REPEAT),))),
+            "repeat a whole transaction.atomic() block",
+        ),
+        silent(facts(project=Project(remedies=CLOSED))),
+        silent(facts(project=Project(), **OURS)),
         silent(facts(**OURS)),
     ],
     "W006": [

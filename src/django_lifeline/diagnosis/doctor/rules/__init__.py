@@ -14,6 +14,7 @@ from django_lifeline.diagnosis.doctor.rules import (
     lifetimes,
     network,
     packets,
+    remedies,
     server,
     session,
     workers,
@@ -30,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     *network.RULES,
     *(rule for rule in server.RULES if rule is not server.unreachable),
     *engine.RULES,
+    *remedies.RULES,
 )
 """Every rule once. Of findings that are equally grave, the one of the earlier rule comes first."""
 

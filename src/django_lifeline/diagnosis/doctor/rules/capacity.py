@@ -10,6 +10,10 @@ from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
 
 COMFORTABLE = 0.8
 """The share of a limit that one application may use and leave room for others."""
+LARGE_POOL = 50
+"""More in one process is not advised: so many statements at once it cannot work on anyway."""
+SANE = 1000
+"""The most connections that raising a limit is advised to: each takes memory, some a lot of it."""
 
 
 @rule(
@@ -62,10 +66,20 @@ def was_full(facts: Facts) -> Found | None:
         f"Since it started the server had up to {most} connections of {limit} "
         f"(max_connections) and refused {refused}.",
         "# find out who holds them:\n"
-        "SELECT user, COUNT(*) FROM information_schema.PROCESSLIST GROUP BY user;\n"
-        f"# give the server more, if its memory allows:\nSET GLOBAL max_connections = {limit * 2};",
+        "SELECT user, host, command, COUNT(*), MAX(time) FROM information_schema.PROCESSLIST "
+        "GROUP BY 1, 2, 3;\n" + _raised(min(limit * 2, SANE), limit),
         {"max_connections": limit, "Max_used_connections": most, "refused": refused},
     )
+
+
+def _raised(wanted: int, limit: int) -> str:
+    """Advise to raise max_connections as far as that is sane, and else what helps."""
+    if wanted > SANE or wanted <= limit:
+        return (
+            f"# more than {max(SANE, limit)} is no cure, since each takes the server's memory: open "
+            "fewer, by a pool in each process and by fewer processes"
+        )
+    return f"# or, if the server's memory allows:\nSET GLOBAL max_connections = {wanted};"
 
 
 def per_process(service: Service, settings: Settings) -> int:
@@ -127,6 +141,7 @@ def _sum(layout: Layout, aliases: tuple[Settings, ...]) -> str:
 def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str) -> str:
     processes = sum(service.processes for service in layout.services) * layout.instances
     share = int(limit * COMFORTABLE) // max(1, processes * (1 + len(facts.beside)))
+    share = min(share, LARGE_POOL)
     lines = []
     if share >= 1:
         if not facts.settings.ours:
@@ -136,8 +151,8 @@ def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str
         lines.append(f"# fewer processes: {processes} cannot share {limit} connections")
     more = math.ceil(wanted / COMFORTABLE)
     if variable == "max_connections":
-        lines.append(f"# or, if the server's memory allows:\nSET GLOBAL max_connections = {more};")
-    else:
+        lines.append(_raised(more, limit))
+    elif more <= SANE:
         user = facts.server.account if facts.server else ""
         name, _, host = user.rpartition("@")
         lines.append(f"# or:\nALTER USER '{name}'@'{host}' WITH MAX_USER_CONNECTIONS {more};")

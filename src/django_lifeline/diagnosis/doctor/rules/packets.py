@@ -9,6 +9,8 @@ ESCAPED = 2
 """A byte of binary data may take two in a statement."""
 SMALL_FOR_BULK = 4 << 20
 COMFORTABLE_PACKET = 64 << 20
+SANE_PACKET = 256 << 20
+"""More is not advised: the server takes that much memory for a session that sends it."""
 DEFAULT_NET_WRITE_TIMEOUT = 60
 LOW_NET_WRITE_TIMEOUT = 10
 STREAMING_NET_WRITE_TIMEOUT = 600
@@ -39,11 +41,14 @@ def fields_over_packet(facts: Facts) -> Found | None:
         f"escaped up to twice; largest declared field {_size(declared)})"
     )
     wanted = _round_up(max(most, COMFORTABLE_PACKET))
-    fewer = f"\n# or accept less:\nDATA_UPLOAD_MAX_MEMORY_SIZE = {packet // ESCAPED // 2}"
+    fewer = f"DATA_UPLOAD_MAX_MEMORY_SIZE = {packet // ESCAPED // 2}"
     return Found(
         Level.WARNING,
         f"max_allowed_packet is {_size(packet)}; {told}. Fields that take it: {_some(names)}.",
-        f"SET GLOBAL max_allowed_packet = {wanted};  # and in the server's configuration" + fewer,
+        f"SET GLOBAL max_allowed_packet = {wanted};  # and in the server's configuration\n"
+        f"# or accept less:\n{fewer}"
+        if wanted <= SANE_PACKET
+        else f"{fewer}\n# and what is larger into a storage: models.FileField()",
         {"max_allowed_packet": packet, "needed": most or None, "fields": names},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from django_lifeline.diagnosis.doctor.facts import Facts
+from django_lifeline.diagnosis.doctor.facts import Facts, Server
 from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
 
@@ -187,16 +187,40 @@ def too_many_rights(facts: Facts) -> Found | None:
     if server is None or not server.rights:
         return None
     admin = sorted(server.rights & ADMINISTRATORS)
-    user, _, host = server.account.rpartition("@")
     told = f"administrator's rights ({', '.join(admin)})" if admin else "rights on all databases"
     return Found(
         Level.WARNING if admin else Level.INFO,
         f"{server.account} has {told}.",
-        f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'{host}';\n"
-        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES\n"
-        f"  ON `your_database`.* TO '{user}'@'{host}';",
+        _own_rights(server, facts.settings.name, admin=bool(admin)),
         {"account": server.account, "rights": sorted(server.rights)},
     )
+
+
+NEEDED = (
+    *("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"),
+)
+"""What a Django site needs on its own database, migrations included."""
+
+
+def _own_rights(server: Server, database: str, *, admin: bool) -> str:
+    """Return the SQL for an account that may do what the site needs, and no more."""
+    user, _, host = server.account.rpartition("@")
+    site = "'site'@'%'" if admin else f"'{user}'@'{host}'"
+    grant = f"GRANT {', '.join(NEEDED)}\n  ON {in_grant(database)}.* TO {site};"
+    if admin:
+        # Taking an administrator's rights away may lock everybody out.
+        first = f"CREATE USER {site} IDENTIFIED BY '…';  # and USER, PASSWORD in the settings"
+    else:
+        first = f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {site};"
+    return f"{first}\n{grant}\n# who needs which rights: docs/rights.md"
+
+
+def in_grant(database: str) -> str:
+    """Return a database's name as GRANT wants it, where ``_`` and ``%`` stand for others."""
+    if not database:
+        return "`your_database`"
+    escaped = database.replace("`", "``").replace("_", r"\_").replace("%", r"\%")
+    return f"`{escaped}`"
 
 
 RULES = (unreachable, proxy, end_of_support, too_many_rights, read_only)
