@@ -55,7 +55,9 @@ def _message(finding: Finding) -> CheckMessage:
     # is worth that.
     level = ERROR if finding.id.startswith("lifeline.E") else WARNING
     where = "" if finding.what.startswith(finding.where) else f"{finding.where}: "
-    change = " ".join(line.removeprefix("# ") for line in finding.change.splitlines())
+    lines = finding.change.splitlines()
+    mark = "; " if all(line.startswith("#") for line in lines) else " "
+    change = mark.join(line.removeprefix("# ") for line in lines)
     return CheckMessage(
         level, where + finding.what, hint=f"{change} ({finding.page})", id=finding.id
     )

@@ -76,8 +76,8 @@ def _raised(wanted: int, limit: int) -> str:
     """Advise to raise max_connections as far as that is sane, and else what helps."""
     if wanted > SANE or wanted <= limit:
         return (
-            f"# more than {max(SANE, limit)} is no cure, since each takes the server's memory: open "
-            "fewer, by a pool in each process and by fewer processes"
+            f"# more than {max(SANE, limit)} is no cure, since each takes the server's memory: "
+            "open fewer, by a pool in each process and by fewer processes"
         )
     return f"# or, if the server's memory allows:\nSET GLOBAL max_connections = {wanted};"
 
