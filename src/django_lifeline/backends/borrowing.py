@@ -179,9 +179,10 @@ class Borrowing(stock.DatabaseWrapper):
     def _accept(self, visible: Any) -> Hold:
         """Hold what `get_new_connection` returned, which a subclass may have changed."""
         lent, self._lent = self._lent, None
-        if lent is not None and visible is not lent.connection.visible:
-            connection = self._find_target().driver.adopt(visible, {})
-            if connection is not lent.connection:
+        if lent is not None and visible is not lent.visible:
+            if self._find_target().driver.unwrap(visible) is lent.connection:
+                lent.wrapped_in(visible)
+            else:
                 lent.pool.give_back(lent.lease)
                 lent = None
         hold = self._hold = lent or self._adopt(visible)
@@ -760,7 +761,7 @@ class Borrowing(stock.DatabaseWrapper):
     def _leave_to_parent(self, hold: Hold, statement: Statement) -> Hold:
         """In a forked child: what was held is the parent's, and so is its transaction."""
         targets.notice_fork()
-        self._hold = None
+        self._hold = self._keepsake = None
         session = hold.session
         if session.in_transaction or session.lost_with_it:
             facts = LossFacts(

@@ -36,6 +36,7 @@ class Hold:
         "shown",
         "status",
         "used_at",
+        "visible",
     )
 
     def __init__(
@@ -70,6 +71,8 @@ class Hold:
         self.reader: weakref.ref[Any] | None = None
         """The driver's cursor that reads a result row by row, while the connection is busy."""
         self.connection.last_id = 0
+        self.visible = self.connection.visible
+        """What the application gets: the driver's object, or what a tool put round it."""
         self.references = self._count_references()
 
     @property
@@ -90,9 +93,13 @@ class Hold:
         """
         return not self.shown or self._count_references() <= self.references
 
+    def wrapped_in(self, visible: Any) -> None:
+        """Take note that a subclass of the engine has put something round the driver's object."""
+        self.connection.visible = self.visible = visible
+        self.references = self._count_references()
+
     def _count_references(self) -> int:
-        proxy = self.connection._proxy  # type: ignore[attr-defined]
-        return getrefcount(self.connection) + (0 if proxy is None else getrefcount(proxy))
+        return getrefcount(self.connection) + getrefcount(self.visible)
 
     def reads_on(self, cursor: Any) -> None:
         """Record that *cursor* goes on reading a result, or has read it all (None)."""

@@ -138,7 +138,7 @@ class Transactions(Borrowing):
         hold.seen = hold.connection.commands
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
-        hold.connection.visible.autocommit(enabled)
+        hold.visible.autocommit(enabled)
         hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
         hold.status = hold.connection.status()
         hold.seen = hold.connection.commands
@@ -192,7 +192,7 @@ class Transactions(Borrowing):
             self._commit_not_sent(hold, None)
             return
         try:
-            hold.connection.visible.commit()
+            hold.visible.commit()
         except BaseException as error:
             self._commit_failed(hold, error)
         else:
@@ -249,7 +249,7 @@ class Transactions(Borrowing):
             self._bury(hold, Reason.DEAD)
             return
         try:
-            hold.connection.visible.rollback()
+            hold.visible.rollback()
         except self.Database.NotSupportedError:
             pass
         except BaseException as error:
@@ -274,7 +274,7 @@ class Conductor:
 
     def __getattr__(self, name: str) -> Any:
         hold = self._wrapper._hold
-        return getattr(None if hold is None else hold.connection.visible, name)
+        return getattr(None if hold is None else hold.visible, name)
 
     def _led(self) -> Transactions:
         """Return the wrapper, which shows others the driver's connection again."""

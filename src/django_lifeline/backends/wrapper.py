@@ -41,7 +41,7 @@ _ON_CONNECTING = ("connect", "get_connection_params", "get_new_connection", "ini
 _PLAIN = statement_of("SELECT 1")
 
 WARM = 0.01
-"""A connection used in the last so many seconds is looked at when a statement runs, not before."""
+"""A connection that answered in the last so many seconds is there; a statement looks again."""
 
 
 class LifelineMixin(Transactions):
@@ -70,7 +70,7 @@ class LifelineMixin(Transactions):
             self._hold = hold = None
         if self._ensuring:
             # To ask whether there is one is not to take it.
-            return None if hold is None else hold.connection.visible
+            return None if hold is None else hold.visible
         # With CONN_MAX_AGE stock Django shows its connection between two requests too.
         if hold is None or hold.returned and self._is_obsolete():
             return None
@@ -81,7 +81,7 @@ class LifelineMixin(Transactions):
                 return None
             hold = self._resume(hold, _PLAIN)
         hold.shown = True
-        return hold.connection.visible
+        return hold.visible
 
     @connection.setter
     def connection(self, value: Any) -> None:
@@ -139,9 +139,11 @@ class LifelineMixin(Transactions):
         Always by way of Django's own method: test tools that forbid the database replace it.
         Raises ``ConnectionLost`` when the held one died with something that cannot be made again.
         """
-        if BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE and self._hold is not None:
-            with self.wrap_database_errors:
-                self._rest(self._living(_PLAIN))
+        hold = self._hold
+        if BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE and hold is not None:
+            if clock.monotonic() - hold.used_at > WARM or hold.pid != os.getpid():
+                with self.wrap_database_errors:
+                    self._rest(self._living(_PLAIN))
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -222,10 +224,9 @@ class LifelineMixin(Transactions):
     def driver_cursor(self, hold: Hold) -> Any:
         """Return a cursor of the driver, with what monitoring tools put round it."""
         connection = hold.connection
-        visible = connection.visible
-        if visible is connection:
+        if hold.visible is connection:
             return connection.cursorclass(connection)
-        return visible.cursor()
+        return hold.visible.cursor()
 
     def _watched(self, cursor: Any) -> Any:
         """Return *cursor*, which a subclass may have made, so that we see what it runs."""

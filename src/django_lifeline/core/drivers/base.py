@@ -191,6 +191,11 @@ class Guarded:
         """What applications get: the connection itself, or what a tool put round it."""
         return self if self._proxy is None else self._proxy
 
+    @visible.setter
+    def visible(self, proxy: Any) -> None:
+        # Not itself, which would make a cycle of it.
+        self._proxy = None if proxy is self else proxy
+
     def exchange(self, data: bytes) -> Any:
         """Send a statement, read its answer and return the first result."""
         raise NotImplementedError

@@ -67,9 +67,13 @@ def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets 
         guarded: Any = _cooperative().CooperativeConnection if _gevent_sockets() else Connection
         connection.__class__ = adopted_class(type(connection), guarded, StockConnection)
         connection._take_in(params, opening_sets)
-    if visible is not connection:
-        connection._proxy = visible
+    connection.visible = visible
     return connection
+
+
+def unwrap(visible: Any) -> Any:
+    """Return the driver's own connection below *visible*; `NotADriversConnection` if none is."""
+    return unwrapped(visible, StockConnection)
 
 
 _CONNECT = genuine(MySQLdb.connect, "MySQLdb")

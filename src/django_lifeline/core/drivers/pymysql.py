@@ -79,9 +79,13 @@ def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets 
     if not isinstance(connection, Connection):
         connection.__class__ = adopted_class(type(connection), Connection, StockConnection)
         connection._take_in(opening_sets)
-    if visible is not connection:
-        connection._proxy = visible
+    connection.visible = visible
     return connection
+
+
+def unwrap(visible: Any) -> Any:
+    """Return the driver's own connection below *visible*; `NotADriversConnection` if none is."""
+    return unwrapped(visible, StockConnection)
 
 
 def _connects_otherwise() -> bool:
