@@ -52,9 +52,6 @@ NO_TIMES = (
     "Of a Unix socket the kernel tells no times; what is left of a child is whether it lives, and "
     "what it still has open."
 )
-ONE_NUMBER = (
-    "mysqlclient has one number for a socket file that is missing and one that nobody listens at."
-)
 SENDING_FAILED = "A reset while a large statement is being sent can come from a proxy as well."
 
 UNDECIDED = {
@@ -80,11 +77,9 @@ UNDECIDED = {
     "no-greeting": SILENCE,
     "restarted-while-running": NOT_ASKED,
     "server-stands-still": SILENCE,
-    "socket-missing": ONE_NUMBER,
     "socket-shut-down": EITHER_SIDE,
     "statement-sent-slower-than-write-timeout": SILENCE,
     "statement-slower-than-read-timeout": SILENCE,
-    "stopped-with-its-socket": ONE_NUMBER,
     "swallowed-by-a-proxy": SILENCE,
 }
 """Kinds whose cause may be left open, as long as it is among those named; and why."""

@@ -17,6 +17,7 @@ from django_lifeline.core.pool import PoolStats
 from django_lifeline.diagnosis.facts import RefusalFacts
 from django_lifeline.diagnosis.loss import diagnose_refusal
 from django_lifeline.diagnosis.model import Diagnosis
+from django_lifeline.diagnosis.reach import number_in
 from django_lifeline.diagnosis.refusals import REFUSED_STATEMENTS
 from django_lifeline.exceptions import LifelineError, PacketTooLarge, PoolQueueFull, PoolTimeout
 
@@ -60,6 +61,7 @@ def explain_refusal(error: Any, place: str, attempts: int, waited: float) -> Non
         RefusalFacts(
             code=number_of(error),
             driver_cause=driver_cause(error),
+            system=number_in(str(error.args[-1])) if error.args else 0,
             place=place,
             attempts=attempts,
             waited=waited,

@@ -138,6 +138,18 @@ def kill(*ids: int) -> None:
         with contextlib.suppress(Exception):
             admin(f"KILL {each}")
     wait_gone(set(ids))
+    # MySQL takes a session off its list a moment before it closes the socket.
+    wait_until(lambda: not _connected(set(ids)), "for the killed sessions' sockets to close")
+
+
+def _connected(ids: set[int]) -> bool:
+    """Whether a wrapper of this thread holds one of these sessions, whose socket is silent yet."""
+    holds = [getattr(wrapper, "_hold", None) for wrapper in connections.all(initialized_only=True)]
+    return any(
+        hold.connection.server_thread_id in ids and hold.connection.channel.silent()
+        for hold in holds
+        if hold is not None
+    )
 
 
 def wait_running(fragment: str) -> int:

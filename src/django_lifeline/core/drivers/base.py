@@ -229,7 +229,10 @@ class Guarded:
 
     def ping_within(self, seconds: float) -> bool:
         """Ask the server; False after an error or too long a silence: then discard it."""
-        return self._within(seconds, self._ping) is not NO_ANSWER
+        answered = self._within(seconds, self._ping) is not NO_ANSWER
+        if answered:
+            self.commands -= 1  # it did nothing to the session, so nobody need know
+        return answered
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own; the rows of the last result that has rows."""
