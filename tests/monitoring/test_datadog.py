@@ -1,0 +1,50 @@
+"""ddtrace wraps the driver's ``connect``, its connections, and methods of Django's wrapper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.monitoring.conftest import FROM_THE_START, Place, Seen
+from tests.monitoring.laws import SeesWhatItSeesWithStock, SwitchesOff, SwitchesOnLate, texts
+
+
+class Datadog(SeesWhatItSeesWithStock):
+    module, package = "ddtrace", "ddtrace"
+
+    def failed(self, record: Any) -> bool:
+        return bool(record["error"])
+
+
+class TestDriver(Datadog, SwitchesOff):
+    tool = "datadog"
+
+    def test_commits_and_rollbacks_have_spans(self, seen: Seen) -> None:
+        records = seen.ours["work"]["records"]
+        assert any(text.endswith(".commit") for text in texts(records["commits"]))
+        assert any(text.endswith(".rollback") for text in texts(records["rolls_back"]))
+
+
+class TestDriverLate(SwitchesOnLate):
+    tool, module, package = "datadog", "ddtrace", "ddtrace"
+
+
+class TestDjangoAndDriver(Datadog):
+    """Spans of the driver, to which Django's alias is added."""
+
+    tool = "datadog_django"
+
+    @pytest.fixture(params=FROM_THE_START, ids=str)
+    def place(self, request: pytest.FixtureRequest) -> Place:
+        """It looks at Django's connections once only, in ``django.setup()``."""
+        return request.param
+
+    def test_alias_is_told(self, seen: Seen) -> None:
+        records = seen.ours["work"]["records"]["reads"]
+        assert {record["django.db.alias"] for record in records} == {"default"}
+
+
+class TestDjangoAlone(TestDjangoAndDriver):
+    """Spans of Django's cursor, where the driver is not wrapped."""
+
+    tool = "datadog_django_alone"
