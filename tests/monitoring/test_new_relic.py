@@ -29,6 +29,11 @@ class TestNewRelic(SeesWhatItSeesWithStock):
         assert healing["answers"]["heals"][0] == work["answers"]["fetches_in_parts"][1]
         assert statements(healing["records"])["heals"] == work["records"]["reads"]
 
+    def test_read_killed_while_it_runs_is_repeated(self, seen: Seen) -> None:
+        healing, work = seen.ours["healing"], seen.ours["work"]
+        assert healing["answers"]["repeats"] == work["answers"]["fetches_in_parts"][1]
+        assert statements(healing["records"])["repeats"] == [{"what": SELECTS, "times": 2}]
+
     def test_write_killed_while_it_runs_is_lost_and_recorded_as_failed(self, seen: Seen) -> None:
         healing = seen.ours["healing"]
         assert healing["answers"]["is_lost"][0] == "ConnectionLost"

@@ -9,6 +9,7 @@ from tests.monitoring.laws import SeesWhatItSeesWithStock, SwitchesOff, Switches
 
 class TestSentry(SeesWhatItSeesWithStock, SwitchesOff):
     tool, module, package = "sentry", "sentry_sdk", "sentry-sdk"
+    attempts = 1
 
     def failed(self, record: Any) -> bool:
         return record["status"] == "internal_error"

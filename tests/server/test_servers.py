@@ -212,6 +212,22 @@ def test_missing_server_names_the_command_that_installs_it(
         start(name)
 
 
+def test_mariadb_without_what_its_installer_asks_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Debian's package of the server alone: it cannot make a data folder.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("django_lifeline.lab.servers.finding.USUAL_FOLDERS", ())
+    for name in ("mariadbd", "mariadb-install-db", "apt-get"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho 'mariadbd  Ver 10.11.19-MariaDB'\n")
+        program.chmod(0o755)
+    with pytest.raises(ServerMissing, match="mariadb-server-core mariadb-client-core"):
+        find("mariadb")
+    (tmp_path / "my_print_defaults").symlink_to(tmp_path / "mariadbd")
+    assert find("mariadb").version == "10.11.19-MariaDB"
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [

@@ -11,9 +11,11 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pymysql
 from django.db import Error, close_old_connections, connection, models, transaction
 from tests.fixtures.drivers import eventually
 from tests.fixtures.program_setup import SETUP, admin
@@ -182,21 +184,39 @@ def heals() -> Any:
     return reads()
 
 
-def is_lost(number: int) -> list[Any]:
-    """A write that sleeps is killed while it runs."""
+@contextmanager
+def killed_while_it_runs(number: int, word: str) -> Iterator[None]:
+    """End a session as soon as a statement with this word runs in it; then unlock the table."""
+    with pymysql.connect(
+        unix_socket=SETUP["server"]["socket"],
+        user="root",
+        database=SETUP["database"]["NAME"],
+        ssl_disabled=True,
+    ) as locker:
+        locker.cursor().execute("LOCK TABLES shop_thing WRITE")
 
-    def kill() -> None:
-        eventually(lambda: "SLEEP" in str(session(number)))
-        admin(f"KILL {number}")
+        def kill() -> None:
+            eventually(lambda: word in str(session(number)))
+            end_session(number)
+            locker.cursor().execute("UNLOCK TABLES")
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            yield
+        finally:
+            killer.join()
+
+
+def repeats() -> Any:
+    return names()
+
+
+def is_lost() -> list[Any]:
     try:
-        Thing.objects.extra(where=["SLEEP(30) = 1"]).update(name="never")
+        Thing.objects.update(name="never")
     except Error as error:
         return [type(error).__name__, *names()]
-    finally:
-        killer.join()
     return ["no error"]
 
 
@@ -205,8 +225,10 @@ def healing() -> dict[str, Any]:
     connection.close()
     end_session(session_id())
     answers = {"heals": step(heals)}
-    number = session_id()
-    return {**answers, "is_lost": step(lambda: is_lost(number), "is_lost")}
+    for call, word in ((repeats, "SELECT"), (is_lost, "UPDATE")):
+        with killed_while_it_runs(session_id(), word):
+            answers[call.__name__] = step(call)
+    return answers
 
 
 def requests() -> int:

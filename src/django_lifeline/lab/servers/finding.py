@@ -20,7 +20,9 @@ from django_lifeline.lab.servers.installation import (
 USUAL_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/bin")
 INSTALL = "python -m django_lifeline.lab.servers install"
 MARIADB_PACKAGES = {
-    "apt-get": "sudo apt-get update && sudo apt-get install mariadb-server-core",
+    "apt-get": (
+        "sudo apt-get update && sudo apt-get install mariadb-server-core mariadb-client-core"
+    ),
     "dnf": "sudo dnf install mariadb-server",
     "apk": "sudo apk add mariadb",
     "brew": "brew install mariadb",
@@ -59,8 +61,10 @@ def unpacked_mysql() -> Path:
 def _mariadb() -> Installation | None:
     program = _on_path("mariadbd") or _on_path("mysqld")
     initialise = _on_path("mariadb-install-db") or _on_path("mysql_install_db")
+    # Debian packages it with the client; without it no data folder can be made.
+    asked_by_it = _on_path("my_print_defaults")
     version = _version((program,)) if program else ""
-    if not (program and initialise and "MariaDB" in version):
+    if not (program and initialise and asked_by_it and "MariaDB" in version):
         return None
     return Installation(
         flavour="mariadb",

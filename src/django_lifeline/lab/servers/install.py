@@ -21,6 +21,9 @@ from pathlib import Path
 from django_lifeline.lab.servers.finding import find, unpacked_mysql
 from django_lifeline.lab.servers.installation import Installation, ServerMissing
 
+# The core package has the programs only: nothing starts, nothing listens on port 3306. Its
+# mariadb-install-db asks my_print_defaults, which is the client's, and does not depend on it.
+MARIADB_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PACKAGE = "mysql-server-core"
 APT_TIMEOUT = 900
@@ -46,12 +49,11 @@ def _install_mariadb(progress: Progress) -> None:
     root = _root()
     if root is None or not shutil.which("apt-get"):
         return
-    # The core package has the programs only: nothing starts, nothing listens on port 3306.
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     progress("reading the system's package lists")
     _run([*apt, "update"], must=False)
-    progress("installing mariadb-server-core")
-    _run([*apt, "install", "-y", "--no-install-recommends", "mariadb-server-core"])
+    progress(f"installing {' and '.join(MARIADB_PACKAGES)}")
+    _run([*apt, "install", "-y", "--no-install-recommends", *MARIADB_PACKAGES])
 
 
 def _root() -> list[str] | None:
