@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.fixtures.databases import fresh_database
-from tests.fixtures.programs import LIFELINE, Runner
+from tests.fixtures.programs import LIFELINE, Outcome, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
 from django_lifeline.lab.servers import Server
@@ -46,10 +46,18 @@ LATE = [place for place in PLACES if place.begins == "late"]
 
 @dataclass(frozen=True)
 class Seen:
-    """What both engines' programs said."""
+    """What both engines' programs said; a program that failed shows why, to each test."""
 
-    stock: Any
-    ours: Any
+    stock_said: Outcome
+    we_said: Outcome
+
+    @property
+    def stock(self) -> Any:
+        return self.stock_said.json
+
+    @property
+    def ours(self) -> Any:
+        return self.we_said.json
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +93,7 @@ def watched(run: Runner, tool: str, place: Place, server: Server, program: str) 
     path = PROGRAMS / f"{program}.py"
     with fresh_database(server) as name:
         stock, ours = (
-            run(path, server, place.driver, engine=engine, env=env, NAME=name).json
+            run(path, server, place.driver, engine=engine, env=env, NAME=name)
             for engine in (STOCK, LIFELINE)
         )
     return Seen(stock, ours)

@@ -88,12 +88,14 @@ class SeesWhatItSeesWithStock(Watches):
         assert len(stock) >= 10
         assert ours == stock
 
-    def test_connecting_is_recorded_as_with_stock(self, seen: Seen) -> None:
+    def test_connecting_is_recorded_as_with_stock(self, seen: Seen, place: Place) -> None:
         stock, ours = (
             texts(engine["opening"]["records"].get("connects", []))
             for engine in (seen.stock, seen.ours)
         )
-        assert ours == [what for what in stock if what in CONNECTING]
+        expected = [what for what in stock if what in CONNECTING]
+        # Late, the pool may have a connection already.
+        assert ours == expected or place.begins == "late" and ours == []
 
     def test_statements_of_two_threads_stay_apart(self, seen: Seen) -> None:
         for number in range(2):
