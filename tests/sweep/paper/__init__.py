@@ -1,0 +1,1 @@
+"""The app whose tables the workloads read and write."""

@@ -1,0 +1,1 @@
+"""The first migration makes the tables, the second one is a workload."""
