@@ -21,7 +21,9 @@ REFUSALS = {"1205", "1213", "1290"}
 """After these the session lives, and the statement has done nothing."""
 GARBAGE = ("sequence", "first", "scramble")
 OPENING = {"greeting", "login", "authentication", "TLS request", "TLS handshake"}
-_NAME = re.compile(r"(?P<connection>\d+)\.(?P<way>up|down)(?P<nth>\d+)\+(?P<place>\w+)/(?P<kind>\w+)")
+_NAME = re.compile(
+    r"(?P<connection>\d+)\.(?P<way>up|down)(?P<nth>\d+)\+(?P<place>\w+)/(?P<kind>\w+)"
+)
 
 
 class Packet(NamedTuple):

@@ -112,6 +112,9 @@ def _errors(facts: Facts) -> Iterator[tuple[str, str]]:
     raised = facts.raised
     if raised is None:
         return
+    if raised.kind.endswith(".TransactionManagementError"):
+        # Django's own word for a block whose savepoint could not be undone; the same with stock.
+        return
     if not raised.django:
         yield "error", "that is none of Django's errors"
     elif not isinstance(raised.number, int) or isinstance(raised.number, bool):
@@ -121,11 +124,14 @@ def _errors(facts: Facts) -> Iterator[tuple[str, str]]:
     elif facts.kind in REFUSALS and raised.number != int(facts.kind):
         if not _follows_a_rollback(facts, raised):
             yield "error", f"the server said {facts.kind}"
-    elif facts.lifeline and facts.loses and facts.seen.struck not in OPENING:
-        if raised.number not in LOSSES:
+    elif facts.lifeline and facts.loses:
+        opening = facts.seen.struck in {*OPENING, "session"}
+        if raised.number not in LOSSES and not opening:
             yield "error", "that is not what happened"
-        elif not raised.lost or raised.label is None:
-            yield "diagnosis", "that is no ConnectionLost with a diagnosis"
+        elif raised.label is None:
+            yield "diagnosis", "it has no diagnosis"
+        elif not raised.lost and not opening:
+            yield "diagnosis", "that is no ConnectionLost"
 
 
 def _follows_a_rollback(facts: Facts, raised: Raised) -> bool:

@@ -112,14 +112,12 @@ def options() -> dict[str, Any]:
     """The driver's options: every wait is short, since silence is one of the faults."""
     found: dict[str, Any] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
     if ARGUMENTS.driver == "pymysql":
-        found["read_timeout"] = 0.2
-        if not ARGUMENTS.tls:
-            found["ssl_disabled"] = True
+        found["ssl_disabled"] = not ARGUMENTS.tls
     elif ARGUMENTS.tls:
         found["ssl_mode"] = "REQUIRED"
     if ARGUMENTS.engine == "lifeline":
         found["pool"] = {"max_size": 2, "timeout": 5}
-        found["lifeline"] = {"ping_timeout": 0.2}
+        found["lifeline"] = {"ping_timeout": 0.5}
     return found
 
 
@@ -175,6 +173,9 @@ class Sweep:
         self.workload_cells: collections.Counter[str] = collections.Counter()
         self.endings: collections.Counter[str] = collections.Counter()
         self.missed: list[str] = []
+        """Cells whose packet never came by."""
+        self.broken: list[str] = []
+        """Cells that could not be judged, by a fault of the sweep itself."""
         self.ran = 0
         self.queue: collections.deque[Any] = collections.deque()
         self._busy: dict[int, tuple[float, str]] = {}
@@ -227,7 +228,14 @@ class Sweep:
             except IndexError:
                 return
             self._busy[number] = time.monotonic(), cell.name
-            facts = self.lanes[number].run(self.workloads[cell.workload], cell.fault)
+            try:
+                facts = self.lanes[number].run(self.workloads[cell.workload], cell.fault)
+            except Exception as error:
+                with self._lock:
+                    del self._busy[number]
+                    self.broken.append(f"{cell.name}: {type(error).__name__} {error}")
+                self.lanes[number].wire.abort()
+                continue
             with self._lock:
                 del self._busy[number]
                 self.ran += 1
@@ -274,8 +282,7 @@ def prepared(stack: ExitStack) -> Iterator[Any]:
         stack.callback(admin, f"DROP DATABASE {name}")
     from django.contrib.auth.models import User
     from django.db import connections
-    from django.test import Client
-    from tests.sweep.lane import Lane
+    from tests.sweep.lane import Lane, OwnClient
     from tests.sweep.paper import routing
 
     for number, wire in enumerate(wires):
@@ -283,7 +290,7 @@ def prepared(stack: ExitStack) -> Iterator[Any]:
         lane = Lane(alias, wire, SERVER["socket"], lifeline=ARGUMENTS.engine == "lifeline")
         stack.callback(lane.close)
         routing.use(alias)
-        lane.client = Client()
+        lane.client = OwnClient()
         lane.client.force_login(User.objects.get())
         connections[alias].close()
         yield lane
@@ -312,6 +319,7 @@ def main() -> None:
                 "ran": sweep.ran,
                 "seconds": round(took, 1),
                 "missed": sweep.missed,
+                "broken": sweep.broken,
                 "coverage": [[*key, number] for key, number in sorted(sweep.coverage.items())],
                 "workloads": dict(sorted(sweep.workload_cells.items())),
                 "endings": dict(sweep.endings.most_common()),

@@ -62,6 +62,8 @@ class Answer:
 
     def __init__(self, name: str, *, deprecate_eof: bool) -> None:
         self.complete = name in {"COM_QUIT", "COM_STMT_CLOSE"}
+        self.conversation = name in LOGINS
+        """Whether the client has to say more before it is complete."""
         self.refused = False
         """Whether it ended in an error."""
         self._deprecate_eof = deprecate_eof

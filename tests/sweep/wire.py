@@ -70,6 +70,8 @@ class Session:
         self.silent = False
         self.awaiting = False
         """The client is gone; the server still works on what it got."""
+        self.muddled = False
+        """Something garbled went by: what the packets after it mean cannot be known."""
         self.from_client: Packets | Records = Packets()
         self.from_server: Packets | Records = Packets()
         self.arrived: deque[bytes] = deque()
@@ -85,6 +87,13 @@ class Session:
         if self.state == "tls":
             return True
         return self.state == "commands" and self.answer is not None and not self.answer.complete
+
+    @property
+    def owes(self) -> bool:
+        """Whether the server will say something without hearing more."""
+        if self.muddled or self.server is None:
+            return False
+        return self.working and not (self.answer and self.answer.conversation)
 
     def restart(self, number: int) -> None:
         """Count from here."""
@@ -161,7 +170,7 @@ class Wire:
             for session in [each for each in self._sessions if each.broken]:
                 if session.silent and session.state == "tls":
                     self._say_no_more(session)
-                if not (session.awaiting and session.working and session.server):
+                if not (session.awaiting and session.owes):
                     self._end(session)
             return not any(session.broken for session in self._sessions)
 
@@ -178,6 +187,7 @@ class Wire:
                 self._end(session, reset=True)
             return True
 
+        self._requests.clear()
         self._ask(drop)
 
     def _ask(self, step: Callable[[], bool]) -> None:
@@ -249,7 +259,7 @@ class Wire:
                 self._close_client(session)
             else:
                 self._close_server(session)
-        elif end is session.client and session.working and session.state != "tls":
+        elif end is session.client and session.owes and session.state != "tls":
             self._close_client(session)
             session.awaiting = True
         else:
@@ -266,7 +276,9 @@ class Wire:
             if session.state == "request":
                 # From here on it is TLS, both ways.
                 session.state = "tls"
-                rest = session.from_client.rest() if isinstance(session.from_client, Packets) else b""
+                rest = (
+                    session.from_client.rest() if isinstance(session.from_client, Packets) else b""
+                )
                 session.from_client, session.from_server = Records(), Records()
                 waiting = deque(session.from_client.feed(b"".join(waiting) + rest))
 
@@ -396,6 +408,7 @@ class Wire:
             answer.take(session.arrived.popleft())
 
     def _garbled(self, session: Session, packet: bytes, place: str) -> bytes:
+        session.muddled = place != "first" or session.state != "commands"
         return garbled(packet, place, TLS_HEADER if session.state == "tls" else HEADER)
 
     def _slowly(self, end: socket.socket | None, packet: bytes, passes: int) -> None:
@@ -426,7 +439,7 @@ class Wire:
         self._close_client(session, reset=kind == "rst")
         if session.state == "tls" and session.server is not None:
             self._say_no_more(session)
-        elif not (whole and session.working):
+        elif not (whole and session.owes):
             self._end(session, reset=kind == "rst")
 
     def _say_no_more(self, session: Session) -> None:

@@ -211,7 +211,12 @@ def manual_transaction(stage: Stage) -> Any:
         transaction.rollback(using=stage.alias)
         raise
     finally:
-        transaction.set_autocommit(True, using=stage.alias)
+        try:
+            transaction.set_autocommit(True, using=stage.alias)
+        except Exception:
+            # Else Django goes on in manual mode, as with stock.
+            connections[stage.alias].close()
+            raise
 
 
 def dirty_session(stage: Stage) -> Any:
@@ -281,7 +286,9 @@ WORKLOADS = {
         Workload("update", update, (START, _rows(_B12, without="b")), answer=1),
         Workload("delete", delete, (START, _rows(without="b")), answer=1),
         Workload("create", create, (START, NEW)),
-        Workload("create_two", create_two, (START, NEW, _rows(("new", 9), ("second", 9))), whole=False),
+        Workload(
+            "create_two", create_two, (START, NEW, _rows(("new", 9), ("second", 9))), whole=False
+        ),
         Workload("save", save, (START, _rows(_B12, without="b"))),
         Workload("bulk_create", bulk_create, (START, _rows(*(("new", n) for n in (7, 8, 9))))),
         Workload("get_or_create", get_or_create, (START, NEW), answer=True),
@@ -299,9 +306,7 @@ WORKLOADS = {
             "savepoint_undone", savepoint_undone, (START, _rows(("new", 8), _B12, without="b"))
         ),
         Workload("savepoint_kept", savepoint_kept, (START, _rows(("new", 8), ("inner", 9)))),
-        Workload(
-            "error_swallowed", error_swallowed, (START, _rows(("new", 8), _B12, without="b"))
-        ),
+        Workload("error_swallowed", error_swallowed, (START, _rows(("new", 8), _B12, without="b"))),
         Workload("on_commit", commit_with_hook, (START, NEW), hooks=1),
         Workload("set_autocommit", manual_transaction, (START, NEW)),
         Workload("reset", dirty_session, (START, NEW), answer=None, whole=False),
@@ -341,6 +346,4 @@ for _name in ("exists", "create", "atomic"):
         WORKLOADS[_name], name=f"cold_{_name}", cold=True, healed=False
     )
 for _name in ("exists", "create", "atomic"):
-    WORKLOADS[f"tls_{_name}"] = replace(
-        WORKLOADS[f"cold_{_name}"], name=f"tls_{_name}", tls=True
-    )
+    WORKLOADS[f"tls_{_name}"] = replace(WORKLOADS[f"cold_{_name}"], name=f"tls_{_name}", tls=True)
