@@ -16,6 +16,7 @@ from django_lifeline.exceptions import NET_PACKET_TOO_LARGE, PacketTooLarge
 OpeningSets = str | Callable[[str], str]
 """Assignments that travel with SET NAMES, or what makes them of the server's version."""
 
+HANDSHAKE_FAILED = 2012
 COMMANDS_OUT_OF_SYNC = 2014
 SERVER_LOST = 2013
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import ssl
+import struct
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from pymysql.constants import COMMAND
 from pymysql.cursors import Cursor as StockCursor
 
 from django_lifeline.core.drivers.base import (
+    COMMANDS_OUT_OF_SYNC,
+    HANDSHAKE_FAILED,
     NO_ANSWER,
     SERVER_LOST,
     Batches,
@@ -39,10 +42,19 @@ COM_RESET_CONNECTION = 0x1F
 _IN_TRANSACTION, _AUTOCOMMIT = 1, 2
 _FLAGS = _IN_TRANSACTION | _AUTOCOMMIT
 
-# What the driver leaves as it is when its socket is taken away while it works, by another
-# thread that shares the connection or by a close of the descriptor.
-_LEFTOVERS = (AttributeError, ValueError, OSError)
+# What the system says when the socket is taken away while the driver works, by another thread
+# that shares the connection or by a close of the descriptor.
 _NO_SOCKET_THERE = (errno.EBADF, errno.ENOTSOCK)
+
+# What the driver's code meets in bytes that are no answer. These alone, not what is derived from
+# them: that may be the application's.
+_MISREAD_GREETING = frozenset(
+    {AssertionError, IndexError, UnicodeDecodeError, ValueError, struct.error}
+)
+_MISREAD = _MISREAD_GREETING | {AttributeError, KeyError, TypeError}
+_READERS = frozenset({"pymysql.connections", "pymysql.err", "pymysql.protocol"})
+_CONVERTS = "_read_row_from_packet"
+"""It calls converters, which may be the application's, and meets values of any charset."""
 
 _get_ident = threading.get_ident
 _send = StockConnection._execute_command
@@ -155,6 +167,11 @@ class Connection(Guarded, StockConnection):
         self._read_timeout = self._write_timeout = self.connect_timeout
         try:
             super().connect(sock)
+        except Exception as error:
+            if _is_misreading(error) or self.user and _was_misread(error, _MISREAD_GREETING):
+                text = f"Error in server handshake ({_told(error)})"
+                raise self.OperationalError(HANDSHAKE_FAILED, text) from error
+            raise
         finally:
             self._read_timeout, self._write_timeout = timeouts
         self._settle_in()
@@ -267,11 +284,8 @@ class Connection(Guarded, StockConnection):
             self._result = None
             result = _Result(self)
             result.read()
-        except self.Error as error:
+        except Exception as error:
             self._ended_by(error)
-            raise
-        except _LEFTOVERS as error:
-            self._say_torn(error)
             raise
         self._result = result
         if result.server_status is not None:
@@ -288,8 +302,9 @@ class Connection(Guarded, StockConnection):
             self._begin(len(data) + 1)
         try:
             super()._execute_command(command, data)
-        except _LEFTOVERS as error:
-            self._say_torn(error)
+        except Exception as error:
+            if self._is_torn(error):
+                self._say_torn(error)
             raise
 
     def _finish_last_result(self) -> None:
@@ -307,34 +322,37 @@ class Connection(Guarded, StockConnection):
         """Read the answer; only its end, or a server's own error, ends the exchange."""
         try:
             answer = read()
-        except self.Error as error:
+        except Exception as error:
             self._ended_by(error)
-            raise
-        except _LEFTOVERS as error:
-            self._say_torn(error)
             raise
         self._answer_ends()
         return answer
 
     def _ended_by(self, error: Exception) -> None:
-        if ends_exchange(error):
-            self._answer_ends()
+        """Take in what came in place of an answer; what only says that it was none is a loss."""
+        if isinstance(error, self.Error):
+            if ends_exchange(error):
+                self._answer_ends()
+            elif _is_misreading(error):
+                self._say_torn(error)
+        elif self._is_torn(error) or _was_misread(error):
+            self._say_torn(error)
 
     def _say_torn(self, error: Exception) -> None:
-        """Raise a loss where *error* only says that the socket is gone; others stay themselves."""
-        if self._is_torn(error):
-            self._force_close()
-            raise self.OperationalError(
-                SERVER_LOST, f"Lost connection to MySQL server during query ({error})"
-            ) from error
+        """Raise a loss in the place of *error*."""
+        self._force_close()
+        raise self.OperationalError(
+            SERVER_LOST, f"Lost connection to MySQL server during query ({_told(error)})"
+        ) from error
 
     def _is_torn(self, error: Exception) -> bool:
+        """Whether *error* only says that the socket is gone."""
         # Narrow: what a converter or a signal handler raises is the application's own.
         if isinstance(error, OSError):
             return error.errno in _NO_SOCKET_THERE
         if isinstance(error, AttributeError):
             return self._sock is None and error.name is not None and error.obj is None
-        return self._sock is None and "closed" in str(error)
+        return isinstance(error, ValueError) and self._sock is None and "closed" in str(error)
 
     def _answer_ends(self) -> None:
         """One answer has been read; more of them, or rows, may follow."""
@@ -437,3 +455,30 @@ def _stamp(path: object) -> float:
         return os.stat(path).st_mtime if isinstance(path, str) else 0.0
     except (OSError, ValueError):
         return 0.0
+
+
+def _is_misreading(error: Exception) -> bool:
+    """Whether this error of the driver's says that what came was no answer.
+
+    Such have no number, or while an answer is read that of commands out of step.
+    """
+    code = error.args[0] if error.args else None
+    unnumbered = not isinstance(code, int) or code == COMMANDS_OUT_OF_SYNC
+    return unnumbered and isinstance(error, StockConnection.Error)
+
+
+def _was_misread(error: Exception, kinds: frozenset[type] = _MISREAD) -> bool:
+    """Whether *error* arose in the driver's own code, as it took apart what came."""
+    trace = error.__traceback__
+    if type(error) not in kinds or trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    return frame.f_globals.get("__name__") in _READERS and frame.f_code.co_name != _CONVERTS
+
+
+def _told(error: Exception) -> str:
+    """Return what may be said of *error*: the text of some shows what was read."""
+    safe = isinstance(error, StockConnection.Error | OSError)
+    return str(error) if safe else type(error).__name__
