@@ -173,8 +173,12 @@ class Target:
         connection.opened_by = threading.current_thread().name
         try:
             connection.facts = self._ask(connection)
-        except BaseException:
+        except BaseException as error:
             connection.discard()
+            if isinstance(error, self._error):
+                # Nobody has used it yet: to him who wants one, connecting has failed.
+                self.connect_error = number_of(error) or 0
+                explain_refusal(error, self.name, 1, clock.monotonic() - connection.opened_at)
             raise
         connection.max_packet = connection.facts.limits.max_allowed_packet
         return connection

@@ -21,6 +21,10 @@ _SAID = {
     codes.ER_DBACCESS_DENIED_ERROR: "access_denied",
     1698: "access_denied",
     codes.ER_BAD_DB_ERROR: "unknown_database",
+    codes.ER_SERVER_SHUTDOWN: "server_restarted",
+    codes.ER_CONNECTION_KILLED: "killed",
+    codes.ER_SESSION_WAS_KILLED: "killed",
+    codes.ER_CLIENT_INTERACTION_TIMEOUT: "idle_timeout",
     codes.CR_UNKNOWN_HOST: reach.NAME,
     codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
     codes.CR_COMMANDS_OUT_OF_SYNC: "out_of_sync",
@@ -31,7 +35,8 @@ _SAID = {
 }
 
 _BROKEN_HANDSHAKE = frozenset(
-    {codes.CR_SERVER_LOST, codes.CR_SERVER_GONE_ERROR, codes.CR_SERVER_HANDSHAKE_ERR, 0}
+    {codes.CR_SERVER_LOST, codes.CR_SERVER_GONE_ERROR, codes.CR_SERVER_LOST_EXTENDED}
+    | {codes.CR_SERVER_HANDSHAKE_ERR, codes.CR_MALFORMED_PACKET, 0}
 )
 
 _NOT_REACHED = frozenset({codes.CR_CONNECTION_ERROR, codes.CR_CONN_HOST_ERROR})

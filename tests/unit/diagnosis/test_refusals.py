@@ -19,6 +19,7 @@ from django_lifeline.diagnosis.model import Confidence
     + [(1129, "host_blocked"), (1130, "host_blocked"), (2026, "tls_failure")]
     + [(1045, "access_denied"), (1044, "access_denied"), (1049, "unknown_database")]
     + [(2005, "name_unknown")]
+    + [(1053, "server_restarted"), (1927, "killed"), (3169, "killed"), (4031, "idle_timeout")]
     + [(1836, "read_only"), (2014, "out_of_sync"), (51903, "pool_exhausted")],
 )
 def test_number_that_says_it_is_believed(code: int, cause: str) -> None:
@@ -100,7 +101,7 @@ def test_certificate_behind_an_unreachable_server_is_seen(name: str) -> None:
     assert (diagnosis.cause, diagnosis.confidence) == ("tls_failure", Confidence.CERTAIN)
 
 
-@pytest.mark.parametrize("code", [2013, 2006, 2012, 0])
+@pytest.mark.parametrize("code", [2013, 2006, 2012, 2027, 2055, 0])
 def test_broken_login_leaves_it_open(code: int) -> None:
     diagnosis = diagnose_refusal(RefusalFacts(code=code))
     assert diagnosis is not None
