@@ -6,6 +6,8 @@ import threading
 from typing import Any
 
 from django.db import connection, connections, transaction
+
+from django_lifeline import pools
 from tests.interruption.workloads import (
     MAX_SIZE,
     PATIENCE,
@@ -14,8 +16,6 @@ from tests.interruption.workloads import (
     Scene,
     wait_until,
 )
-
-from django_lifeline import pools
 
 SHORT_LOCK_WAIT = 1
 

@@ -10,20 +10,22 @@ import gc
 import json
 import logging
 import os
+import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.db import close_old_connections, connection, connections
+
+from django_lifeline import pools
 from tests.fixtures.program_setup import SETUP
 from tests.interruption import laws, steps
 from tests.interruption.workloads import PATIENCE, WORKLOADS, Admin, Item, Scene, Workload
-
-from django_lifeline import pools
 
 SWEEP: dict[str, Any] = json.loads(Path(os.environ["SWEEP"]).read_text())
 KIND: str = SWEEP["kind"]
@@ -128,7 +130,7 @@ class Run:
 
     def _struck(self) -> bool:
         where = getattr(self.tracing, "where", "")
-        return bool(where) and where != "sealed"
+        return bool(where) and where != steps.SEALED
 
 
 def gevent_kinds() -> tuple[type[BaseException], ...]:
@@ -148,7 +150,41 @@ class Sweep:
         self.violations: list[dict[str, Any]] = []
         self.struck = self.dropped = self.sealed = self.unreached = 0
         self.hung = False
-        self.at: tuple[str, int] | None = None
+        self.done = 0
+        self.counted: dict[str, dict[str, Any]] = {}
+
+    def result(self) -> dict[str, Any]:
+        """What the program says in the end."""
+        names = "counted done struck sealed dropped unreached hung violations"
+        return {name: getattr(self, name) for name in names.split()}
+
+    def count_all(self, names: Iterable[str]) -> None:
+        """Count the steps of these workloads; no name means all."""
+        for name in names:
+            self.counted |= {each: self.count(each) for each in ([name] if name else WORKLOADS)}
+
+    def strike_all(self, strikes: Sequence[tuple[str, int, bool]]) -> None:
+        """Carry interruptions out, until nothing goes on any more."""
+        for name in dict.fromkeys(name for name, _, _ in strikes):
+            self.one(name, "warm", steps.Counting, ends=False)
+        for name, at, ends in strikes:
+            if self.hung:
+                break
+            self.strike(name, at, ends=ends)
+            self.done += 1
+
+    def strike_share(self, seed: int, seconds: float) -> None:
+        """Carry out as many random interruptions as there is time for."""
+        chance = random.Random(seed)
+        over = time.monotonic() + seconds
+        key = "polling" if HOW == "next" else "steps"
+        while time.monotonic() < over and not self.hung:
+            name = chance.choice(list(WORKLOADS))
+            if name not in self.counted:
+                self.counted[name] = self.count(name)
+            if self.counted[name][key]:
+                ends = KIND != "interrupt" and chance.random() < 0.5
+                self.strike(name, chance.randint(1, self.counted[name][key]), ends=ends)
 
     def count(self, name: str) -> dict[str, Any]:
         """How many steps there are in a piece of work, by file."""
@@ -159,7 +195,7 @@ class Sweep:
         return {
             "steps": counting.count,
             "files": dict(counting.files),
-            "at": switches.polling if HOW == "next" else list(range(1, counting.count + 1)),
+            "polling": switches.polling,
         }
 
     def one(self, name: str, at: object, make: Callable[[], Any], *, ends: bool) -> Any:
@@ -174,8 +210,8 @@ class Sweep:
             run.problems.append(f"hang: {error}")
         where = getattr(run.tracing, "where", "")
         if where:
-            self.struck += where != "sealed"
-            self.sealed += where == "sealed"
+            self.struck += where != steps.SEALED
+            self.sealed += where == steps.SEALED
         self.unreached += isinstance(at, int) and not where
         self.dropped += run.dropped
         for problem in run.problems:
@@ -230,13 +266,20 @@ class CountingSwitches:
         self._hub = gevent.get_hub()
 
     @property
-    def polling(self) -> list[int]:
-        """The numbers of the switches."""
-        return list(range(1, self.count + 1))
+    def polling(self) -> int:
+        """How often something can break in."""
+        return self.count
 
     def _switched(self, event: str, between: tuple[Any, Any]) -> None:
         if between == (self._greenlet, self._hub):
-            self.count += 1
+            frame = self._greenlet.gr_frame
+            while frame is not None and not steps.is_engine(frame.f_code):
+                frame = frame.f_back
+            if frame is not None:  # else it is the sweep itself that waits
+                self._waits(frame)
+
+    def _waits(self, frame: FrameType) -> None:
+        self.count += 1
 
     def run(self, act: Callable[[], object]) -> BaseException | None:
         """Do a piece of work; what it raised is returned."""
@@ -260,14 +303,11 @@ class StrikeSwitch(CountingSwitches):
         self.at = at
         self.where = ""
 
-    def _switched(self, event: str, between: tuple[Any, Any]) -> None:
-        super()._switched(event, between)
-        if self.where or self.count != self.at or between != (self._greenlet, self._hub):
+    def _waits(self, frame: FrameType) -> None:
+        super()._waits(frame)
+        if self.count != self.at:
             return
-        frame = self._greenlet.gr_frame
-        while frame is not None and not steps.is_engine(frame.f_code):
-            frame = frame.f_back
-        self.where = "outside" if frame is None else steps.place(frame)
+        self.where = steps.place(frame)
         if KIND == "kill":
             self._greenlet.kill(block=False)
         else:
@@ -284,38 +324,25 @@ def create_table() -> None:
     connection.close()
 
 
-def main() -> dict[str, Any]:
-    """Do what SWEEP says: ``count`` the steps of workloads, or strike at ``[[name, at, ends]]``."""
-    if not SWEEP.get("again"):
-        create_table()
+def main() -> Sweep:
+    """Do what SWEEP says.
+
+    ``count`` names workloads whose steps to count; ``strikes``, as ``[[name, at, ends]]``, are
+    the interruptions to carry out; ``share``, as ``[seed, seconds]``, asks for a random part of
+    all, as many as that time is enough for.
+    """
+    create_table()
     sweep = Sweep()
     gc.collect()
     gc.freeze()  # what is there already need not be looked at after each interruption
-    counted = {}
-    for name in SWEEP.get("count", ()):
-        counted[name] = sweep.count(name)
-    done = 0
-    for name in {name for name, _, _ in SWEEP.get("strikes", ())}:
-        sweep.one(name, "warm", steps.Counting, ends=False)
-    for name, at, ends in SWEEP.get("strikes", ()):
-        if sweep.hung:
-            break
-        sweep.strike(name, at, ends=ends)
-        done += 1
-    return {
-        "counted": counted,
-        "done": done,
-        "struck": sweep.struck,
-        "sealed": sweep.sealed,
-        "dropped": sweep.dropped,
-        "unreached": sweep.unreached,
-        "hung": sweep.hung,
-        "violations": sweep.violations,
-    }
+    if "share" in SWEEP:
+        sweep.strike_share(*SWEEP["share"])
+    sweep.count_all(SWEEP.get("count", ()))
+    sweep.strike_all(SWEEP.get("strikes", ()))
+    return sweep
 
 
 # Before Python 3.13 a log handler keeps its lock when something breaks in as it takes it.
 logging.disable()
-result = main()
-print(json.dumps(result), flush=True)
+print(json.dumps(main().result()), flush=True)
 os._exit(0)  # threads that hang must not keep the program from ending

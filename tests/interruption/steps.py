@@ -39,6 +39,10 @@ POLLING = frozenset(
 """Instructions at which the interpreter looks for signals and asynchronous exceptions."""
 
 
+SEALED = "sealed"
+"""The place of a step at which nothing can break in."""
+
+
 class Struck(BaseException):
     """What an application throws into one of its threads."""
 
@@ -115,22 +119,24 @@ class Tracing:
 
 
 class Counting(Tracing):
-    """Counts the steps, and those of each file; ``polling`` are the numbers of those that poll."""
+    """Counts the steps, those of each file, and those at which the interpreter polls."""
 
     def __init__(self) -> None:
         super().__init__()
         self.files: Counter[str] = Counter()
-        self.polling: list[int] = []
+        self.polling = 0
 
     def _seen(self, frame: FrameType) -> None:
         code = frame.f_code
         self.files[str(Path(code.co_filename).relative_to(ENGINE))] += 1
-        if names(code).get(frame.f_lasti) in POLLING:
-            self.polling.append(self.count)
+        self.polling += polls(frame)
 
 
 class Strike(Tracing):
-    """Breaks in at step ``at``; ``pend`` makes the exception pending, None raises ``error``."""
+    """Breaks in at step ``at`` by raising ``error``.
+
+    With ``pend``, which makes an exception pending, ``at`` counts the polling steps only.
+    """
 
     def __init__(self, at: int, error: BaseException, pend: Any = None) -> None:
         super().__init__()
@@ -141,22 +147,26 @@ class Strike(Tracing):
         """The place of the step, once it was reached; empty before."""
 
     def _step(self, frame: FrameType, event: str, arg: object) -> Any:
-        # The last lines are written so that the interpreter does not poll between making the
-        # exception pending and going on with the traced instruction: no call, no loop.
-        if event != "opcode":
+        if event != "opcode" or self.pend is not None and not polls(frame):
             return self._step
         self.count += 1
         if self.count != self.at:
             return self._step
         if self.pend is None and frame.f_lasti in sealed(frame.f_code):
-            self.where = "sealed"
+            self.where = SEALED
             return self._step
         self.where = place(frame)
         sys.settrace(None)
         if self.pend is None:
             raise self.error
+        # From here to the traced instruction nothing polls: no call, no loop.
         pend = self.pend
         return pend.now
+
+
+def polls(frame: FrameType) -> bool:
+    """Whether the interpreter polls in the instruction at which the frame stands."""
+    return names(frame.f_code).get(frame.f_lasti) in POLLING
 
 
 def place(frame: FrameType) -> str:

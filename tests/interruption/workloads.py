@@ -16,9 +16,9 @@ from typing import Any
 
 import pymysql
 from django.db import close_old_connections, connection, models, transaction
-from tests.fixtures.program_setup import SETUP
 
 from django_lifeline import pools
+from tests.fixtures.program_setup import SETUP
 
 MAX_SIZE = 2
 PATIENCE = 20

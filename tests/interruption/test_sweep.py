@@ -1,0 +1,31 @@
+"""A share of the interruptions; LIFELINE_SEED repeats it, ``scripts/interruptions`` runs all."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from django_lifeline.lab.servers import Server
+from tests.fixtures.programs import Runner
+from tests.interruption.sweep import ARMS, Sweep, summary
+
+SEED = int(os.environ.get("LIFELINE_SEED") or random.SystemRandom().randrange(10**6))
+SECONDS = 2.0
+"""For each of the sixteen cells; starting a program takes about as long."""
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@pytest.mark.parametrize("gevent", [False, True], ids=["threads", "gevent"])
+@pytest.mark.parametrize("how", ["next", "here"])
+def test_interruption_at_any_step_leaves_pool_and_data_right(
+    server: Server, driver: str, how: str, gevent: bool, run_program: Runner
+) -> None:
+    chance = random.Random(f"{SEED} {server.flavour} {driver} {how}")
+    arm = chance.choice([arm for arm in ARMS if (arm.how, arm.gevent) == (how, gevent)])
+    found = Sweep(run_program, server, driver, arm).share(SEED, SECONDS)
+    print(f"LIFELINE_SEED={SEED} {arm}: {found.struck} interruptions")
+    assert found.struck > 0
+    assert found.violations == [], f"LIFELINE_SEED={SEED}, {arm}\n{summary(found.violations)}"
