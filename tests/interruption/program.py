@@ -173,17 +173,16 @@ class Sweep:
             self.strike(name, at, ends=ends)
             self.done += 1
 
-    def strike_share(self, seed: int, seconds: float) -> None:
-        """Carry out as many random interruptions as there is time for."""
+    def strike_share(self, seed: int, workloads: int, strikes: int) -> None:
+        """Carry out some random interruptions in some of the workloads."""
         chance = random.Random(seed)
-        over = time.monotonic() + seconds
+        names = chance.sample(list(WORKLOADS), workloads)
+        self.counted = {name: self.count(name) for name in names}
         key = "polling" if HOW == "next" else "steps"
-        while time.monotonic() < over and not self.hung:
-            name = chance.choice(list(WORKLOADS))
-            if name not in self.counted:
-                self.counted[name] = self.count(name)
-            if self.counted[name][key]:
-                ends = KIND != "interrupt" and chance.random() < 0.5
+        for _ in range(strikes):
+            name = chance.choice(names)
+            ends = KIND != "interrupt" and chance.random() < 0.5
+            if self.counted[name][key] and not self.hung:
                 self.strike(name, chance.randint(1, self.counted[name][key]), ends=ends)
 
     def count(self, name: str) -> dict[str, Any]:
@@ -328,8 +327,8 @@ def main() -> Sweep:
     """Do what SWEEP says.
 
     ``count`` names workloads whose steps to count; ``strikes``, as ``[[name, at, ends]]``, are
-    the interruptions to carry out; ``share``, as ``[seed, seconds]``, asks for a random part of
-    all, as many as that time is enough for.
+    the interruptions to carry out; ``share``, as ``[seed, workloads, strikes]``, asks for so many
+    random interruptions in so many random workloads.
     """
     create_table()
     sweep = Sweep()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pymysql.constants import CLIENT
+
 from django_lifeline.lab.servers import Server
 from tests.fixtures.databases import fresh_database
 from tests.fixtures.programs import Runner
@@ -16,6 +18,11 @@ from tests.fixtures.programs import Runner
 PROGRAM = Path(__file__).with_name("program.py")
 POOL = {"max_size": 2, "timeout": 3}
 """A slot that is lost for ever makes a borrower wait in vain for so many seconds."""
+
+OPTIONS: dict[str, dict[str, object]] = {
+    "mysqlclient": {},
+    "pymysql": {"client_flag": CLIENT.MULTI_STATEMENTS},  # mysqlclient sets it by itself
+}
 
 BEYOND = 3
 """Steps tried beyond the counted ones: a run may take a few more than the one that was counted."""
@@ -105,9 +112,9 @@ class Sweep:
         """Find out how many steps each workload takes."""
         return self._found(count=[""])
 
-    def share(self, seed: int, seconds: float) -> Found:
-        """Carry out a random part of the interruptions."""
-        return self._found(share=[seed, seconds])
+    def share(self, seed: int, workloads: int, strikes: int) -> Found:
+        """Carry out some of the interruptions in some of the workloads."""
+        return self._found(share=[seed, workloads, strikes])
 
     def _found(self, **sweep: Any) -> Found:
         found = Found()
@@ -141,7 +148,7 @@ class Sweep:
             PROGRAM,
             self.server,
             self.driver,
-            options={"pool": POOL, "read_timeout": 10},
+            options={"pool": POOL, "read_timeout": 10, **OPTIONS[self.driver]},
             gevent=self.arm.gevent,
             env={"SWEEP": str(told)},
             timeout=LONGEST,

@@ -12,8 +12,8 @@ from tests.fixtures.programs import Runner
 from tests.interruption.sweep import ARMS, Sweep, summary
 
 SEED = int(os.environ.get("LIFELINE_SEED") or random.SystemRandom().randrange(10**6))
-SECONDS = 2.0
-"""For each of the sixteen cells; starting a program takes about as long."""
+WORKLOADS, STRIKES = 3, 25
+"""In each of sixteen cells; starting its program takes about as long."""
 
 
 @pytest.mark.fault
@@ -23,9 +23,10 @@ SECONDS = 2.0
 def test_interruption_at_any_step_leaves_pool_and_data_right(
     server: Server, driver: str, how: str, gevent: bool, run_program: Runner
 ) -> None:
-    chance = random.Random(f"{SEED} {server.flavour} {driver} {how}")
+    chance = random.Random(f"{SEED} {server.flavour} {driver} {how} {gevent}")
     arm = chance.choice([arm for arm in ARMS if (arm.how, arm.gevent) == (how, gevent)])
-    found = Sweep(run_program, server, driver, arm).share(SEED, SECONDS)
+    seed = chance.randrange(10**9)
+    found = Sweep(run_program, server, driver, arm).share(seed, WORKLOADS, STRIKES)
     print(f"LIFELINE_SEED={SEED} {arm}: {found.struck} interruptions")
     assert found.struck > 0
     assert found.violations == [], f"LIFELINE_SEED={SEED}, {arm}\n{summary(found.violations)}"
