@@ -3,6 +3,7 @@
 import gc
 import random
 import threading
+from collections import deque
 
 import pytest
 
@@ -14,7 +15,7 @@ from django_lifeline.core.events import (
     PoolExhausted,
     Reason,
 )
-from django_lifeline.core.pool import Lifetimes, Pool
+from django_lifeline.core.pool import Lifetimes, Pool, queueing
 from django_lifeline.exceptions import PoolClosed, PoolDeadlock, PoolQueueFull, PoolTimeout
 from django_lifeline.testing import FakeClock
 
@@ -307,6 +308,39 @@ def test_returned_connection_is_in_the_waiters_hand_at_once(make_pool, in_thread
     assert waiting.result().connection is held.connection
 
 
+class Watched(deque):
+    """The idle stack, where something happens right before and after a slot is put on it."""
+
+    before = after = staticmethod(lambda: None)
+
+    def append(self, slot):
+        self.before()
+        super().append(slot)
+        self.after()
+
+
+def test_who_queues_up_during_a_give_back_is_served_by_it(
+    make_pool, in_thread, eventually, monkeypatch
+):
+    monkeypatch.setattr(queueing, "HEAD_PAUSE", 20)  # nobody looks again by itself
+    pool = make_pool(max_size=1)
+    held = pool.lease()
+    waiting = []
+
+    def somebody_queues_up():
+        waiting.append(in_thread(pool.lease, 20))
+        eventually(lambda: pool.stats().waiting == 1)
+
+    pool._idle = pool._ledger.idle = Watched()
+    pool._idle.before = somebody_queues_up
+    pool.give_back(held)
+    del pool._idle.before
+    served = pool.stats().waiting == 0
+    pool.settle()  # so that the waiter ends in any case
+    waiting[0].result()
+    assert served
+
+
 def test_newcomer_does_not_overtake_a_waiter(make_pool, in_thread, eventually):
     pool = make_pool(max_size=1)
     held = pool.lease()
@@ -319,6 +353,28 @@ def test_newcomer_does_not_overtake_a_waiter(make_pool, in_thread, eventually):
             pool.lease(0)
     returning.result()
     assert waiting.result().connection is held.connection
+
+
+def test_newcomer_leaves_what_was_just_returned_to_the_queue(make_pool, in_thread, eventually):
+    pool = make_pool(max_size=1)
+    held = pool.lease()
+    waiting, refused = [], []
+
+    def somebody_queues_up():
+        waiting.append(in_thread(pool.lease, 20))
+        eventually(lambda: pool.stats().waiting == 1)
+
+    def newcomer_asks():
+        del pool._idle.before, pool._idle.after
+        with pytest.raises(PoolTimeout):
+            pool.lease(0)
+        refused.append(True)
+
+    pool._idle = pool._ledger.idle = Watched()
+    pool._idle.before, pool._idle.after = somebody_queues_up, newcomer_asks
+    pool.give_back(held)
+    assert refused == [True]
+    assert waiting[0].result().connection is held.connection
 
 
 def test_connection_handed_to_one_who_gives_up_goes_to_the_next(make_pool, in_thread):
@@ -674,7 +730,7 @@ def test_forked_child_starts_over_without_touching_old_connections_or_lock(
     def hold_the_lock():  # as a thread of the parent does at the moment of the fork
         with pool._lock:
             held.set()
-            go_on.wait(20)
+            return go_on.wait(20)
 
     holder = in_thread(hold_the_lock)
     assert held.wait(20)
@@ -688,7 +744,16 @@ def test_forked_child_starts_over_without_touching_old_connections_or_lock(
     assert all(connection.open for connection in connector.opened)
     assert pool.lease().connection is connector.opened[3]
     go_on.set()
-    holder.result()
+    assert holder.result()  # the child did not wait until its patience was over
+
+
+def test_child_cannot_claim_what_rests_with_its_parent(make_pool):
+    pool = make_pool(max_size=2)
+    lease = pool.lease()
+    lease.rest()
+    pool.start_over_after_fork()
+    assert not lease.stop_resting()
+    assert pool.lease().connection is not lease.connection
 
 
 def test_waiter_from_before_a_fork_queues_up_again(make_pool, in_thread, eventually, connector):

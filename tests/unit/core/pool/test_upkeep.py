@@ -139,6 +139,14 @@ def test_pinged_connection_goes_to_a_borrower_who_came_meanwhile(
     assert waiting[0].result().connection is connection
 
 
+def test_failing_connect_of_a_round_leaves_no_slot_behind(make_pool, connector):
+    pool = make_pool(min_size=1)
+    connector.failures.append(Refused(2003))
+    with pytest.raises(Refused):
+        go_round(pool)
+    assert (pool.stats().size, pool.stats().connecting) == (0, 0)
+
+
 def test_failing_round_is_logged_and_the_next_one_comes(make_pool, connector, caplog, eventually):
     pool = make_pool(min_size=2, keepalive=0.01)
     lease = pool.lease()

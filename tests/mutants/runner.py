@@ -1,0 +1,134 @@
+"""Puts one fault at a time into a copy of the project and runs the tests that should notice it."""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIST = Path(__file__).with_name("mutants.toml")
+PACKAGE = "src/django_lifeline"
+COPIED = ("src", "tests", "pyproject.toml")
+LONGEST = 300.0
+"""Seconds after which the tests of one mutant are ended: it hangs, which no test may."""
+
+
+class Stale(Exception):
+    """A mutant's snippet is not in its file, or more than once: the code has changed."""
+
+
+class Unsound(Exception):
+    """The tests fail without any fault too, or cannot be run with this one."""
+
+
+class Verdict(enum.Enum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    HUNG = "killed (it hangs)"
+    LIVES = "LIVES"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault."""
+
+    name: str
+    file: str
+    """Below ``src/django_lifeline``."""
+    breaks: str
+    """A sentence: which guarantee is broken by it."""
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    """What pytest is to run: files, or single tests."""
+    server: bool = False
+    """Whether the tests need a server."""
+
+    def applied(self, text: str) -> str:
+        """The file's text with the fault in it; raises `Stale`."""
+        if text.count(self.old) != 1:
+            count = text.count(self.old)
+            raise Stale(f"{self.name}: the snippet is {count} times in {self.file}, not once.")
+        return text.replace(self.old, self.new)
+
+
+def mutants(path: Path = LIST) -> list[Mutant]:
+    """All mutants of the list."""
+    listed = tomllib.loads(path.read_text())["mutant"]
+    return [Mutant(**{**entry, "tests": tuple(entry["tests"])}) for entry in listed]
+
+
+def copy_project(folder: Path) -> None:
+    """Copy what tests need to run."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(source, folder / name, ignore=ignored)
+        else:
+            shutil.copy(source, folder / name)
+
+
+@contextmanager
+def put_in(mutant: Mutant, folder: Path) -> Iterator[None]:
+    """Put the fault into the copy, and take it out again."""
+    path = folder / PACKAGE / mutant.file
+    sound = path.read_text()
+    path.write_text(mutant.applied(sound))
+    try:
+        yield
+    finally:
+        path.write_text(sound)
+
+
+def judge(mutant: Mutant, folder: Path) -> Verdict:
+    """Run the mutant's tests on the copy."""
+    with put_in(mutant, folder):
+        status, said = run_tests(mutant.tests, folder)
+    if status is None:
+        return Verdict.HUNG
+    if status == 0:
+        return Verdict.LIVES
+    if status != 1:
+        raise Unsound(f"{mutant.name}: pytest ended with {status}.\n{said}")
+    return Verdict.KILLED
+
+
+def check_sound(tests: tuple[str, ...], folder: Path) -> None:
+    """Raise `Unsound` unless the tests pass where no fault is."""
+    status, said = run_tests(tests, folder)
+    if status != 0:
+        raise Unsound(f"{' '.join(tests)} without any fault: {status}\n{said}")
+
+
+def run_tests(tests: tuple[str, ...], folder: Path) -> tuple[int | None, str]:
+    """Return pytest's status, None when it took too long, and the end of what it said."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}",
+        "PYTHONDONTWRITEBYTECODE": "1",  # two faults within a second would share a .pyc
+    }
+    words = [sys.executable, "-X", "dev", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(
+            [*words, *tests],
+            cwd=folder,
+            env=environment,
+            timeout=LONGEST,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, done.stdout[-2000:]
