@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -341,6 +342,8 @@ def main() -> Sweep:
     return sweep
 
 
+# Started in the background by a shell, a program ignores SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before Python 3.13 a log handler keeps its lock when something breaks in as it takes it.
 logging.disable()
 print(json.dumps(main().result()), flush=True)
