@@ -1,0 +1,267 @@
+"""A server and a driver in the test's own process, with as much of either as a wrapper needs.
+
+Real servers have the last word, in ``tests/server``. Here every single step of a wrapper can be
+looked at, in no time.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import MySQLdb
+
+from django_lifeline.backends.server import ServerFacts
+from django_lifeline.core.drivers.base import Guarded, NotADriversConnection
+
+MAX_PACKET = 4096
+FACTS = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800, MAX_PACKET, 28800, 28800, 60, 30, "here:3306", None)
+GONE = (2013, "Lost connection to MySQL server during query")
+
+
+@dataclass(eq=False)
+class ServerSession:
+    """One session at the server."""
+
+    number: int
+    autocommit: bool = True
+    open: bool = False
+    pending: list[str] = field(default_factory=list)
+    """Rows of the open transaction."""
+    last_id: int = 0
+    ears: socket.socket | None = None
+    """The server's end of the socket; None once it has ended the session."""
+
+
+@dataclass
+class Answer:
+    """What the server says to one statement."""
+
+    rows: Sequence[tuple[Any, ...]] = ()
+    row_count: int = 0
+    last_id: int = 0
+
+
+class FakeServer:
+    """Keeps rows of ``INSERT <word>``, transactions, autocommit and ``LAST_INSERT_ID()``."""
+
+    def __init__(self) -> None:
+        self.sessions: list[ServerSession] = []
+        self.stored: list[str] = []
+        self.said: list[tuple[int, str]] = []
+        """Every command, with the number of its session."""
+        self.errors: dict[str, int] = {}
+        """Statements that are answered with an error of this number."""
+        self.ends: set[str] = set()
+        """Statements whose answer is lost with the session; they did run."""
+        self.shows_transactions = False
+        """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
+
+    def since(self, mark: int) -> list[str]:
+        """The commands after the first *mark* of them."""
+        return [sql for _, sql in self.said[mark:]]
+
+    def kill(self, session: ServerSession) -> None:
+        """End a session, and undo what is open in it."""
+        if session.ears is not None:
+            session.ears.close()
+        session.ears = None
+        session.pending.clear()
+
+    def kill_all(self) -> None:
+        """End all sessions."""
+        for session in self.sessions:
+            self.kill(session)
+
+    def answer(self, session: ServerSession, sql: str) -> Answer:
+        """Run one command; raises the driver's errors."""
+        if session.ears is None:
+            raise MySQLdb.OperationalError(*GONE)
+        self.said.append((session.number, sql))
+        if sql in self.errors:
+            self._failed(session, self.errors[sql])
+        said = self._run(session, sql)
+        if sql in self.ends:
+            self.kill(session)
+            raise MySQLdb.OperationalError(*GONE)
+        return said
+
+    def _failed(self, session: ServerSession, code: int) -> None:
+        if code == 1213:  # a deadlock's victim is rolled back, and so is what BEGIN began
+            session.pending.clear()
+            session.open = False
+        raise MySQLdb.OperationalError(code, "It failed.")
+
+    def _run(self, session: ServerSession, sql: str) -> Answer:
+        words = sql.upper().split()
+        if sql.startswith(ServerFacts.QUERY):
+            return Answer([FACTS])
+        if words[0] in ("BEGIN", "START"):
+            self._end(session, keep=True)
+            session.open = True
+        elif words[0] in ("COMMIT", "ROLLBACK") and "TO" not in words:
+            self._end(session, keep=words[0] == "COMMIT")
+        elif found := re.fullmatch(r"SET autocommit ?= ?([01])", sql):
+            self._switch(session, found[1] == "1")
+        elif words[0] == "INSERT":
+            return self._insert(session, sql.split()[1])
+        elif found := re.fullmatch(r"SELECT LAST_INSERT_ID\((\d*)\)", sql):
+            session.last_id = int(found[1] or session.last_id)
+            return Answer([(session.last_id,)])
+        elif sql == "SELECT CONNECTION_ID()":
+            return Answer([(session.number,)])
+        return Answer([(1,)] if words[0] == "SELECT" else ())
+
+    def _insert(self, session: ServerSession, row: str) -> Answer:
+        inside = session.open or not session.autocommit
+        (session.pending if inside else self.stored).append(row)
+        session.last_id += 1
+        return Answer((), 1, session.last_id)
+
+    def _end(self, session: ServerSession, *, keep: bool) -> None:
+        self.stored += session.pending if keep else []
+        session.pending.clear()
+        session.open = False
+
+    def _switch(self, session: ServerSession, enabled: bool) -> None:
+        if enabled and not session.autocommit:
+            self._end(session, keep=True)
+        session.autocommit = enabled
+
+
+class FakeDriverConnection(Guarded):
+    """A driver's connection over a socket on which nothing is said but the end."""
+
+    Error = MySQLdb.Error
+    OperationalError = MySQLdb.OperationalError
+    encoding = "utf-8"
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self._here, there = socket.socketpair()
+        self.server_session = ServerSession(len(server.sessions) + 1, ears=there)
+        server.sessions.append(self.server_session)
+        self.closed = False
+        self.cursorclass: type = FakeCursor
+        self.opened_at, self.opened_by = 0.0, ""
+        self._open_channel(self._here.fileno(), self.server_session.number, "9.7.0", tls=False)
+
+    def get_server_info(self) -> str:
+        return "9.7.0"
+
+    def cursor(self, *args: Any) -> Any:
+        return self.cursorclass(self)
+
+    def exchange(self, data: bytes) -> Answer:
+        self._begin(len(data) + 1)
+        try:
+            answer = self.server.answer(self.server_session, data.decode())
+        except MySQLdb.Error as error:
+            self.busy = self._under_way = error.args[0] == GONE[0]
+            raise
+        self.busy = self._under_way = False
+        return answer
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        return list(self.exchange(sql.encode()).rows)
+
+    def autocommit(self, on: bool) -> None:
+        if self.server_session.autocommit != on:
+            self.exchange(b"SET autocommit = %d" % on)
+
+    def status(self) -> int:
+        session = self.server_session
+        return session.autocommit + 2 * (session.open and self.server.shows_transactions)
+
+    def flags(self) -> tuple[bool, bool | None]:
+        session = self.server_session
+        return session.autocommit, session.open if self.server.shows_transactions else None
+
+    def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
+        return call()
+
+    def _ping(self) -> None:
+        self.run("DO 0")
+
+    def reset_session(self) -> bool:
+        self.server.said.append((self.server_session.number, "reset"))
+        self.server._end(self.server_session, keep=False)
+        self.server_session.last_id = 0
+        return True
+
+    def close(self) -> None:
+        self._shut("quit")
+
+    def discard(self) -> None:
+        self._shut("cut")
+
+    def _shut(self, how: str) -> None:
+        if not self.closed:
+            self.server.said.append((self.server_session.number, how))
+        self.closed = True
+        self.server.kill(self.server_session)
+        self.channel.close()
+        self._here.close()
+
+    def park(self) -> None:
+        self.channel.park()
+
+
+class FakeCursor:
+    """The driver's cursor."""
+
+    description = None
+    lastrowid: int | None = None
+    rowcount = -1
+    warning_count = 0
+
+    def __init__(self, connection: FakeDriverConnection) -> None:
+        self.connection: Any = connection
+        self.rows: list[tuple[Any, ...]] = []
+        self._executed: bytes | None = None
+
+    def execute(self, query: str, args: Any = None) -> int:
+        text = query if args is None else query % tuple(args)
+        answer = self.connection.exchange(text.encode())
+        self._executed = text.encode()
+        self.rows, self.rowcount = list(answer.rows), answer.row_count
+        self.lastrowid = answer.last_id
+        return self.rowcount
+
+    def executemany(self, query: str, args: Iterable[Any]) -> int:
+        return sum(self.execute(query, row) for row in args)
+
+    def callproc(self, name: str, args: Any = ()) -> Any:
+        self.execute(f"CALL {name}()")
+        return args
+
+    def fetchone(self) -> Any:
+        return self.rows.pop(0) if self.rows else None
+
+    def fetchall(self) -> Any:
+        rows, self.rows = tuple(self.rows), []
+        return rows
+
+    def nextset(self) -> Any:
+        return None
+
+    def close(self) -> None:
+        self.rows = []
+
+
+def driver(server: FakeServer) -> Any:
+    """What stands for ``core.drivers.mysqlclient``."""
+
+    def connect(params: Mapping[str, Any], *, tcp: object = None) -> FakeDriverConnection:
+        return FakeDriverConnection(server)
+
+    def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: object = "") -> Any:
+        if not isinstance(visible, FakeDriverConnection):
+            raise NotADriversConnection
+        return visible
+
+    return SimpleNamespace(connect=connect, adopt=adopt)
