@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.conf import UserSettingsHolder, global_settings, settings
+from django.db import connections
+from tests.unit.backends import fake_server
+from tests.unit.backends.fake_server import FakeServer
 
 from django_lifeline.backends import assembly
 from django_lifeline.backends.mysql.base import DatabaseWrapper
-from tests.unit.backends import fake_server
-from tests.unit.backends.fake_server import FakeServer
 
 SETTINGS: dict[str, Any] = {
     "ENGINE": "django_lifeline.backends.mysql",
@@ -54,7 +56,7 @@ def connect(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     def make(
         kind: type[DatabaseWrapper] = DatabaseWrapper, alias: str = "default", **changes: Any
     ) -> DatabaseWrapper:
-        return kind({**SETTINGS, **changes}, alias)
+        return kind({**deepcopy(SETTINGS), **changes}, alias)
 
     yield make
     for target in targets:
@@ -65,3 +67,11 @@ def connect(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 @pytest.fixture
 def wrapper(connect: Callable[..., Any]) -> Any:
     return connect()
+
+
+@pytest.fixture
+def wrapper_in_django(wrapper: Any) -> Iterator[Any]:
+    """The same, and what ``transaction.atomic()`` works on."""
+    connections["default"] = wrapper
+    yield wrapper
+    del connections["default"]

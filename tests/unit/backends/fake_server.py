@@ -16,7 +16,7 @@ from typing import Any
 import MySQLdb
 
 from django_lifeline.backends.server import ServerFacts
-from django_lifeline.core.drivers.base import Guarded, NotADriversConnection
+from django_lifeline.core.drivers.base import Guarded, NotADriversConnection, ends_exchange
 
 MAX_PACKET = 4096
 FACTS = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800, MAX_PACKET, 28800, 28800, 60, 30, "here:3306", None)
@@ -56,8 +56,8 @@ class FakeServer:
         """Every command, with the number of its session."""
         self.errors: dict[str, int] = {}
         """Statements that are answered with an error of this number."""
-        self.ends: set[str] = set()
-        """Statements whose answer is lost with the session; they did run."""
+        self.ends: dict[str, int] = {}
+        """Statements that end their session, and the number that the driver says then."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -84,11 +84,13 @@ class FakeServer:
         self.said.append((session.number, sql))
         if sql in self.errors:
             self._failed(session, self.errors[sql])
-        said = self._run(session, sql)
-        if sql in self.ends:
+        lost = self.ends.pop(sql, None)
+        if lost is not None:
+            if lost == GONE[0]:  # then it did run
+                self._run(session, sql)
             self.kill(session)
-            raise MySQLdb.OperationalError(*GONE)
-        return said
+            raise MySQLdb.OperationalError(lost, "The session has ended.")
+        return self._run(session, sql)
 
     def _failed(self, session: ServerSession, code: int) -> None:
         if code == 1213:  # a deadlock's victim is rolled back, and so is what BEGIN began
@@ -100,6 +102,8 @@ class FakeServer:
         words = sql.upper().split()
         if sql.startswith(ServerFacts.QUERY):
             return Answer([FACTS])
+        if sql.startswith("SELECT CONCAT(@@hostname"):  # after a loss: it does not tell
+            return Answer()
         if words[0] in ("BEGIN", "START"):
             self._end(session, keep=True)
             session.open = True
@@ -161,7 +165,8 @@ class FakeDriverConnection(Guarded):
         try:
             answer = self.server.answer(self.server_session, data.decode())
         except MySQLdb.Error as error:
-            self.busy = self._under_way = error.args[0] == GONE[0]
+            if ends_exchange(error):
+                self.busy = self._under_way = False
             raise
         self.busy = self._under_way = False
         return answer
@@ -222,9 +227,12 @@ class FakeCursor:
     def __init__(self, connection: FakeDriverConnection) -> None:
         self.connection: Any = connection
         self.rows: list[tuple[Any, ...]] = []
+        self.closed = False
         self._executed: bytes | None = None
 
     def execute(self, query: str, args: Any = None) -> int:
+        if self.closed:
+            raise MySQLdb.ProgrammingError("cursor closed")
         text = query if args is None else query % tuple(args)
         answer = self.connection.exchange(text.encode())
         self._executed = text.encode()
@@ -250,7 +258,7 @@ class FakeCursor:
         return None
 
     def close(self) -> None:
-        self.rows = []
+        self.rows, self.closed = [], True
 
 
 def driver(server: FakeServer) -> Any:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import transaction
-
+from django.db import OperationalError, connections, transaction
 from tests.unit.backends.fake_server import FakeServer
+
+from django_lifeline.backends.mysql.base import DatabaseWrapper
+from django_lifeline.core.liveness import SightKind
+from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost
+
+Connect = Callable[..., Any]
+LOST = 2013
+ONE_SLOT = {"OPTIONS": {"pool": {"max_size": 1}}}
 
 
 def run(wrapper: Any, sql: str, params: Any = None) -> list[Any]:
@@ -16,9 +25,477 @@ def run(wrapper: Any, sql: str, params: Any = None) -> list[Any]:
         return list(cursor.fetchall())
 
 
-def test_statement_runs_and_nothing_more_is_sent(wrapper: Any, server: FakeServer) -> None:
-    assert run(wrapper, "SELECT 1") == [(1,)]
+def run_many(wrapper: Any, sql: str, rows: list[list[str]]) -> None:
+    with wrapper.cursor() as cursor:
+        cursor.executemany(sql, rows)
+
+
+def number(wrapper: Any) -> int:
+    [[found]] = run(wrapper, "SELECT CONNECTION_ID()")
+    return int(found)
+
+
+# The common case
+
+
+def test_statement_is_all_that_is_sent(wrapper: Any, server: FakeServer) -> None:
+    run(wrapper, "SELECT 1")
     mark = len(server.said)
     run(wrapper, "INSERT one")
-    assert server.since(mark) == ["INSERT one"]
+    assert server.since(mark) == ["INSERT one"] and server.stored == ["one"]
+
+
+def test_atomic_costs_two_commands(wrapper_in_django: Any, server: FakeServer) -> None:
+    run(wrapper_in_django, "SELECT 1")
+    mark = len(server.said)
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+    assert server.since(mark) == ["START TRANSACTION", "INSERT one", "COMMIT"]
+
+
+# Errors inside a transaction
+
+
+def deadlocked(wrapper: Any, server: FakeServer) -> None:
+    """Run a block whose second statement is answered with a deadlock, which is swallowed."""
+    server.errors["INSERT two"] = 1213
+    run(wrapper, "INSERT one")
+    with pytest.raises(OperationalError):
+        run(wrapper, "INSERT two")
+
+
+@pytest.mark.parametrize("shows", [False, True])
+def test_what_follows_an_error_in_a_block_goes_with_the_blocks_rollback(
+    wrapper_in_django: Any, server: FakeServer, shows: bool
+) -> None:
+    server.shows_transactions = shows
+    with pytest.raises(LookupError), transaction.atomic():
+        deadlocked(wrapper_in_django, server)
+        mark = len(server.said)
+        run(wrapper_in_django, "INSERT three")
+        assert server.since(mark) == ["SET autocommit = 0", "INSERT three"]
+        raise LookupError
+    assert server.stored == []
+    mark = len(server.said)
+    run(wrapper_in_django, "INSERT four")
+    assert server.stored == ["four"]
+
+
+def test_question_after_an_error_is_put_before_anything_else(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with transaction.atomic():
+        deadlocked(wrapper_in_django, server)
+        mark = len(server.said)
+        run(wrapper_in_django, "SHOW WARNINGS")
+        assert server.since(mark) == ["SHOW WARNINGS"]
+
+
+def test_statement_that_commits_runs_as_with_stock(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        mark = len(server.said)
+        run(wrapper_in_django, "CREATE TABLE t (a INT)")
+        assert server.since(mark) == ["SET autocommit = 0", "CREATE TABLE t (a INT)"]
+
+
+def test_partly_failed_batch_is_work_that_a_loss_takes_away(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    server.errors["INSERT two"] = 1062
+    hooks: list[str] = []
+    with pytest.raises(ConnectionLost), transaction.atomic():
+        transaction.on_commit(lambda: hooks.append("ran"))
+        with pytest.raises(OperationalError):
+            run_many(wrapper_in_django, "INSERT %s", [["one"], ["two"]])
+        server.kill_all()
+    assert not hooks and server.stored == []
+
+
+# Losses
+
+
+def test_dead_connection_is_replaced_before_a_statement(wrapper: Any, server: FakeServer) -> None:
+    first = number(wrapper)
+    server.kill_all()
+    run(wrapper, "INSERT one")
+    assert server.stored == ["one"] and number(wrapper) != first
+
+
+def test_write_in_flight_is_not_sent_again(wrapper: Any, server: FakeServer) -> None:
+    server.ends["INSERT one"] = LOST
+    with pytest.raises(ConnectionLost, match="may have"):
+        run(wrapper, "INSERT one")
     assert server.stored == ["one"]
+
+
+def test_read_in_flight_is_repeated_once(wrapper: Any, server: FakeServer) -> None:
+    server.ends["SELECT 1"] = LOST
+    assert run(wrapper, "SELECT 1") == [(1,)]
+    assert [sql for _, sql in server.said].count("SELECT 1") == 2
+
+
+def test_write_that_met_a_goodbye_is_sent_again(wrapper: Any, server: FakeServer) -> None:
+    server.ends["INSERT one"] = 4031
+    run(wrapper, "INSERT one")
+    assert server.stored == ["one"]
+
+
+def test_batch_is_not_sent_again_whatever_became_of_its_last_part(
+    wrapper: Any, server: FakeServer
+) -> None:
+    server.ends["INSERT two"] = 4031
+    with pytest.raises(ConnectionLost):
+        run_many(wrapper, "INSERT %s", [["one"], ["two"]])
+    assert server.stored == ["one"]
+
+
+def test_transaction_with_work_is_not_continued_elsewhere(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with pytest.raises(ConnectionLost), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        server.kill_all()
+        run(wrapper_in_django, "INSERT two")
+    assert server.stored == []
+    run(wrapper_in_django, "INSERT three")
+    assert server.stored == ["three"]
+
+
+def test_transaction_without_work_is_begun_anew(wrapper_in_django: Any, server: FakeServer) -> None:
+    run(wrapper_in_django, "SELECT 1")
+    with pytest.raises(LookupError), transaction.atomic():
+        server.kill_all()
+        run(wrapper_in_django, "INSERT one")
+        raise LookupError
+    assert server.stored == []
+
+
+def test_swallowed_loss_is_told_again_until_the_block_ends(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with pytest.raises(ConnectionLost), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        server.kill_all()
+        for _ in range(2):
+            with pytest.raises(ConnectionLost):
+                run(wrapper_in_django, "INSERT two")
+    assert server.stored == []
+
+
+# COMMIT and ROLLBACK
+
+
+def test_commit_without_an_answer_is_unknown(wrapper_in_django: Any, server: FakeServer) -> None:
+    server.ends["COMMIT"] = LOST
+    with pytest.raises(CommitOutcomeUnknown), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+    assert server.stored == ["one"]
+
+
+def test_commit_that_cannot_be_sent_is_told_as_rolled_back(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with pytest.raises(ConnectionLost) as told, transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        server.kill_all()
+    assert not isinstance(told.value, CommitOutcomeUnknown) and server.stored == []
+
+
+def test_lost_commit_of_what_only_read_is_a_success(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    hooks: list[str] = []
+    with transaction.atomic():
+        transaction.on_commit(lambda: hooks.append("ran"))
+        run(wrapper_in_django, "SELECT 1")
+        server.kill_all()
+    assert hooks == ["ran"]
+
+
+def test_enabling_autocommit_commits_by_a_statement_of_its_own(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    transaction.set_autocommit(False)
+    run(wrapper_in_django, "INSERT one")
+    mark = len(server.said)
+    transaction.set_autocommit(True)
+    assert server.since(mark) == ["COMMIT", "SET autocommit = 1"] and server.stored == ["one"]
+
+
+def test_lost_manual_transaction_refuses_everything_until_rolled_back(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    transaction.set_autocommit(False)
+    run(wrapper_in_django, "INSERT one")
+    server.kill_all()
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            run(wrapper_in_django, "INSERT two")
+    with pytest.raises(ConnectionLost):
+        transaction.commit()
+    transaction.rollback()
+    run(wrapper_in_django, "INSERT three")
+    transaction.commit()
+    assert server.stored == ["three"]
+
+
+# What the next borrower gets
+
+
+@pytest.mark.parametrize(
+    ("left", "end"),
+    [
+        ("INSERT one", None),
+        ("SET @x = 1", "cut"),
+        ("SELECT GET_LOCK('a', 1)", "cut"),
+        ("CALL p()", "cut"),
+        ("BEGIN", "cut"),
+        ("SET time_zone = 'SYSTEM'", "reset"),
+        ("USE other", "reset"),
+    ],
+)
+def test_session_is_lent_on_only_as_it_was_new(
+    wrapper: Any, connect: Connect, server: FakeServer, left: str, end: str | None
+) -> None:
+    first = number(wrapper)
+    run(wrapper, left)
+    mark = len(server.said)
+    wrapper.close()
+    assert server.since(mark) == [end] * (end is not None)
+    assert (number(connect()) == first) is (end != "cut")
+
+
+def test_raw_commands_end_a_session_before_somebody_else_gets_it(
+    wrapper: Any, connect: Connect, server: FakeServer
+) -> None:
+    first = number(wrapper)
+    wrapper.connection.exchange(b"BEGIN")
+    wrapper.close()
+    assert number(connect()) != first
+
+
+def test_drivers_object_that_somebody_keeps_is_lent_to_nobody(
+    wrapper: Any, connect: Connect
+) -> None:
+    first = number(wrapper)
+    kept = wrapper.connection
+    wrapper.close()
+    assert number(connect()) != first and kept.closed
+
+
+def test_raw_transaction_is_not_healed(wrapper: Any, server: FakeServer) -> None:
+    run(wrapper, "SELECT 1")
+    wrapper.connection.exchange(b"BEGIN")
+    server.kill_all()
+    with pytest.raises(ConnectionLost):
+        run(wrapper, "INSERT one")
+    assert server.stored == []
+
+
+def test_resting_connection_goes_to_who_would_have_to_wait(connect: Connect) -> None:
+    mine, others = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    assert number(mine) == number(others) == number(mine)
+
+
+def test_borrower_sees_no_number_of_the_last_one(wrapper: Any, connect: Connect) -> None:
+    run(wrapper, "INSERT one")
+    assert run(wrapper, "SELECT LAST_INSERT_ID()") == [(1,)]
+    wrapper.close()
+    assert run(connect(), "SELECT LAST_INSERT_ID()") == [(0,)]
+
+
+def test_number_is_its_authors_though_the_connection_was_recalled(connect: Connect) -> None:
+    author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(author, "INSERT one")
+    for _ in range(3):
+        run(other, "INSERT more")
+    assert run(author, "SELECT LAST_INSERT_ID()") == [(1,)]
+    assert run(other, "SELECT LAST_INSERT_ID()") == [(4,)]
+
+
+def test_rows_counted_and_warnings_are_their_authors_too(
+    connect: Connect, server: FakeServer
+) -> None:
+    author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(author, "INSERT one")
+    run(other, "INSERT more")
+    run(author, "SELECT ROW_COUNT()")
+    assert server.since(0)[-1] == "SELECT (1)"
+
+
+def test_fresh_borrower_asks_about_no_statement_of_the_last_one(
+    wrapper: Any, connect: Connect, server: FakeServer
+) -> None:
+    run(wrapper, "INSERT one")
+    wrapper.close()
+    mark = len(server.said)
+    run(connect(), "SELECT ROW_COUNT()")
+    assert server.since(mark) == ["DO 0", "SELECT ROW_COUNT()"]
+
+
+def test_thread_that_ends_inside_a_transaction_frees_it_at_once(
+    connect: Connect, server: FakeServer
+) -> None:
+    wrappers: list[Any] = []
+
+    def work() -> None:
+        wrappers.append(connect())
+        wrappers[0].set_autocommit(False)
+        run(wrappers[0], "INSERT one")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    sight = wrappers[0]._hold.connection.channel.look()
+    assert sight.kind is SightKind.CLOSED
+
+
+def test_forked_child_borrows_anew(wrapper: Any, server: FakeServer) -> None:
+    first = number(wrapper)
+    wrapper._hold.pid = 1  # as if another process had borrowed it
+    mark = len(server.said)
+    assert number(wrapper) != first
+    assert "quit" not in server.since(mark) and "cut" not in server.since(mark)
+
+
+def test_forked_child_of_a_transaction_is_told(wrapper: Any, server: FakeServer) -> None:
+    wrapper.set_autocommit(False)
+    run(wrapper, "INSERT one")
+    wrapper._hold.pid = 1
+    with pytest.raises(ConnectionLost):
+        run(wrapper, "INSERT two")
+    assert [sql for _, sql in server.said].count("INSERT two") == 0
+
+
+# Settings
+
+
+def test_settings_are_made_again_the_last_of_each(wrapper: Any, server: FakeServer) -> None:
+    for sql in ("USE one", "SET time_zone = 'SYSTEM'", "USE two"):
+        run(wrapper, sql)
+    server.kill_all()
+    mark = len(server.said)
+    run(wrapper, "SELECT 1")
+    assert server.since(mark)[-3:] == ["SET time_zone = 'SYSTEM'", "USE two", "SELECT 1"]
+
+
+def test_setting_that_cannot_be_made_again_ends_the_new_session(
+    wrapper: Any, server: FakeServer
+) -> None:
+    run(wrapper, "USE one")
+    server.kill_all()
+    server.errors["USE one"] = 1049
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            run(wrapper, "INSERT two")
+    del server.errors["USE one"]
+    run(wrapper, "INSERT three")
+    assert server.stored == ["three"]
+    assert server.since(0)[-2:] == ["USE one", "INSERT three"]
+
+
+def test_settings_are_the_owners_and_not_the_next_borrowers(
+    wrapper: Any, server: FakeServer
+) -> None:
+    run(wrapper, "USE one")
+    wrapper.close()
+    server.kill_all()
+    mark = len(server.said)
+    run(wrapper, "SELECT 1")
+    assert "USE one" not in server.since(mark)
+
+
+# Cursors
+
+
+def test_cursor_has_a_connection_only_while_its_statement_runs(wrapper: Any) -> None:
+    with wrapper.cursor() as cursor:
+        drivers = cursor.cursor._below
+        assert drivers.connection is None
+        cursor.execute("SELECT 1")
+        assert drivers.connection is None
+        assert cursor.fetchall() == ((1,),)
+
+
+def test_cursor_closed_late_touches_nobody(connect: Connect, server: FakeServer) -> None:
+    mine, others = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    cursor = mine.cursor()
+    cursor.execute("SELECT 1")
+    run(others, "SELECT 1")
+    mark = len(server.said)
+    cursor.close()
+    assert server.since(mark) == []
+
+
+def test_cursor_after_a_failed_statement_can_be_closed(wrapper: Any, server: FakeServer) -> None:
+    server.ends["INSERT one"] = LOST
+    cursor = wrapper.cursor()
+    with pytest.raises(ConnectionLost):
+        cursor.execute("INSERT one")
+    cursor.close()
+
+
+def test_closed_cursor_runs_nothing(wrapper: Any, server: FakeServer) -> None:
+    cursor = wrapper.cursor()
+    cursor.close()
+    mark = len(server.said)
+    with pytest.raises(Exception, match="closed"):
+        cursor.execute("INSERT one")
+    assert server.since(mark) == []
+
+
+# Hooks
+
+
+class Traced(DatabaseWrapper):
+    """An engine of somebody's own, which notes what Django calls."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.called: list[str] = []
+
+    def get_connection_params(self) -> Any:
+        self.called.append("get_connection_params")
+        return super().get_connection_params()
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        self.called.append("get_new_connection")
+        return super().get_new_connection(conn_params)
+
+    def init_connection_state(self) -> None:
+        self.called.append("init_connection_state")
+        super().init_connection_state()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        self.called.append("create_cursor")
+        return super().create_cursor(name)
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.called.append("_set_autocommit")
+        super()._set_autocommit(autocommit)
+
+    def _commit(self) -> None:
+        self.called.append("_commit")
+        super()._commit()
+
+
+def test_overridden_methods_are_called_when_stock_calls_them(connect: Connect) -> None:
+    wrapper = connections["default"] = connect(Traced)
+    try:
+        with transaction.atomic():
+            run(wrapper, "INSERT one")
+    finally:
+        del connections["default"]
+    assert wrapper.called == [
+        "get_connection_params",
+        "get_new_connection",
+        "_set_autocommit",
+        "init_connection_state",
+        "_set_autocommit",
+        "create_cursor",
+        "_commit",
+        "_set_autocommit",
+    ]
