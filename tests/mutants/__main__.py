@@ -44,6 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lifeline-mutants-") as folder:
         copy_project(Path(folder))
         try:
+            check_sound([test for mutant in listed for test in mutant.tests], Path(folder))
             verdicts = [verdict_of(mutant, Path(folder)) for mutant in listed]
         except (Stale, Unsound) as error:
             print(error, file=sys.stderr)
@@ -55,14 +56,8 @@ def main() -> int:
     return 1 if living else 0
 
 
-_sound: set[tuple[str, ...]] = set()
-
-
 def verdict_of(mutant: Mutant, folder: Path) -> Verdict:
-    """Judge one mutant and say so; its tests must have passed without it."""
-    if mutant.tests not in _sound:
-        check_sound(mutant.tests, folder)
-        _sound.add(mutant.tests)
+    """Judge one mutant and say so."""
     began = time.monotonic()
     verdict = judge(mutant, folder)
     print(f"{verdict.value:18} {mutant.name}  ({time.monotonic() - began:.0f} s)", flush=True)

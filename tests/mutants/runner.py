@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +103,11 @@ def judge(mutant: Mutant, folder: Path) -> Verdict:
     return Verdict.KILLED
 
 
-def check_sound(tests: tuple[str, ...], folder: Path) -> None:
+def check_sound(tests: Iterable[str], folder: Path) -> None:
     """Raise `Unsound` unless the tests pass where no fault is."""
-    status, said = run_tests(tests, folder)
+    status, said = run_tests(tuple(dict.fromkeys(tests)), folder)
     if status != 0:
-        raise Unsound(f"{' '.join(tests)} without any fault: {status}\n{said}")
+        raise Unsound(f"Without any fault pytest ended with {status}.\n{said}")
 
 
 def run_tests(tests: tuple[str, ...], folder: Path) -> tuple[int | None, str]:

@@ -177,6 +177,15 @@ def test_retired_generation_ends_idle_now_and_lent_on_return(make_pool, connecto
     assert not pool.lease().due
 
 
+def test_connection_of_a_retired_generation_is_not_lent(make_pool):
+    pool = make_pool(max_size=1)
+    lease = pool.lease()
+    first = lease.connection
+    pool.give_back(lease)
+    pool.generation += 1  # as in the midst of `retire_generation`
+    assert pool.lease().connection is not first
+
+
 def test_dead_connections_of_a_retired_generation_are_discarded(make_pool):
     pool = make_pool()
     lease = pool.lease()
@@ -572,6 +581,38 @@ def test_forgotten_lease_gives_its_slot_back(make_pool, in_thread, connector):
     gc.collect()
     assert in_thread(pool.lease).result().connection is connector.opened[1]
     assert connector.opened[0].discarded
+
+
+def test_forgotten_lease_lets_the_server_see_the_end_at_once(make_pool, connector):
+    pool = make_pool(max_size=1)
+    lease = pool.lease()
+    del lease
+    assert connector.opened[0].dead
+
+
+def test_forgotten_lease_at_rest_or_given_back_leaves_its_connection_alone(make_pool, connector):
+    pool = make_pool(max_size=2)
+    resting, returned = pool.lease(), pool.lease()
+    resting.rest()
+    pool.give_back(returned)
+    del resting, returned
+    assert not any(connection.dead for connection in connector.opened)
+
+
+def test_thread_that_ends_lets_the_server_see_the_end_of_what_it_held(
+    make_pool, in_thread, connector
+):
+    pool = make_pool(max_size=2)
+
+    def hold_one_and_rest_another():
+        held, resting = pool.lease(), pool.lease()
+        resting.rest()
+        return held, resting
+
+    future = in_thread(hold_one_and_rest_another)
+    future.thread.join()
+    held, resting = future.result()
+    assert held.connection.dead and not resting.connection.dead
 
 
 def test_forgotten_resting_lease_is_recalled_whole(make_pool, in_thread, connector):
