@@ -211,8 +211,8 @@ class Borrowing(stock.DatabaseWrapper):
         """Borrow for a wrapper that goes on where it was: its session is made as it was left."""
         hold = self._accept(self.get_new_connection(self.get_connection_params()))
         try:
-            self._connecting = True
             try:
+                self._connecting = True
                 self.init_connection_state()
                 connection_created.send(sender=self.__class__, connection=self)
             finally:

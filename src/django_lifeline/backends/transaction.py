@@ -61,8 +61,8 @@ class Transactions(Borrowing):
 
     def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run Django's own method: it gets the `Conductor` for its connection."""
-        self._conducting = True
         try:
+            self._conducting = True
             return step(*args)
         finally:
             self._conducting = False

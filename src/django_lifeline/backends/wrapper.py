@@ -112,8 +112,8 @@ class LifelineMixin(Transactions):
     @async_unsafe
     def connect(self) -> None:
         """Borrow a connection, by Django's own steps; `get_new_connection` is where it is lent."""
-        self._connecting = True
         try:
+            self._connecting = True
             super().connect()
         except BaseException:
             # Half set up: nobody shall get it.
@@ -161,8 +161,8 @@ class LifelineMixin(Transactions):
                 with self.wrap_database_errors:
                     self._rest(self._take())
                 return
-        self._ensuring = True
         try:
+            self._ensuring = True
             super().ensure_connection()
         finally:
             self._ensuring = False
@@ -287,8 +287,8 @@ class LifelineMixin(Transactions):
     """Django's health check is running, not one of the application's."""
 
     def _passes_check(self) -> bool:
-        self._checking = True
         try:
+            self._checking = True
             return self.is_usable()
         finally:
             self._checking = False
@@ -307,6 +307,8 @@ class LifelineMixin(Transactions):
 
         Without a pool (``OPTIONS["pool"] = False``) ``CONN_MAX_AGE`` decides, as in Django.
         """
+        # Whatever was under way is over, also where something broke in as it ended.
+        self._conducting = self._ensuring = self._checking = self._connecting = False
         hold = self._hold
         if hold is None:
             # A lost transaction, or its autocommit mode, is not the next piece of work's.
