@@ -105,18 +105,23 @@ def judge(mutant: Mutant, folder: Path) -> Verdict:
 
 def check_sound(tests: Iterable[str], folder: Path) -> None:
     """Raise `Unsound` unless the tests pass where no fault is."""
-    status, said = run_tests(tuple(dict.fromkeys(tests)), folder)
+    status, said = run_tests(tuple(dict.fromkeys(tests)), folder, keep_bytecode=True)
     if status != 0:
         raise Unsound(f"Without any fault pytest ended with {status}.\n{said}")
 
 
-def run_tests(tests: tuple[str, ...], folder: Path) -> tuple[int | None, str]:
-    """Return pytest's status, None when it took too long, and the end of what it said."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}",
-        "PYTHONDONTWRITEBYTECODE": "1",  # two faults within a second would share a .pyc
-    }
+def run_tests(
+    tests: tuple[str, ...], folder: Path, *, keep_bytecode: bool = False
+) -> tuple[int | None, str]:
+    """Return pytest's status, None when it took too long, and the end of what it said.
+
+    With ``keep_bytecode`` later runs need not compile again what has no fault in it. Those with a
+    fault keep none: two faults within a second would share a ``.pyc``.
+    """
+    environment = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not keep_bytecode:
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
     words = [sys.executable, "-X", "dev", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
