@@ -13,7 +13,7 @@ from tests.fixtures.programs import Runner
 from tests.fixtures.servers import missing
 
 from django_lifeline.lab.servers import Server
-from django_lifeline.lab.suite import arm as suite_arm
+from django_lifeline.lab.suite import process as suite_process
 from django_lifeline.lab.suite.arm import Arm, run_arm
 from django_lifeline.lab.suite.comparison import Outcome, Run, gained, lost
 from django_lifeline.lab.suite.labels import present
@@ -161,7 +161,7 @@ def test_crash_costs_only_the_test_it_was_in(tmp_path: Path) -> None:
 def test_process_that_does_not_end_after_the_last_test_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suite_arm, "PATIENCE", 1.0)
+    monkeypatch.setattr(suite_process, "PATIENCE", 1.0)
     run = run_program(tmp_path, STAND_IN.format(end="pass") + "threading.Event().wait()")
     assert run.counts() == {"passed": 4}
     [crash] = run.crashes
@@ -178,7 +178,7 @@ def test_record_that_ends_in_half_a_line_is_read_as_far_as_it_goes(tmp_path: Pat
 def test_hang_costs_only_the_test_it_was_in_and_shows_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suite_arm, "PATIENCE", 1.0)
+    monkeypatch.setattr(suite_process, "PATIENCE", 1.0)
     run = run_program(tmp_path, STAND_IN.format(end="threading.Event().wait()"))
     assert run.counts() == {"hung": 1, "passed": 3}
     assert "threading.py" in run.outcomes["second"].detail

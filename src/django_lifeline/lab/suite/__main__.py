@@ -6,17 +6,18 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import django
 
 from django_lifeline.lab.arms import DRIVERS, LIFELINE_ENGINE, STOCK_ENGINE
 from django_lifeline.lab.servers import FLAVOURS, Server, ServerMissing, start
-from django_lifeline.lab.suite.arm import Arm, Tell, run_arm
+from django_lifeline.lab.suite.arm import Arm, run_arm
 from django_lifeline.lab.suite.labels import present
 from django_lifeline.lab.suite.report import Comparison, table
 from django_lifeline.lab.suite.source import SourceMissing, requirements_folder, tests_folder
+from django_lifeline.lab.suite.terminal import some_of, teller
 from django_lifeline.lab.suite.timezones import load_time_zones
 
 ENGINES = {"stock": STOCK_ENGINE, "lifeline": LIFELINE_ENGINE}
@@ -24,8 +25,6 @@ GIS_ENGINES = {
     "stock": "django.contrib.gis.db.backends.mysql",
     "lifeline": "django_lifeline.backends.mysql_gis",
 }
-STEPS = 20
-"""Lines of progress per arm where the output is no terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/django-suite", description=__doc__, allow_abbrev=False
     )
     parser.add_argument("--django-version", default="installed", help="refuse any other")
-    parser.add_argument("--engine", type=_some_of(ENGINES), default=tuple(ENGINES))
-    parser.add_argument("--server", type=_some_of(FLAVOURS), default=FLAVOURS)
-    parser.add_argument("--driver", type=_some_of(DRIVERS), default=DRIVERS[:1])
+    parser.add_argument("--engine", type=some_of(ENGINES), default=tuple(ENGINES))
+    parser.add_argument("--server", type=some_of(FLAVOURS), default=FLAVOURS)
+    parser.add_argument("--driver", type=some_of(DRIVERS), default=DRIVERS[:1])
     parser.add_argument(
         "--labels", nargs="+", help="Django's own; or full (the default), short, all"
     )
@@ -82,16 +81,6 @@ def _labels(options: argparse.Namespace) -> list[str]:
     return ["short"] if options.short else ["gis_tests"] if options.gis else ["full"]
 
 
-def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
-    def some(text: str) -> tuple[str, ...]:
-        wanted = tuple(text.split(","))
-        if wrong := set(wanted) - set(known):
-            raise argparse.ArgumentTypeError(f"{', '.join(wrong)}; there are {', '.join(known)}")
-        return wanted
-
-    return some
-
-
 def _compare(options: argparse.Namespace) -> Iterator[Comparison]:
     print(f"Fetching the tests of Django {django.get_version()} …", flush=True)
     tests, packages = tests_folder(), requirements_folder()
@@ -107,7 +96,7 @@ def _compare(options: argparse.Namespace) -> Iterator[Comparison]:
                     name: run_arm(
                         Arm(engines[name], driver, labels, tests, packages, options.parallel),
                         server,
-                        _teller(f"{server.flavour} {driver} {name}"),
+                        teller(f"{server.flavour} {driver} {name}"),
                     )
                     for name in options.engine
                 }
@@ -119,24 +108,6 @@ def _prepare(server: Server, packages: Path) -> None:
     load_time_zones(server, packages / "tzdata")
     for name in ("suite", "suite_other"):
         server.create_database(name)
-
-
-def _teller(title: str) -> Tell:
-    told = -1
-
-    def tell(done: int, planned: int, test: str) -> None:
-        nonlocal told
-        step = STEPS * done // max(planned, 1)
-        if sys.stdout.isatty():
-            bar = "█" * step + "░" * (STEPS - step)
-            end = "\n" if planned and done >= planned else ""
-            line = f"\r\x1b[K{title} {bar} {done}/{planned} {test}"
-            print(line[:140], end=end, flush=True)
-        elif step > told:
-            told = step
-            print(f"{title}: {done}/{planned}", flush=True)
-
-    return tell
 
 
 if __name__ == "__main__":

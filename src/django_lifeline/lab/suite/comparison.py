@@ -42,6 +42,8 @@ class Run:
     seconds: float = 0.0
     crashes: list[str] = field(default_factory=list)
     """What was seen of processes that ended early or hung."""
+    left_open: int = 0
+    """Sessions in a database that had been dropped, after the last test."""
 
     def counts(self) -> dict[str, int]:
         """Return how many tests had each outcome."""

@@ -30,7 +30,7 @@ def tests_folder() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
             _fetch(version, Path(work))
-            _publish(Path(work) / "unpacked", target)
+            publish(Path(work) / "unpacked", target)
     return target / "tests"
 
 
@@ -40,8 +40,8 @@ def requirements_folder() -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            _pip("install", "--target", f"{work}/packages", *REQUIREMENTS)
-            _publish(Path(work) / "packages", target)
+            pip("install", "--target", f"{work}/packages", *REQUIREMENTS)
+            publish(Path(work) / "packages", target)
     return target
 
 
@@ -50,7 +50,7 @@ def _cache() -> Path:
 
 
 def _fetch(version: str, work: Path) -> None:
-    _pip("download", "--no-deps", "--no-binary=Django", f"--dest={work}", f"Django=={version}")
+    pip("download", "--no-deps", "--no-binary=Django", f"--dest={work}", f"Django=={version}")
     archive = next(work.glob("*.tar.gz"), None)
     if archive is None:
         raise SourceMissing(f"The package index has no source distribution of Django {version}.")
@@ -60,9 +60,10 @@ def _fetch(version: str, work: Path) -> None:
     next(work.glob("*/tests")).parent.rename(work / "unpacked")
 
 
-def _pip(*words: str) -> None:
+def pip(*words: str, python: Path | str = sys.executable) -> None:
+    """Run pip for this interpreter, or for another; `SourceMissing` tells what it complained of."""
     answer = subprocess.run(
-        [sys.executable, "-m", "pip", *words, "--quiet", "--disable-pip-version-check"],
+        [str(python), "-m", "pip", *words, "--quiet", "--disable-pip-version-check"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -72,7 +73,8 @@ def _pip(*words: str) -> None:
         raise SourceMissing(f"pip {' '.join(words)} failed:\n{answer.stderr[-2000:]}")
 
 
-def _publish(made: Path, target: Path) -> None:
+def publish(made: Path, target: Path) -> None:
+    """Put a folder that is complete where others look for it."""
     try:
         made.rename(target)
     except OSError:

@@ -1,0 +1,1 @@
+"""Runs the test suites of other packages with the stock engine and with ours."""
