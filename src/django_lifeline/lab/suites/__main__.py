@@ -30,7 +30,10 @@ BY_NAME = {package.name: package for package in PACKAGES}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for; 1 where a test is lost, 2 where nothing could run."""
+    """Run what the command line asks for; 1 where a test is lost.
+
+    2 where a server is missing, 3 where a package cannot be fetched.
+    """
     options = _parser().parse_args(arguments)
     if options.list:
         for package in PACKAGES:
@@ -44,9 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.results:
                 # After each, so that what was measured outlives an interruption.
                 write([result], options.results)
-    except (ServerMissing, SourceMissing) as error:
+    except ServerMissing as error:
         print(error, file=sys.stderr)
         return 2
+    except SourceMissing as error:
+        print(error, file=sys.stderr)
+        return 3
     return 0 if well else 1
 
 
