@@ -365,6 +365,7 @@ class _Known:
     settings: Mapping[str, Any]
     alias: str
     kind: type
+    connect: Any
     values: tuple[Any, ...]
     options: Mapping[str, Any]
     target: Target
@@ -374,6 +375,7 @@ class _Known:
         return (
             self.settings is settings
             and self.alias == wrapper.alias
+            and self.connect is wrapper.Database.connect
             and self.kind is type(wrapper)
             and not self.target.forgotten
             and self.values == _distinguishing(settings)
@@ -408,13 +410,16 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     for name in ("password", "passwd"):
         options.pop(name, None)
     place = _distinguishing(settings)
-    kind, database = type(wrapper), wrapper.Database.__name__
-    key = (wrapper.alias, kind, database, _frozen(place), _frozen(options), pool, lifeline)
+    kind, connect = type(wrapper), wrapper.Database.connect
+    # By identity: a proxy that a monitoring tool has put there is equal to what it wraps. Who
+    # begins to watch the driver sees new connections, and who ends it is left alone by them.
+    opener = (wrapper.Database.__name__, id(connect))
+    key = (wrapper.alias, kind, opener, _frozen(place), _frozen(options), pool, lifeline)
     target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
     _known[id(settings)] = _Known(
-        settings, wrapper.alias, kind, place, dict(settings["OPTIONS"]), target
+        settings, wrapper.alias, kind, connect, place, dict(settings["OPTIONS"]), target
     )
     return target
 
