@@ -17,7 +17,8 @@ from tests.sweep.laws import Facts, Raised
 from tests.sweep.paper import routing
 from tests.sweep.paper.models import Mark
 from tests.sweep.wire import Seen, Wire
-from tests.sweep.workloads import START, Stage, Workload, drain
+from tests.sweep.work import START, Stage, Workload
+from tests.sweep.workloads import drain
 
 _numbers = count(1)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from django_lifeline.lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
 from tests.sweep.cells import CUTS, FATAL, Fault, Packet, garbled
 from tests.sweep.traffic import (
     DEPRECATE_EOF,
@@ -27,8 +28,6 @@ from tests.sweep.traffic import (
     error_packet,
     phase_of,
 )
-
-from django_lifeline.lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
 
 HOST = "127.0.0.1"
 CHUNK = 65536
@@ -385,7 +384,11 @@ class Wire:
             _send(session.client, self._garbled(session, packet, fault.place))
             if fault.place == "first" and session.state == "commands" and session.answer:
                 # It looks like an error, after which a server says no more.
-                self._swallow(session, session.answer)
+                if session.answer.conversation and not session.answer.complete:
+                    # This one waits for a word of the client, which will not come.
+                    self._cut(session, "fin", whole=True)
+                else:
+                    self._swallow(session, session.answer)
         else:
             _send(session.client, error_packet(packet[3], int(fault.kind)))
             self._after_error(session, fault.kind)

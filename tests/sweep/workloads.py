@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, Sum
-from django.test import Client
 
 from tests.sweep.paper.models import Sheet
-
-Rows = tuple[tuple[Any, ...], ...]
-
-START: Rows = (("a", 1), ("b", 2), ("c", 3))
-SHEETS = "SELECT name, number FROM paper_sheet ORDER BY 1, 2"
-CLEAN = "DELETE FROM paper_sheet"
-
-
-UNCHECKED = object()
-
-
-@dataclass
-class Stage:
-    """What a workload may use besides Django."""
-
-    alias: str
-    client: Client | None = None
-    hooks: list[str] = field(default_factory=list)
-    """What the hooks after a commit have said."""
-
-
-@dataclass(frozen=True)
-class Workload:
-    """One piece of work and what may be stored of it."""
-
-    name: str
-    run: Callable[[Stage], Any]
-    states: tuple[Rows, ...] = (START,)
-    """What may be stored: first before, last when it succeeded, between them parts of it."""
-    answer: Any = UNCHECKED
-    """What it returns, where that matters."""
-    whole: bool = True
-    """Whether its effect is one, with nothing after it that could be lost by itself."""
-    look: str = SHEETS
-    """Reads what is stored."""
-    clean: tuple[str, ...] = (CLEAN,)
-    """Makes the tables empty before it."""
-    healed: bool = False
-    """A plain read outside a transaction: one loss is not seen."""
-    cold: bool = False
-    """Begins without a connection."""
-    tls: bool = False
-    """Is run over TLS as well."""
-    hooks: int = 0
-    """How many hooks run when it succeeds."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether its success leaves something."""
-        return len(self.states) > 1
+from tests.sweep.work import CLEAN, START, Rows, Stage, Workload
 
 
 class Undo(Exception):
@@ -220,15 +169,27 @@ def manual_transaction(stage: Stage) -> Any:
 
 
 def dirty_session(stage: Stage) -> Any:
-    """Leaves something behind that the next borrower must not see."""
+    """Leaves a setting behind that the next borrower must not see: the session is reset."""
+    return _left_behind(stage, "SET SESSION lc_time_names = 'de_DE'", "SELECT @@lc_time_names")
+
+
+def pinned_session(stage: Stage) -> Any:
+    """Leaves a variable behind that the next borrower must not see: the session is ended."""
+    return _left_behind(stage, "SET @left_behind := 1", "SELECT @left_behind")
+
+
+def _left_behind(stage: Stage, leave: str, look: str) -> Any:
     connection = connections[stage.alias]
     with connection.cursor() as cursor:
-        cursor.execute("SET @left_behind := 1")
+        cursor.execute(leave)
     connection.close()
     Sheet.objects.create(name="new", number=9)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT @left_behind")
-        return cursor.fetchone()[0]
+        cursor.execute(look)
+        found = cursor.fetchone()[0]
+    # Whoever has asked for a variable may count on it.
+    connection.close()
+    return found
 
 
 def goodbye(stage: Stage) -> Any:
@@ -252,7 +213,6 @@ def fixture(stage: Stage) -> Any:
 
 
 def admin_form(stage: Stage) -> Any:
-    assert stage.client is not None
     answer = stage.client.post("/admin/paper/sheet/2/change/", {"name": "b", "number": "12"})
     return answer.status_code
 
@@ -306,10 +266,16 @@ WORKLOADS = {
             "savepoint_undone", savepoint_undone, (START, _rows(("new", 8), _B12, without="b"))
         ),
         Workload("savepoint_kept", savepoint_kept, (START, _rows(("new", 8), ("inner", 9)))),
-        Workload("error_swallowed", error_swallowed, (START, _rows(("new", 8), _B12, without="b"))),
+        Workload(
+            "error_swallowed",
+            error_swallowed,
+            (START, _rows(("new", 8), _B12, without="b")),
+            swallowed=_rows(_B12, without="b"),
+        ),
         Workload("on_commit", commit_with_hook, (START, NEW), hooks=1),
         Workload("set_autocommit", manual_transaction, (START, NEW)),
-        Workload("reset", dirty_session, (START, NEW), answer=None, whole=False),
+        Workload("reset", dirty_session, (START, NEW), answer="en_US", whole=False),
+        Workload("pinned", pinned_session, (START, NEW), answer=None, whole=False),
         Workload("quit", goodbye, (START, NEW)),
         Workload("loaddata", fixture, (START, _rows(("loaded", 1), ("loaded", 2)))),
         Workload(
