@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--driver", choices=tuple(DRIVERS), action="append")
     parser.add_argument("--kind", choices=[arm.kind for arm in ARMS][:4], action="append")
     parser.add_argument("--how", choices=("next", "here"), action="append")
-    parser.add_argument("--share", type=int, default=1, help="only one in so many interruptions")
+    parser.add_argument("--share", type=int, default=1, help="one in so many interruptions")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     chosen = parser.parse_args()
     arms = [
@@ -45,17 +45,22 @@ def main() -> int:
                 for arm in arms:
                     run = Runner(Path(stack.enter_context(tempfile.TemporaryDirectory())), stack)
                     sweep = Sweep(run, server, driver, arm)
-                    cells.append(swept(sweep, rarity(arm) * chosen.share, chosen.seed))
+                    cells.append(swept(sweep, rarity(arm, chosen.share), chosen.seed))
     whole = (chosen.server, chosen.driver, chosen.kind, chosen.how) == (None,) * 4
-    if whole and chosen.share == 1:
-        write_page(cells, versions())
+    if whole:
+        write_page(cells, versions(), chosen.seed)
         print(f"Written: {PAGE}")
     return 1 if any(cell.found.violations for cell in cells) else 0
 
 
-def rarity(arm: Arm) -> int:
-    """Which part of its interruptions an arm carries out: one in so many."""
-    return RARE if arm.how == "here" and arm.kind not in ("async", "kill") else 1
+def rarity(arm: Arm, share: int) -> int:
+    """Which part of its interruptions an arm carries out: one in so many.
+
+    What Python itself can do to a program comes more often than what only a trace function can.
+    """
+    if arm.how == "next":
+        return 1 if arm.gevent else max(1, share // 4)
+    return share * (1 if arm.kind in ("async", "kill") else RARE)
 
 
 def swept(sweep: Sweep, one_in: int, seed: int) -> Cell:
@@ -64,7 +69,8 @@ def swept(sweep: Sweep, one_in: int, seed: int) -> Cell:
     found = sweep.count()
     strikes = part(sweep.strikes(found), one_in, seed)
     sweep.strike(strikes, found)
-    cell = Cell(sweep.server.flavour, sweep.server.version, sweep.driver, sweep.arm, found)
+    server = sweep.server
+    cell = Cell(server.flavour, server.version, sweep.driver, sweep.arm, one_in, found)
     seconds = time.monotonic() - began
     print(f"{cell}: {found.struck} interruptions in {seconds:.0f} s, ", end="")
     print(f"{len(found.violations)} violations", flush=True)

@@ -20,21 +20,23 @@ class Cell:
     version: str
     driver: str
     arm: Arm
+    one_in: int
+    """Only one in so many interruptions was carried out."""
     found: Found
 
     def __str__(self) -> str:
         return f"{self.flavour}, {self.driver}, {self.arm}"
 
 
-def write_page(cells: list[Cell], versions: str) -> None:
+def write_page(cells: list[Cell], versions: str, seed: int) -> None:
     """Put the figures between the two marks of the page; the rest of it is written by hand."""
     text = PAGE.read_text()
     head, _, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
-    PAGE.write_text(f"{head}{BEGIN}\n\n{figures(cells, versions)}\n{END}{tail}")
+    PAGE.write_text(f"{head}{BEGIN}\n\n{figures(cells, versions, seed)}\n{END}{tail}")
 
 
-def figures(cells: list[Cell], versions: str) -> str:
+def figures(cells: list[Cell], versions: str, seed: int) -> str:
     """The tables, as Markdown."""
     servers = ", ".join(dict.fromkeys(f"{cell.flavour} {cell.version}" for cell in cells))
     total = sum(cell.found.struck for cell in cells)
@@ -43,7 +45,7 @@ def figures(cells: list[Cell], versions: str) -> str:
         [
             f"{versions}, {servers}.",
             "",
-            f"{total} interruptions, {violations} violations.",
+            f"{total} interruptions, {violations} violations. {_share(cells, seed)}",
             "",
             *_arms(cells),
             "",
@@ -54,14 +56,26 @@ def figures(cells: list[Cell], versions: str) -> str:
     )
 
 
+def _share(cells: list[Cell], seed: int) -> str:
+    if all(cell.one_in == 1 for cell in cells):
+        return "Each step was tried."
+    return f"Where not all steps were tried, chance chose them (seed {seed})."
+
+
 def _arms(cells: list[Cell]) -> list[str]:
     rows = [
         f"| {cell.arm} | {cell.driver} | {cell.flavour} | {cell.found.struck} "
-        f"| {cell.found.dropped} | {len(cell.found.violations)} |"
+        f"| {_part(cell)} | {cell.found.dropped} | {len(cell.found.violations)} |"
         for cell in cells
     ]
-    head = "| what breaks in | driver | server | interruptions | in finalizers | violations |"
-    return [head, "|---|---|---|---|---|---|", *rows]
+    head = (
+        "| what breaks in | driver | server | interruptions | of all | in finalizers | violations |"
+    )
+    return [head, "|---|---|---|---|---|---|---|", *rows]
+
+
+def _part(cell: Cell) -> str:
+    return "all" if cell.one_in == 1 else f"1 in {cell.one_in}"
 
 
 def _files(cells: list[Cell]) -> list[str]:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections, transaction
-from tests.unit.backends.fake_server import FakeServer
+from tests.unit.backends.fake_server import MAX_PACKET, FakeServer
 
 from django_lifeline.backends.mysql.base import DatabaseWrapper
 from django_lifeline.core.liveness import SightKind
-from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost
+from django_lifeline.core.session import Session
+from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost, PacketTooLarge
 
 Connect = Callable[..., Any]
 LOST = 2013
@@ -51,6 +52,14 @@ def test_atomic_costs_two_commands(wrapper_in_django: Any, server: FakeServer) -
     with transaction.atomic():
         run(wrapper_in_django, "INSERT one")
     assert server.since(mark) == ["START TRANSACTION", "INSERT one", "COMMIT"]
+
+
+def test_statement_over_the_servers_limit_is_not_sent(wrapper: Any, server: FakeServer) -> None:
+    first = number(wrapper)
+    mark = len(server.said)
+    with pytest.raises(PacketTooLarge):
+        run(wrapper, f"INSERT {'x' * MAX_PACKET}")
+    assert server.since(mark) == [] and number(wrapper) == first
 
 
 # Errors inside a transaction
@@ -286,6 +295,22 @@ def test_drivers_object_that_somebody_keeps_is_lent_to_nobody(
     assert number(connect()) != first and kept.closed
 
 
+@pytest.mark.parametrize("left", ["SET @x = 1", "BEGIN", "SET autocommit = 0"])
+def test_session_is_not_trusted_where_something_broke_in_after_an_answer(
+    wrapper: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    first = number(wrapper)
+
+    def broken_in(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Session, "ran", broken_in)
+        run(wrapper, left)
+    wrapper.close()
+    assert number(connect()) != first
+
+
 def test_raw_transaction_is_not_healed(wrapper: Any, server: FakeServer) -> None:
     run(wrapper, "SELECT 1")
     wrapper.connection.exchange(b"BEGIN")
@@ -385,6 +410,7 @@ def test_settings_are_made_again_the_last_of_each(wrapper: Any, server: FakeServ
 def test_setting_that_cannot_be_made_again_ends_the_new_session(
     wrapper: Any, server: FakeServer
 ) -> None:
+    run(wrapper, "SET time_zone = 'SYSTEM'")
     run(wrapper, "USE one")
     server.kill_all()
     server.errors["USE one"] = 1049
@@ -394,7 +420,7 @@ def test_setting_that_cannot_be_made_again_ends_the_new_session(
     del server.errors["USE one"]
     run(wrapper, "INSERT three")
     assert server.stored == ["three"]
-    assert server.since(0)[-2:] == ["USE one", "INSERT three"]
+    assert server.since(0)[-3:] == ["SET time_zone = 'SYSTEM'", "USE one", "INSERT three"]
 
 
 def test_settings_are_the_owners_and_not_the_next_borrowers(
@@ -402,9 +428,10 @@ def test_settings_are_the_owners_and_not_the_next_borrowers(
 ) -> None:
     run(wrapper, "USE one")
     wrapper.close()
-    server.kill_all()
     mark = len(server.said)
-    run(wrapper, "SELECT 1")
+    for _ in range(2):  # on a new connection, and on one that takes its place
+        server.kill_all()
+        run(wrapper, "SELECT 1")
     assert "USE one" not in server.since(mark)
 
 

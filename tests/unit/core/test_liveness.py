@@ -214,6 +214,20 @@ def test_closed_channel_is_never_silent(channel: Channel) -> None:
     assert channel.tcp_state() is None
 
 
+def test_closed_channel_is_not_silent_where_its_number_is_another_files(
+    pair: Pair, channel: Channel
+) -> None:
+    number = channel.fd
+    there, here = os.pipe()
+    channel.close()
+    os.dup2(there, number)
+    try:
+        assert not channel.silent()
+    finally:
+        for descriptor in (there, here, number):
+            os.close(descriptor)
+
+
 def test_dropped_channel_closes_its_descriptor(pair: Pair) -> None:
     channel = Channel(pair[0].fileno())
     fd = channel.fd
