@@ -434,7 +434,7 @@ def test_interrupted_connection_ends_without_raising(connection: Any, end: str) 
 
 def test_interrupted_connection_refuses_the_next_statement(connection: Any, errors: Any) -> None:
     connection._begin(1)
-    with pytest.raises(errors.OperationalError) as refused:
+    with pytest.raises(errors.ProgrammingError) as refused:
         connection.run("SELECT 1")
     assert refused.value.args[0] == 2014
 

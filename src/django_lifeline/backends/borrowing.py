@@ -46,6 +46,7 @@ _PLAIN = statement_of("SELECT 1")
 _OPTIONS_OF_OURS = ("pool", "lifeline")
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
+_INSERTING = frozenset({"INSERT", "REPLACE"})
 
 
 class Borrowing(stock.DatabaseWrapper):
@@ -353,8 +354,8 @@ class Borrowing(stock.DatabaseWrapper):
         hold = self._living(statement)
         if hold.connection.session.state is not _AUTOCOMMIT:
             hold = self._ready_inside(hold, statement)
-        if statement.asks is not _NOTHING:
-            self._ready_to_tell(hold, statement.asks)
+        if statement.asks is not _NOTHING or statement.opaque:
+            hold = self._ready_to_tell(hold, statement)
         return hold
 
     def _living(self, statement: Statement) -> Hold:
@@ -434,23 +435,47 @@ class Borrowing(stock.DatabaseWrapper):
             return self._use_stock_transaction(hold, statement)
         return hold
 
-    def _ready_to_tell(self, hold: Hold, asks: Asks) -> None:
+    def _ready_to_tell(self, hold: Hold, statement: Statement) -> Hold:
         """Before a question about an earlier statement: what answers is the wrapper's own, or none.
 
-        A pooled session has had other borrowers, of whom nothing is to be seen.
+        A pooled session has had other borrowers, of whom nothing is to be seen. Code that is not
+        in the text may ask, too, or insert; what it did to the number nobody sees afterwards.
         """
         keepsake = self._keepsake
-        if asks & Asks.ID and (hold.foreign_id or keepsake is not None):
+        if (hold.foreign_id or keepsake is not None) and (
+            statement.opaque or statement.asks & Asks.ID
+        ):
             known = 0 if keepsake is None else keepsake.own_last_id()
-            if known is None:
+            if known is not None:
+                hold = self._set_last_id(hold, statement, known)
+                # What it did itself is asked for next.
+                self._keepsake = None if statement.opaque else keepsake
+            elif not statement.opaque:
                 raise self._answer_is_lost(hold)
-            hold.connection.run(f"SELECT LAST_INSERT_ID({known:d})")
-            hold.foreign_id, hold.session.inserted = False, True
-            hold.connection.last_id = known
-            hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
-        elif asks & Asks.OUTCOME and not hold.ran and keepsake is None:
+        elif statement.asks & Asks.OUTCOME and not hold.ran and keepsake is None:
             hold.connection.run("DO 0")
         hold.seen = hold.connection.commands
+        return hold
+
+    def _set_last_id(self, hold: Hold, statement: Statement, known: int) -> Hold:
+        sql = f"SELECT LAST_INSERT_ID({known:d})"
+        try:
+            hold.connection.run(sql)
+        except BaseException as error:
+            if not self._is_loss(hold, error):
+                if hold.connection.busy:
+                    self._break_off(hold, error)
+                raise
+            decision = self._decide(hold, statement, sent=False)
+            facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
+            if not decision.repeat:
+                raise self._lose(hold, facts, Reason.LOST) from error
+            hold = self._swap(hold, facts, Reason.LOST)
+            hold.connection.run(sql)
+        hold.foreign_id, hold.session.inserted = False, True
+        hold.connection.last_id = known
+        hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
+        return hold
 
     def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]:
         """Return what to run for a question whose answer is not in the session any more."""
@@ -489,7 +514,7 @@ class Borrowing(stock.DatabaseWrapper):
             self._note(hold, statement, sql, cursor)
         elif session.state is not _AUTOCOMMIT:
             session.ran(statement, sql, None)
-            self._note_id(hold, cursor)
+            self._note_id(hold, statement, cursor)
         elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
             self._leave_answers(hold, statement, cursor)
         # Last of all: until then, whatever breaks in leaves a session of which too little is known.
@@ -513,15 +538,17 @@ class Borrowing(stock.DatabaseWrapper):
         hold.status = connection.status()
         connection.session.observe(*connection.flags())
 
-    def _note_id(self, hold: Hold, cursor: Any) -> None:
+    def _note_id(self, hold: Hold, statement: Statement, cursor: Any) -> None:
         """Remember whose number ``LAST_INSERT_ID()`` answers with from now on."""
-        if getattr(cursor, "lastrowid", None):
+        # INSERT … RETURNING gives rows in the place of the number.
+        returned = statement.keyword in _INSERTING and cursor.description is not None
+        if returned or getattr(cursor, "lastrowid", None):
             self._keepsake = None
             hold.foreign_id, hold.session.inserted = False, True
 
     def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
         """Remember what this statement's author may ask of it, and nobody else."""
-        self._note_id(hold, cursor)
+        self._note_id(hold, statement, cursor)
         warned = bool(getattr(cursor, "warning_count", 0))
         if statement.reads_only and not warned:
             if hold.keepsake is not None:

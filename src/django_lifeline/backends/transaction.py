@@ -7,6 +7,7 @@ is ``CommitOutcomeUnknown``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -134,12 +135,14 @@ class Transactions(Borrowing):
     def _begin(self, hold: Hold) -> None:
         hold.connection.exchange(b"START TRANSACTION")
         hold.session.move(Move.BEGIN)
+        hold.connection.last_id = 0
         hold.status = hold.connection.status()
         hold.seen = hold.connection.commands
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
         hold.visible.autocommit(enabled)
         hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
+        hold.connection.last_id = 0
         hold.status = hold.connection.status()
         hold.seen = hold.connection.commands
 
@@ -188,7 +191,7 @@ class Transactions(Borrowing):
             # In autocommit mode there is nothing to commit.
             return
         self._notice_unseen(hold)
-        if not self._lives(hold):
+        if not self._takes_commands(hold):
             self._commit_not_sent(hold, None)
             return
         try:
@@ -198,16 +201,29 @@ class Transactions(Borrowing):
         else:
             self._ended(hold)
 
+    def _takes_commands(self, hold: Hold) -> bool:
+        """Whether COMMIT and ROLLBACK can be left to the driver.
+
+        So they are while somebody still reads a result: PyMySQL reads the rest of it first, and
+        mysqlclient refuses without sending anything.
+        """
+        if hold.connection.busy and hold.pid == os.getpid():
+            return hold.is_being_read and not hold.connection.broken
+        return self._lives(hold)
+
     def _ended(self, hold: Hold) -> None:
         """COMMIT or ROLLBACK was acknowledged."""
         hold.session.move(Move.END)
         self._observe(hold)
+        hold.connection.last_id = 0
         hold.seen = hold.connection.commands
 
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
         session = hold.session
         if not self._is_loss(hold, error):
-            if hold.connection.busy:
+            if hold.connection.busy and hold.is_being_read and not hold.connection.broken:
+                pass  # refused by the driver: a result had not been read to its end
+            elif hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
                 self._tell_interruption(hold, error, Label.COMMIT_UNKNOWN)
                 self._drop(hold, Reason.INTERRUPTED)
@@ -245,7 +261,7 @@ class Transactions(Borrowing):
         if hold is None or hold.resting:
             return
         self._notice_unseen(hold)
-        if not self._lives(hold):
+        if not self._takes_commands(hold):
             self._bury(hold, Reason.DEAD)
             return
         try:

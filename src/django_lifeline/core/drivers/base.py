@@ -172,6 +172,7 @@ class Guarded:
 
     Error: type[Exception]
     OperationalError: type[Exception]
+    ProgrammingError: type[Exception]
     get_server_info: Callable[[], str]
 
     busy: bool = False
@@ -289,7 +290,8 @@ class Guarded:
         self.busy = self._under_way = True
 
     def _out_of_sync(self) -> Exception:
-        return self.OperationalError(
+        # The class that mysqlclient gives it; PyMySQL reads the rest by itself.
+        return self.ProgrammingError(
             COMMANDS_OUT_OF_SYNC,
             "Commands out of sync: the answer to another statement has not been read",
         )
