@@ -1,4 +1,4 @@
-"""What one process does: the programs that are known, and random ones, with one driver and server."""
+"""What one process does: known programs and random ones, with one driver and server."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Author:
         return self._tags
 
     def row(self) -> int:
-        """A row that is there at the start: most often the actor's own, to spare waits for locks."""
+        """A row that is there at the start: mostly the actor's own, to spare waits for locks."""
         return self.random.randint(1, 3) if self.chance(0.1) else 1 + ACTORS.index(self.actor)
 
     def other(self) -> str:

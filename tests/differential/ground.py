@@ -177,7 +177,8 @@ class Ground:
                 free = {
                     row[0] for row in self.ask(f"SELECT id FROM {place} FOR UPDATE SKIP LOCKED")
                 }
-                locked = sorted(row - self.base if table == "item" else row for row in all_rows - free)
+                base = self.base if table == "item" else 0
+                locked = sorted(row - base for row in all_rows - free)
                 if locked:
                     found[f"{name}.{table}"] = locked
         return found

@@ -30,7 +30,9 @@ ENDINGS = [
     *(step("sql", text) for text in ("COMMIT AND CHAIN", "ROLLBACK AND CHAIN")),
 ]
 QUESTIONS = [step(kind) for kind in ("last_id", "last_id", "row_count", "warnings", "found_rows")]
-ASKED_ABOUT = [*map(tagged, ("insert", "create", "insert_ignored", "note_many", "last_id_by_django"))]
+ASKED_ABOUT = [
+    *map(tagged, ("insert", "create", "insert_ignored", "note_many", "last_id_by_django"))
+]
 
 
 def broken_work(author: Author) -> list[Step]:

@@ -26,7 +26,6 @@ from tests.differential.structure import (
     FAULT_KINDS,
     NOTING,
     PASSING,
-    NOTING,
     QUESTIONS,
     Situation,
     situations,
@@ -63,7 +62,10 @@ class Difference:
         return (self.law, self.kind)
 
     def __str__(self) -> str:
-        return f"step {self.step} {self.kind}: {self.law}\n  stock:    {self.stock}\n  lifeline: {self.ours}"
+        return (
+            f"step {self.step} {self.kind}: {self.law}\n"
+            f"  stock:    {self.stock}\n  lifeline: {self.ours}"
+        )
 
 
 def judge(

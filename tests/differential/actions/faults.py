@@ -6,7 +6,6 @@ import threading
 from typing import Any
 
 import pymysql
-
 from django.db.models import F, Func, IntegerField, Max, Value
 from django.db.models.functions import Concat
 

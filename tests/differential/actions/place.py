@@ -49,7 +49,7 @@ class Place:
     def text(self, sql: str) -> str:
         """*sql* with the arm's own names for ``{ten1}`` and the like, and tags for ``#10``."""
         for name in ("ten1", "ten2", "l1", "l2", "a", "b"):
-            sql = sql.replace("{%s}" % name, f"{self.arm.name}_{name}")
+            sql = sql.replace("{" + name + "}", f"{self.arm.name}_{name}")
         return re.sub(r"#(-?\d+)", lambda found: str(self.tag(int(found[1]))), sql)
 
     def tag(self, number: int) -> int:
