@@ -8,8 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django_lifeline.lab.servers import FLAVOURS, start
+from tests.fixtures.drivers import make_certificate
 from tests.sweep.outcome import ROOT, VARIABLES, page, summary, sweep
 
 DRIVERS = ("mysqlclient", "pymysql")
@@ -41,7 +44,10 @@ def main() -> int:
         passed += ["--seconds", str(chosen.seconds)]
     outcomes = []
     for flavour in chosen.server or FLAVOURS:
-        with start(flavour, VARIABLES) as server:
+        with (
+            TemporaryDirectory() as folder,
+            start(flavour, {**VARIABLES, **make_certificate(Path(folder))}) as server,
+        ):
             server.provide_md5()
             for driver in chosen.driver or DRIVERS:
                 for tls in ([], ["--tls"]) if not chosen.no_tls else ([],):

@@ -24,6 +24,8 @@ from typing import Any
 
 import pymysql
 
+from tests.fixtures.drivers import TRANSPORT_PARAMS
+
 ENGINES = {"lifeline": "django_lifeline.backends.mysql", "stock": "django.db.backends.mysql"}
 HANGS = 20.0
 AGAIN = 3
@@ -115,10 +117,7 @@ def configure(ports: list[int], folder: str) -> None:
 def options() -> dict[str, Any]:
     """The driver's options: every wait is short, since silence is one of the faults."""
     found: dict[str, Any] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
-    if ARGUMENTS.driver == "pymysql":
-        found["ssl_disabled"] = not ARGUMENTS.tls
-    elif ARGUMENTS.tls:
-        found["ssl_mode"] = "REQUIRED"
+    found.update(TRANSPORT_PARAMS[ARGUMENTS.driver]["tls" if ARGUMENTS.tls else "plain"])
     if ARGUMENTS.engine == "lifeline":
         found["pool"] = {"max_size": 2, "timeout": 5}
         found["lifeline"] = {"ping_timeout": 0.5}
@@ -209,6 +208,8 @@ class Sweep:
             for _ in range(2):
                 facts = lane.run(workload, None)
             self._judge(workload.name, facts)
+            phases = {packet.phase for packet in facts.seen.packets}
+            assert ("TLS data" in phases) is ARGUMENTS.tls, phases
             cells += enumerate_cells(workload.name, facts.seen.packets)
         total = len(cells)
         if ARGUMENTS.cell:
