@@ -58,6 +58,8 @@ class FakeServer:
         """Statements that are answered with an error of this number."""
         self.ends: dict[str, int] = {}
         """Statements that end their session, and the number that the driver says then."""
+        self.breaks_in: dict[str, BaseException] = {}
+        """What breaks in while the answer to these statements is awaited."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -84,6 +86,9 @@ class FakeServer:
         self.said.append((session.number, sql))
         if sql in self.errors:
             self._failed(session, self.errors[sql])
+        if sql in self.breaks_in:
+            self._run(session, sql)
+            raise self.breaks_in.pop(sql)
         lost = self.ends.pop(sql, None)
         if lost is not None:
             if lost == GONE[0]:  # then it did run

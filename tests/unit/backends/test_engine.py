@@ -224,6 +224,18 @@ def test_lost_commit_of_what_only_read_is_a_success(
     assert hooks == ["ran"]
 
 
+def test_session_of_a_commit_that_something_broke_into_is_ended(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    first = number(wrapper_in_django)
+    server.breaks_in["COMMIT"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+    assert (first, "cut") in server.said
+    run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["one", "two"]
+
+
 def test_enabling_autocommit_commits_by_a_statement_of_its_own(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
@@ -275,6 +287,16 @@ def test_session_is_lent_on_only_as_it_was_new(
     wrapper.close()
     assert server.since(mark) == [end] * (end is not None)
     assert (number(connect()) == first) is (end != "cut")
+
+
+def test_session_that_called_a_procedure_is_ended(
+    wrapper: Any, connect: Connect, server: FakeServer
+) -> None:
+    first = number(wrapper)
+    with wrapper.cursor() as cursor:
+        cursor.callproc("p")
+    wrapper.close()
+    assert number(connect()) != first
 
 
 def test_raw_commands_end_a_session_before_somebody_else_gets_it(
