@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import wraps
 from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -161,9 +161,16 @@ class CursorWrapper(stock.CursorWrapper):
 
     def nextset(self) -> Any:
         """Move to the next result, as the driver does; None when there is none."""
-        if self._below.connection is None and not self._closed:
-            return None
-        return self.cursor.nextset()
+        below = self._below
+        if below.connection is not None or self._closed:
+            return self.cursor.nextset()
+        # All has been read, and the connection may be in other hands: the driver's cursor drops
+        # its rows, or says what it says after an error, without a look at it.
+        below.connection = _NO_MORE
+        try:
+            return below.nextset()
+        finally:
+            below.connection = None
 
     # The driver's own, without the detour through ``__getattr__`` or a frame between.
     fetchone = property(attrgetter("cursor.fetchone"))
@@ -177,7 +184,7 @@ class CursorWrapper(stock.CursorWrapper):
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.cursor, name)
-        return partial(self._attached, name) if name in _NEED_A_CONNECTION else value
+        return self._with_a_connection(value) if name in _NEED_A_CONNECTION else value
 
     def close(self) -> None:
         """Close the cursor; from then on it runs no statement.
@@ -257,16 +264,21 @@ class CursorWrapper(stock.CursorWrapper):
                 self.cursor = self._below = self._db.driver_cursor(hold)
         self._below.connection = hold.connection
 
-    def _attached(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method that needs a connection, though nothing is sent."""
-        if self._closed or self._below.connection is not None:
-            return getattr(self.cursor, method)(*args, **kwargs)
-        with self._db.held_for_a_moment() as hold:
-            self._move(hold)
-            try:
-                return getattr(self.cursor, method)(*args, **kwargs)
-            finally:
-                self._below.connection = None
+    def _with_a_connection(self, method: Any) -> Any:
+        """Return a method that needs a connection, though nothing is sent."""
+
+        @wraps(method)
+        def attached(*args: Any, **kwargs: Any) -> Any:
+            if self._closed or self._below.connection is not None:
+                return method(*args, **kwargs)
+            with self._db.held_for_a_moment() as hold:
+                self._move(hold)
+                try:
+                    return getattr(self.cursor, method.__name__)(*args, **kwargs)
+                finally:
+                    self._below.connection = None
+
+        return attached
 
     def _cut(self) -> None:
         self._below.connection = None
@@ -300,9 +312,24 @@ class _Rest:
 
     def read(self) -> None:
         """Let go of the connection once all has been read."""
+        if self._cursor._below.connection is not self._hold.connection:
+            return  # which has happened already
         if not self._hold.connection.busy:
             self._cursor._cut()
             self._cursor._db.finished_reading(self._hold)
+
+
+class _NoMore:
+    """What a driver's cursor asks for its next result when it has had all of them."""
+
+    _result = None
+
+    def next_result(self) -> int:
+        """Return what the library says where there is none."""
+        return -1
+
+
+_NO_MORE = _NoMore()
 
 
 def _nothing() -> None:

@@ -10,14 +10,14 @@ that would have to wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from threading import get_ident
 from typing import Any
 
 from django.conf import settings
 from django.db import ProgrammingError
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper, debug_transaction
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
@@ -27,17 +27,42 @@ from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.hooks import Shortcut
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import Pool
+from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.statement import statement_of
 
-_DJANGOS_ENSURE = BaseDatabaseWrapper.ensure_connection
-"""Test tools that forbid the database put something else in its place."""
-_DJANGOS_PREPARE = BaseDatabaseWrapper._prepare_cursor
-_ON_CONNECTING = ("connect", "get_connection_params", "get_new_connection", "init_connection_state")
+_TO_A_CURSOR = Shortcut(
+    "_cursor",
+    "_prepare_cursor",
+    "close_if_health_check_failed",
+    "create_cursor",
+    "ensure_connection",
+    "make_cursor",
+    "validate_no_broken_transaction",
+    "validate_thread_sharing",
+    properties=("allow_thread_sharing", "queries_logged", "wrap_database_errors"),
+)
+_TO_THE_END = Shortcut(
+    "_close",
+    "close",
+    "close_if_unusable_or_obsolete",
+    "ensure_connection",
+    "get_autocommit",
+    "validate_thread_sharing",
+    properties=("allow_thread_sharing", "wrap_database_errors"),
+)
+_ON_WITHOUT_CONNECTING = Shortcut(
+    "connect",
+    "get_connection_params",
+    "get_new_connection",
+    "init_connection_state",
+    "is_usable",
+)
 _PLAIN = statement_of("SELECT 1")
 
 WARM = 0.01
@@ -52,6 +77,18 @@ class LifelineMixin(Transactions):
 
     _ensuring = False
     """Django's ``ensure_connection`` is running, or what a test tool put in its place."""
+    _announcing = False
+    """What somebody put in the place of a method of Django's is running; Django's does nothing."""
+    _goes_straight_to_a_cursor = True
+    """Whether the class leaves alone what the engine's short way to a cursor skips."""
+    _goes_straight_to_the_end = True
+    _goes_on_without_connecting = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._goes_straight_to_a_cursor = _TO_A_CURSOR.suits(cls)
+        cls._goes_straight_to_the_end = _TO_THE_END.suits(cls)
+        cls._goes_on_without_connecting = _ON_WITHOUT_CONNECTING.suits(cls)
 
     # What Django and applications see
 
@@ -64,6 +101,8 @@ class LifelineMixin(Transactions):
         """
         if self._conducting:
             return self._conductor
+        if self._announcing:
+            return None
         hold = self._hold
         if hold is not None and hold.pid != os.getpid():
             # It is the parent's; to this process it is as if closed.
@@ -139,8 +178,11 @@ class LifelineMixin(Transactions):
         Always by way of Django's own method: test tools that forbid the database replace it.
         Raises ``ConnectionLost`` when the held one died with something that cannot be made again.
         """
+        replaced = "ensure_connection" in self._covered
         hold = self._hold
-        if BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE and hold is not None:
+        if not replaced and hold is not None:
+            if self._is_foreign_here():
+                return  # and left alone: the next check says that this thread may not use it
             if clock.monotonic() - hold.used_at > WARM or hold.pid != os.getpid():
                 with self.wrap_database_errors:
                     self._rest(self._living(_PLAIN))
@@ -157,7 +199,7 @@ class LifelineMixin(Transactions):
                 # Django holds a connection throughout a block: this one's is gone.
                 self.validate_no_broken_transaction()
                 raise ProgrammingError("Cannot open a new connection in an atomic block.")
-            if not self._closed and BaseDatabaseWrapper.ensure_connection is _DJANGOS_ENSURE:
+            if not self._closed and not replaced:
                 with self.wrap_database_errors:
                     self._rest(self._take())
                 return
@@ -167,9 +209,18 @@ class LifelineMixin(Transactions):
         finally:
             self._ensuring = False
 
-    @contextmanager
-    def temporary_connection(self) -> Iterator[Any]:
+    def _is_foreign_here(self) -> bool:
+        return self._thread_ident != get_ident() and not self.allow_thread_sharing
+
+    def temporary_connection(self) -> AbstractContextManager[Any]:
         """Give a cursor, and give the connection back if none was held before."""
+        if "temporary_connection" in self._covered:
+            djangos: AbstractContextManager[Any] = super().temporary_connection()
+            return djangos
+        return self._temporary_connection()
+
+    @contextmanager
+    def _temporary_connection(self) -> Iterator[Any]:
         held = self._hold is not None
         try:
             with self.cursor() as cursor:
@@ -180,41 +231,42 @@ class LifelineMixin(Transactions):
 
     def _cursor(self, name: str | None = None) -> Any:
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
-        if self._overridden or BaseDatabaseWrapper._prepare_cursor is not _DJANGOS_PREPARE:
+        if not (self._goes_straight_to_a_cursor and _TO_A_CURSOR.is_open(self)):
             return super()._cursor(name)
         if self.health_check_enabled:
             self.close_if_health_check_failed()
         hold = self._hold
-        if (
-            hold is None
-            or clock.monotonic() - hold.used_at > WARM
-            or BaseDatabaseWrapper.ensure_connection is not _DJANGOS_ENSURE
-        ):
+        if hold is None or clock.monotonic() - hold.used_at > WARM:
             self.ensure_connection()
         if self._thread_ident != get_ident():
-            self.validate_thread_sharing()
-            self._change_hands()
-        cursor = self.create_cursor(name)
+            with self.wrap_database_errors:
+                self.validate_thread_sharing()
+            self._share()
+        cursor = self._new_cursor()
         if self.force_debug_cursor or settings.DEBUG:  # that is, if queries are logged
-            return self.make_debug_cursor(self._watched(cursor))
-        return self.make_cursor(self._watched(cursor))
+            return self.make_debug_cursor(cursor)
+        return Cursor(cursor, self) if djangos_is_untouched() else self.make_cursor(cursor)
 
     def _prepare_cursor(self, cursor: Any) -> Any:
+        prepared = super()._prepare_cursor(self._watched(cursor))
         if self._thread_ident != get_ident():
-            self._change_hands()
-        return super()._prepare_cursor(self._watched(cursor))
+            self._share()
+        return prepared
 
-    def _change_hands(self) -> None:
-        """A thread uses a wrapper that another one made: what is held is this one's from now on."""
+    def _share(self) -> None:
+        """A thread uses a wrapper that another one made: no thread's end is its end any more."""
         hold = self._hold
-        if hold is not None and not hold.resting and isinstance(hold.pool, Pool):
-            hold.lease.slot.owner = hold.pool.owner()
+        if hold is not None and isinstance(hold.pool, Pool):
+            hold.lease.slot.owner = Owner(self)
 
     @async_unsafe
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor; the connection is checked when the cursor is used."""
         if "create_cursor" in self._covered:
             return self._conduct(super().create_cursor, name)
+        return self._new_cursor()
+
+    def _new_cursor(self) -> CursorWrapper:
         hold = self._hold
         assert hold is not None
         cursor = self.driver_cursor(hold)
@@ -239,10 +291,6 @@ class LifelineMixin(Transactions):
             below = getattr(below, "cursor", None)
         return CursorWrapper.over(self, cursor)
 
-    def make_cursor(self, cursor: Any) -> Any:
-        """Return what the application gets for the engine's *cursor*."""
-        return Cursor(cursor, self) if djangos_is_untouched() else super().make_cursor(cursor)
-
     def holds(self, connection: DriverConnection) -> Hold | None:
         """Return the hold of *connection*, None where it is not this wrapper's any more."""
         hold = self._hold
@@ -265,22 +313,30 @@ class LifelineMixin(Transactions):
         Where Django itself wants to know, what the kernel knows is enough: no round trip.
         """
         hold = self._hold
-        if hold is None or hold.pid != os.getpid():
+        if hold is None or hold.pid != os.getpid() or not self._has_in_hand(hold):
             return False
-        if hold.resting:
-            if not hold.lease.resume():
-                self._hold = None
-                return False
-            hold.resting = hold.returned = False
         connection = hold.connection
         if not connection.alive():
             return False
-        if not self._checking and not connection.busy:
+        if "is_usable" in self._covered:
+            if not self._conduct(super().is_usable):
+                return False
+            hold.seen = connection.commands
+        elif not self._checking and not connection.busy:
             if not connection.ping_within(self._find_target().lifeline.ping_timeout):
                 return False
             hold.seen = connection.commands
         del connection
         self._rest(hold)
+        return True
+
+    def _has_in_hand(self, hold: Hold) -> bool:
+        """Whether what rests is this wrapper's own again; otherwise somebody else has it."""
+        if hold.resting:
+            if not hold.lease.resume():
+                self._hold = None
+                return False
+            hold.resting = hold.returned = False
         return True
 
     _checking = False
@@ -295,8 +351,12 @@ class LifelineMixin(Transactions):
 
     def close_if_health_check_failed(self) -> None:
         """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
+        if "close_if_health_check_failed" in self._covered:
+            self._announce(super().close_if_health_check_failed)
         hold = self._hold
-        if hold is None or hold.returned or not self.health_check_enabled or self.health_check_done:
+        if hold is None or not self.health_check_enabled or self.health_check_done:
+            return
+        if hold.returned and not self._is_hooked("is_usable"):
             return
         if not self._passes_check():
             self._end_unusable()
@@ -309,6 +369,9 @@ class LifelineMixin(Transactions):
         """
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
+        shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
+        if not shortly and "close_if_unusable_or_obsolete" in self._covered:
+            self._announce(super().close_if_unusable_or_obsolete)
         hold = self._hold
         if hold is None:
             # A lost transaction, or its autocommit mode, is not the next piece of work's.
@@ -319,15 +382,40 @@ class LifelineMixin(Transactions):
         if hold.returned:  # and nothing was done since
             return
         self.health_check_done = False
-        if self.autocommit != self.settings_dict["AUTOCOMMIT"]:
+        autocommit = self.autocommit if shortly else self.get_autocommit()
+        if autocommit != self.settings_dict["AUTOCOMMIT"]:
             # The application did not restore autocommit: don't take chances with its session.
             self.close()
         elif self.errors_occurred and not self._recovers_from_errors():
             self._end_unusable()
+        elif not shortly and self._is_obsolete():
+            self.close()
         elif self._target is not None and self._target.pooled:
             self._leave(hold)
         elif self._is_obsolete():
             self.close()
+
+    def _is_hooked(self, name: str) -> bool:
+        """Whether a method is not Django's or the engine's own."""
+        return name in self._overridden or name in self._covered or name in self.__dict__
+
+    def _announce(self, replaced: Callable[[], object]) -> None:
+        """Call what somebody has put in the place of a method of Django's.
+
+        Django's own does nothing below it, where it finds no connection: the engine does it after.
+        """
+        self._announcing = True
+        try:
+            replaced()
+        finally:
+            self._announcing = False
+
+    def _start_transaction_under_autocommit(self) -> None:
+        if "_set_autocommit" in self.__dict__:
+            with debug_transaction(self, "BEGIN"):
+                self._set_autocommit(False)
+        else:
+            super()._start_transaction_under_autocommit()
 
     def _leave(self, hold: Hold) -> None:
         """Give back to the pool, yet keep the connection until somebody else asks for it."""
@@ -348,8 +436,8 @@ class LifelineMixin(Transactions):
         """
         if not self._is_obsolete():
             return False
-        hooks = self._overridden | self._covered
-        return bool(connection_created.receivers) or not hooks.isdisjoint(_ON_CONNECTING)
+        unseen = self._goes_on_without_connecting and _ON_WITHOUT_CONNECTING.is_open(self)
+        return bool(connection_created.receivers) or not unseen
 
     def _recovers_from_errors(self) -> bool:
         """After database errors, whether the connection lives on all the same."""
@@ -361,8 +449,9 @@ class LifelineMixin(Transactions):
 
     def _end_unusable(self) -> None:
         """Close a connection that failed its check, so that the pool does not lend it on."""
-        if self._hold is not None and not self.in_atomic_block:
-            self._drop(self._hold, Reason.DEAD)
+        hold = self._hold
+        if hold is not None and not self.in_atomic_block and self._has_in_hand(hold):
+            self._drop(hold, Reason.DEAD)
         self.close()
 
     def _is_obsolete(self) -> bool:
@@ -371,7 +460,10 @@ class LifelineMixin(Transactions):
     @async_unsafe
     def close(self) -> None:
         """Give the connection back; inside ``atomic`` its transaction is rolled back."""
-        self.validate_thread_sharing()
+        if "close" in self._covered:
+            self._announce(super().close)
+        else:
+            self.validate_thread_sharing()
         self.run_on_commit = []
         self._closed, self._owed, self._keepsake = True, (), None
         if not self.in_atomic_block:
