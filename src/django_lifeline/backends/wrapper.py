@@ -10,10 +10,11 @@ that would have to wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import get_ident
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import ProgrammingError
@@ -64,6 +65,9 @@ _ON_WITHOUT_CONNECTING = Shortcut(
     "is_usable",
 )
 _PLAIN = statement_of("SELECT 1")
+
+_lent_without: WeakKeyDictionary[DriverConnection, Any] = WeakKeyDictionary()
+"""Connections round which a subclass puts something, and what was round each when it was lent."""
 
 WARM = 0.01
 """A connection that answered in the last so many seconds is there; a statement looks again."""
@@ -125,7 +129,12 @@ class LifelineMixin(Transactions):
     @connection.setter
     def connection(self, value: Any) -> None:
         if value is not None:
-            self._accept(value)
+            lent = self._lent
+            before = None if lent is None else lent.connection.visible
+            connection = self._accept(value).connection
+            mine = lent is not None and lent.connection is connection
+            if mine and connection.visible is not before:
+                _lent_without.setdefault(connection, None if before is connection else before)
             return
         self._closed, self._owed = True, ()
         if self._hold is not None:
@@ -147,6 +156,30 @@ class LifelineMixin(Transactions):
         params.pop("pool", None)
         params.pop("lifeline", None)
         return params
+
+    def params_of_settings(self) -> dict[str, Any]:
+        """Return the driver's parameters as the settings give them, with no password or token.
+
+        Django's method chooses the isolation level besides, where a subclass may have its own.
+        """
+        chosen = self.__dict__.get("isolation_level")
+        params = super().params_of_settings()
+        if chosen is not None:
+            self.isolation_level = chosen
+        return params
+
+    def get_new_connection(self, conn_params: Mapping[str, Any]) -> Any:
+        """Lend a connection, without what a subclass put round it for an earlier borrower.
+
+        Raises the pool's errors, and the driver's.
+        """
+        visible = super().get_new_connection(conn_params)
+        lent = self._lent
+        if _lent_without and lent is not None and lent.connection in _lent_without:
+            connection: Any = lent.connection
+            connection._proxy = _lent_without[connection]
+            return connection.visible
+        return visible
 
     @async_unsafe
     def connect(self) -> None:
@@ -183,7 +216,8 @@ class LifelineMixin(Transactions):
         if not replaced and hold is not None:
             if self._is_foreign_here():
                 return  # and left alone: the next check says that this thread may not use it
-            if clock.monotonic() - hold.used_at > WARM or hold.pid != os.getpid():
+            idle = clock.monotonic() - hold.used_at
+            if idle > WARM or hold.returned or hold.pid != os.getpid():
                 with self.wrap_database_errors:
                     self._rest(self._living(_PLAIN))
             return
@@ -369,6 +403,7 @@ class LifelineMixin(Transactions):
         """
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
+        self._announcing = False
         shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
         if not shortly and "close_if_unusable_or_obsolete" in self._covered:
             self._announce(super().close_if_unusable_or_obsolete)

@@ -138,55 +138,53 @@ def new_connection_to_another_database() -> Any:
     return [throughout(Own, "SELECT DATABASE()"), healed(Own, "SELECT DATABASE()")]
 
 
-class Proxied:
-    """A connection inside an object of somebody else's, as monitoring makes them."""
+class Proxy:
+    """Round an object of the driver's, as monitoring makes them; ``__wrapped__`` is that object."""
 
-    def __init__(self, connection: Any, said: list[str]) -> None:
-        self.__dict__.update(_connection=connection, _said=said)
+    def __init__(self, wrapped: Any, said: list[str]) -> None:
+        self.__dict__.update(__wrapped__=wrapped, _said=said)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
+        return getattr(self.__wrapped__, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._connection, name, value)
+        setattr(self.__wrapped__, name, value)
+
+
+class Proxied(Proxy):
+    """Round a connection."""
 
     def cursor(self, *args: Any, **named: Any) -> Any:
         self._said.append("cursor")
-        return ProxiedCursor(self._connection.cursor(*args, **named), self._said)
+        return ProxiedCursor(self.__wrapped__.cursor(*args, **named), self._said)
 
     def commit(self) -> Any:
         self._said.append("commit")
-        return self._connection.commit()
+        return self.__wrapped__.commit()
 
     def rollback(self) -> Any:
         self._said.append("rollback")
-        return self._connection.rollback()
+        return self.__wrapped__.rollback()
 
     def close(self) -> Any:
         self._said.append("close")
-        return self._connection.close()
+        return self.__wrapped__.close()
 
 
-class ProxiedCursor:
+class ProxiedCursor(Proxy):
     """The cursor of such a connection."""
 
-    def __init__(self, cursor: Any, said: list[str]) -> None:
-        self._cursor, self._said = cursor, said
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
-
     def __iter__(self) -> Any:
-        return iter(self._cursor)
+        return iter(self.__wrapped__)
 
     def execute(self, query: Any, *args: Any) -> Any:
         text = query.decode() if isinstance(query, bytes) else query
         self._said.append(text.partition(" ")[0])
-        return self._cursor.execute(query, *args)
+        return self.__wrapped__.execute(query, *args)
 
     def executemany(self, query: Any, args: Any) -> Any:
         self._said.append("many")
-        return self._cursor.executemany(query, args)
+        return self.__wrapped__.executemany(query, args)
 
 
 @scene
@@ -212,23 +210,24 @@ def new_connection_inside_a_proxy() -> Any:
         cursor.executemany(INSERT, [["proxy"], ["proxy"]])
         cursor.execute("SELECT 1 UNION SELECT 2")
         rows = [*cursor]
-    return [noted, rows, stored("proxy"), type(connections[name].connection).__name__]
+    return [list(noted), rows, stored("proxy"), type(connections[name].connection).__name__]
 
 
 @scene
-def connection_without_the_name_of_its_socket() -> Any:
-    """A proxy that hides everything but what the DB-API asks for."""
-
-    class Bare:
-        def __init__(self, connection: Any) -> None:
-            for each in "cursor commit rollback close autocommit ping".split():
-                setattr(self, each, getattr(connection, each))
-
+def proxies_do_not_pile_up() -> Any:
     class Own(Wrapper):
         def get_new_connection(self, conn_params: Any) -> Any:
-            return Bare(super().get_new_connection(conn_params))
+            return Proxied(super().get_new_connection(conn_params), [])
 
-    return [throughout(Own, "SELECT 1"), healed(Own, "SELECT 1")]
+    name = alias(Own)
+    for _ in range(20):
+        run(name, "SELECT 1")
+        piece_of_work_ends(name)
+    run(name, "SELECT 1")
+    found, depth = connections[name].connection, 0
+    while isinstance(found, Proxied):
+        found, depth = found.__wrapped__, depth + 1
+    return depth
 
 
 @scene

@@ -117,7 +117,7 @@ def sessions() -> set[int]:
 
 def kill(*ids: int) -> None:
     """KILL sessions and wait until they are gone."""
-    for each in ids:
+    for each in set(ids) & sessions():
         admin(f"KILL {each}")
     wait_until(lambda: not set(ids) & sessions(), f"for {ids} to end")
 
