@@ -92,9 +92,9 @@ def _show(tried: Machine, path: Path) -> int:
     print(program)
     for pair in zip(*tried.records(program), strict=True):
         print(*pair, sep="\n", end="\n\n")
-    difference = tried.judge(program)
-    print(difference or "lawful")
-    return int(difference is not None)
+    found = Campaign(tried).try_out(program)
+    print("\nMade small:", found, sep="\n") if found else print("lawful")
+    return int(found is not None)
 
 
 def _each_in_a_process(chosen: argparse.Namespace) -> int:

@@ -92,15 +92,20 @@ class Campaign:
 
         each()
 
-    def _run(self, program: Program, *, minimised: bool) -> None:
+    def try_out(self, program: Program, *, minimised: bool = True) -> Found | None:
+        """Run a program; return it, made small, if it shows something that was not seen yet."""
         self._count(program)
         difference = self.machine.judge(program)
         if difference is None or difference.signature in self._signatures:
-            return
+            return None
         self._signatures.add(difference.signature)
-        found = self._made_small(program, difference, minimised=minimised)
-        self.found.append(found)
-        self.on_found(found)
+        return self._made_small(program, difference, minimised=minimised)
+
+    def _run(self, program: Program, *, minimised: bool) -> None:
+        found = self.try_out(program, minimised=minimised)
+        if found is not None:
+            self.found.append(found)
+            self.on_found(found)
 
     def _made_small(self, program: Program, difference: Any, *, minimised: bool) -> Found:
         def fails(candidate: Program) -> bool:

@@ -60,7 +60,6 @@ class Ground:
         self.arm = arm
         self.base = 0
         """What the row numbers of the present program start from."""
-        self.extras: set[tuple[str, str]] = set()
         self._observer: Any = None
         self._server_seen: int | None = None
         """The process that the administrator's session belongs to: servers are started again."""
@@ -131,8 +130,7 @@ class Ground:
         for name in ("ten1", "ten2"):
             if not self.ask(f"SHOW DATABASES LIKE '{self.database(name)}'"):
                 self.make_database(name)
-        statements = [f"DROP TABLE IF EXISTS {db}.{table}" for db, table in self.extras]
-        self.extras.clear()
+        statements = []
         for name in DATABASES:
             database = self.database(name)
             seeds = ", ".join(f"({self.base + n}, {self.base - n}, 0)" for n in SEEDS)
@@ -143,6 +141,8 @@ class Ground:
                 f"INSERT INTO {database}.entry (id, item_id) VALUES ({self.base + 1}, "
                 f"{self.base + 1})",
                 f"UPDATE {database}.duel SET a = 0",
+                f"DELETE FROM {database}.shelf",
+                f"DROP TABLE IF EXISTS {database}.extra_1",
             ]
         self.ask(";".join(statements))
 
@@ -212,7 +212,17 @@ class Ground:
 
     def wait_for_sessions(self, number: int) -> bool:
         """Wait until the arm has no more than so many sessions."""
-        return wait_until(lambda: len(self.sessions()) <= number, SETTLED)
+        gone = wait_until(lambda: len(self.sessions()) <= number, SETTLED)
+        return gone and wait_until(self._orphans_are_gone, SETTLED)
+
+    def _orphans_are_gone(self) -> bool:
+        """Whether each transaction has a session: one that ended may still be rolling back."""
+        orphans = (
+            "SELECT 1 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> 0"
+            " AND trx_mysql_thread_id NOT IN"
+            " (SELECT id FROM information_schema.processlist)"
+        )
+        return not self.ask(orphans)
 
     def await_statement(self, info: str, in_vain: Callable[[], bool]) -> list[int]:
         """Wait until a session runs a statement that contains *info*; return its number.

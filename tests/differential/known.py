@@ -159,6 +159,35 @@ KNOWN = {
         'B.a several "BEGIN" "INSERT INTO item (tag) VALUES (#20)" "COMMIT"',
         'B.a last_id',
     ),
+    "ANALYZE TABLE in a block leaves lastrowid": (
+        'A.a enter true true',
+        'A.a insert 10',
+        'A.a sql "ANALYZE TABLE shelf"',
+    ),
+    "the driver's COMMIT in a block that fails": (
+        'A.a enter true false',
+        'A.a raw_commit',
+        'A.a raw_insert 10',
+        'A.a insert 20',
+        'A.a leave "fail"',
+    ),
+    "the driver's autocommit in a block that fails": (
+        'A.a enter true false',
+        'A.a raw_autocommit true',
+        'A.a insert 10',
+        'A.a leave "fail"',
+    ),
+    "the driver is used after a deadlock in a block": (
+        'A.a enter true false',
+        'A.a deadlock',
+        'A.a raw_insert 10',
+        'A.a leave "fail"',
+    ),
+    "a user lock taken by the driver, and is_usable()": (
+        'A.a raw_sql "SELECT GET_LOCK(\'{l1}\', 0)"',
+        'A.a is_usable',
+        'A.a close_all',
+    ),
     "a thread ends with a user lock": (
         'A.a sql "SELECT GET_LOCK(\'{l1}\', 0)"',
         'A.a end_thread',

@@ -35,7 +35,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Any]:
         said = tmp_path_factory.mktemp("differential") / "said.json"
         words = [sys.executable, "-m", "tests.differential", "--driver", driver]
         words += ["--server", flavour, "--seed", SEED, "--known", "--drawn", PROGRAMS]
-        words += ["--programs", "0", "--json", str(said)]
+        words += ["--programs", "0", "--as-drawn", "--json", str(said)]
         done = subprocess.run(words, cwd=ROOT, env=_environment(), capture_output=True, text=True)
         if done.returncode == MISSING:
             missing(done.stderr)
@@ -49,6 +49,11 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
 
 
+def steady(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that showed twice: on a busy machine a wait for a lock may end too soon once."""
+    return [each for each in found if each["steady"]]
+
+
 def told(found: list[dict[str, Any]]) -> str:
     return "\n".join([f"LIFELINE_SEED={SEED}", *(each["text"] for each in found)])
 
@@ -56,12 +61,12 @@ def told(found: list[dict[str, Any]]) -> str:
 def test_programs_that_once_showed_a_fault_do_as_stock(
     ran: Callable[[str, str], Any], driver: str, flavour: str
 ) -> None:
-    found = [each for each in ran(driver, flavour)["found"] if each["name"]]
+    found = [each for each in steady(ran(driver, flavour)["found"]) if each["name"]]
     assert not found, told(found)
 
 
 def test_random_programs_do_as_stock_or_keep_the_laws(
     ran: Callable[[str, str], Any], driver: str, flavour: str
 ) -> None:
-    found = [each for each in ran(driver, flavour)["found"] if not each["name"]]
+    found = [each for each in steady(ran(driver, flavour)["found"]) if not each["name"]]
     assert not found, told(found)

@@ -80,6 +80,7 @@ class Transactions(Borrowing):
             session = hold.session
             if session.state is not State.AUTOCOMMIT or session.lost_with_it or session.unseen:
                 self._switch_autocommit(hold, False)
+                hold.connection.last_id = 0
                 return
             try:
                 self._begin(hold)
@@ -98,6 +99,7 @@ class Transactions(Borrowing):
             self._enable_autocommit()
             return
         hold = self.ready(_BEGIN_BY_US)
+        hold.connection.last_id = 0
         try:
             self._switch_autocommit(hold, False)
         except BaseException as error:
@@ -142,7 +144,6 @@ class Transactions(Borrowing):
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
         hold.visible.autocommit(enabled)
         hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
-        hold.connection.last_id = 0
         hold.status = hold.connection.status()
         hold.seen = hold.connection.commands
 

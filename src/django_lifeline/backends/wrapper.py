@@ -35,6 +35,7 @@ from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import Pool
 from django_lifeline.core.pool.owners import Owner
+from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
 
 _TO_A_CURSOR = Shortcut(
@@ -65,6 +66,7 @@ _ON_WITHOUT_CONNECTING = Shortcut(
     "is_usable",
 )
 _PLAIN = statement_of("SELECT 1")
+_BEGUN_BY_US = (State.BEGUN, State.DOUBTFUL)
 
 _lent_without: WeakKeyDictionary[DriverConnection, Any] = WeakKeyDictionary()
 """Connections round which a subclass puts something, and what was round each when it was lent."""
@@ -123,6 +125,9 @@ class LifelineMixin(Transactions):
                 self._hold = None
                 return None
             hold = self._resume(hold, _PLAIN)
+        elif hold.session.state in _BEGUN_BY_US and not hold.connection.busy:
+            # What he does may end the transaction, and he counts on stock's: autocommit off.
+            hold = self._use_stock_transaction(hold, _PLAIN)
         hold.shown = True
         return hold.visible
 
@@ -352,6 +357,7 @@ class LifelineMixin(Transactions):
         connection = hold.connection
         if not connection.alive():
             return False
+        self._notice_unseen(hold)  # before a ping, which is one more command
         if "is_usable" in self._covered:
             if not self._conduct(super().is_usable):
                 return False

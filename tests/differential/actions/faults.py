@@ -15,6 +15,9 @@ from tests.differential.ground import wait_until
 from tests.differential.models import Item
 
 SLOW = "SLEEP(20)"
+READS = "SELECT 1 FROM item LIMIT 0"
+WRITES = "UPDATE item SET a = 0 WHERE FALSE"
+"""What stock Django runs instead: refused where the real one would be, and without effect."""
 TOO_LATE = "SLEEP(3)"
 """Longer than programs through the proxy wait for an answer."""
 
@@ -57,10 +60,10 @@ def drop_tenant(place: Place, name: str) -> Any:
         return error.args[0]  # 1205: somebody's transaction has a table of it.
 
 
-def _killed_while(place: Place, run: Any) -> Any:
+def _killed_while(place: Place, run: Any, instead: str = READS) -> Any:
     """Run a slow statement; with this engine its session is killed as soon as it runs."""
     if place.arm.is_stock:
-        return _spared(place)
+        return _spared(place, instead)
     ground = place.arm.ground
     ended = threading.Event()
     thread = threading.Thread(
@@ -74,21 +77,21 @@ def _killed_while(place: Place, run: Any) -> Any:
         thread.join()
 
 
-def _spared(place: Place) -> str:
-    """What Django itself refuses it refuses here as well."""
-    place.execute("SELECT 1")
+def _spared(place: Place, instead: str) -> str:
+    """What Django, or the server, would refuse it refuses here as well."""
+    place.execute(instead)
     return "spared"
 
 
 @action
 def killed_reading(place: Place) -> Any:
-    return _killed_while(place, lambda: place.execute(f"SELECT {SLOW}"))
+    return _killed_while(place, lambda: place.execute(f"SELECT {SLOW} FROM item LIMIT 1"))
 
 
 @action
 def killed_writing(place: Place, tag: int) -> Any:
     statement = f"INSERT INTO item (tag) SELECT #{tag} + {SLOW}"
-    return _killed_while(place, lambda: place.execute(statement))
+    return _killed_while(place, lambda: place.execute(statement), WRITES)
 
 
 def _slow() -> Func:
@@ -125,13 +128,13 @@ def killed_orm_writing(place: Place, tag: int, what: str) -> Any:
         "update_or_create": lambda: here.update_or_create(tag=new, defaults={"a": _slow()}),
         "delete": lambda: here.annotate(slow=_slow()).filter(slow=99).delete(),
     }
-    return _killed_while(place, ways[what])
+    return _killed_while(place, ways[what], READS if what == "delete" else WRITES)
 
 
-def _answered_late(place: Place, statement: str) -> Any:
+def _answered_late(place: Place, statement: str, instead: str = READS) -> Any:
     """Run a statement whose answer comes when nobody waits for it any more."""
     if place.arm.is_stock:
-        return _spared(place)
+        return _spared(place, instead)
     try:
         return place.execute(statement)
     finally:
@@ -140,9 +143,9 @@ def _answered_late(place: Place, statement: str) -> Any:
 
 @action
 def late_reading(place: Place) -> Any:
-    return _answered_late(place, f"SELECT {TOO_LATE}")
+    return _answered_late(place, f"SELECT {TOO_LATE} FROM item LIMIT 1")
 
 
 @action
 def late_writing(place: Place, tag: int) -> Any:
-    return _answered_late(place, f"INSERT INTO item (tag) SELECT #{tag} + {TOO_LATE}")
+    return _answered_late(place, f"INSERT INTO item (tag) SELECT #{tag} + {TOO_LATE}", WRITES)
