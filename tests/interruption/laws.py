@@ -55,6 +55,23 @@ class Borrower(threading.Thread):
             self.here.wait(PATIENCE)
 
 
+def after_catching(scene: Scene) -> list[str]:
+    """Use the interrupted wrapper at once, as who has caught what broke in; call in its thread.
+
+    It may refuse. But what it acknowledges is stored.
+    """
+    again = Scene(scene.admin, f"{scene.token} at once")
+    try:
+        if connection.in_atomic_block or not connection.get_autocommit():
+            return []
+        again.create("stored")
+    except Exception:
+        return []
+    if not _rows(scene.admin, again.token):
+        return ["a write that was acknowledged right after the interruption is not stored"]
+    return []
+
+
 def after_going_on(scene: Scene) -> list[str]:
     """Use the interrupted wrapper for its next piece of work; call in its own thread."""
     again = Scene(scene.admin, f"{scene.token} again")

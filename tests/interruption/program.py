@@ -38,11 +38,13 @@ HOW: str = SWEEP["how"]
 class Run:
     """One run of a workload in one thread, with what came of it."""
 
-    def __init__(self, workload: Workload, scene: Scene, *, ends: bool) -> None:
+    def __init__(self, workload: Workload, scene: Scene, *, ends: bool, catches: bool) -> None:
         self.workload = workload
         self.scene = scene
         self.ends = ends
         """Whether the interrupted thread just ends, instead of going on."""
+        self.catches = catches
+        """Whether it goes on at once, before anybody says that a piece of work is over."""
         self.tracing: Any = None
         self.raised = ""
         self.itself = False
@@ -108,6 +110,8 @@ class Run:
                 self.problems.append("the wrapper is still inside atomic")
                 connection.close()
                 del connections["default"]
+            if self.catches:
+                self.problems += laws.after_catching(self.scene)
             close_old_connections()
             self.problems += laws.after_going_on(self.scene)
             close_old_connections()
@@ -202,7 +206,8 @@ class Sweep:
         """Run a workload once and judge it; return what traced it."""
         workload = WORKLOADS[name]
         token = f"{name} {at} {'ends' if ends else 'on'} {time.monotonic_ns()}"
-        run = Run(workload, Scene(self.admin, token), ends=ends)
+        catches = isinstance(at, int) and at % 2 == 1
+        run = Run(workload, Scene(self.admin, token), ends=ends, catches=catches)
         try:
             run.perform(make)
         except laws.Hung as error:

@@ -112,12 +112,16 @@ class Transactions(Borrowing):
         """Go back to autocommit; losing the connection at this point loses nothing else.
 
         Enabling commits what is open: where that is something, a COMMIT goes first, so that its
-        outcome is told like any other's.
+        outcome is told like any other's. What START TRANSACTION began is over by now, unless
+        something broke in before its end was sent: nobody was told that it is stored.
         """
         hold = self._hold
         if hold is not None and not hold.resting:
             self._notice_unseen(hold)
-            if hold.session.state is State.OFF and hold.session.work:
+            if hold.session.state in (State.BEGUN, State.DOUBTFUL):
+                self.send_rollback()
+                hold = self._hold
+            elif hold.session.state is State.OFF and hold.session.work:
                 self.send_commit()
                 hold = self._hold
         if hold is None:

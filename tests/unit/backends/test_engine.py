@@ -36,6 +36,16 @@ def number(wrapper: Any) -> int:
     return int(found)
 
 
+def break_once(patch: pytest.MonkeyPatch, wrapper: Any, method: str) -> None:
+    """Let something break in as the engine calls one of its methods for the first time."""
+
+    def broken(*args: Any) -> None:
+        patch.delattr(wrapper, method)
+        raise KeyboardInterrupt
+
+    patch.setattr(wrapper, method, broken, raising=False)
+
+
 # The common case
 
 
@@ -236,6 +246,29 @@ def test_session_of_a_commit_that_something_broke_into_is_ended(
     assert server.stored == ["one", "two"]
 
 
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_transaction_whose_end_was_broken_off_unsent_is_over(
+    wrapper_in_django: Any,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    doubtful: bool,
+) -> None:
+    server.errors["SELECT no_such_column"] = 1054
+    with monkeypatch.context() as patched:
+        with pytest.raises(KeyboardInterrupt), transaction.atomic():
+            run(wrapper_in_django, "INSERT one")
+            if doubtful:
+                with pytest.raises(OperationalError):
+                    run(wrapper_in_django, "SELECT no_such_column")
+            if ends == "rollback":
+                transaction.set_rollback(True)
+            break_once(patched, wrapper_in_django, f"send_{ends}")
+    run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["two"]
+
+
 def test_enabling_autocommit_commits_by_a_statement_of_its_own(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
@@ -261,6 +294,18 @@ def test_lost_manual_transaction_refuses_everything_until_rolled_back(
     run(wrapper_in_django, "INSERT three")
     transaction.commit()
     assert server.stored == ["three"]
+
+
+def test_loss_whose_telling_was_broken_off_ends_with_the_piece_of_work(
+    wrapper_in_django: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises((KeyboardInterrupt, ConnectionLost)), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        server.kill_all()
+        break_once(monkeypatch, wrapper_in_django, "_drop")
+    wrapper_in_django.close_if_unusable_or_obsolete()
+    run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["two"]
 
 
 # What the next borrower gets
