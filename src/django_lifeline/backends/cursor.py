@@ -180,7 +180,10 @@ class CursorWrapper(stock.CursorWrapper):
     @property
     def connection(self) -> Any:
         """The driver's connection; None once the cursor is closed."""
-        return None if self._closed else self._db.connection
+        db = self._db
+        if not self._closed and db.connection is None:
+            db.ensure_connection()  # as this cursor's next statement would
+        return None if self._closed else db.connection
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.cursor, name)

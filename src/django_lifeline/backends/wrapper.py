@@ -415,10 +415,7 @@ class LifelineMixin(Transactions):
             self._announce(super().close_if_unusable_or_obsolete)
         hold = self._hold
         if hold is None:
-            # A lost transaction, or its autocommit mode, is not the next piece of work's.
-            if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
-                self.close()
-            self._closed, self._owed, self._keepsake = True, (), None
+            self._forget_what_was_lost()
             return
         if hold.returned:  # and nothing was done since
             return
@@ -437,6 +434,12 @@ class LifelineMixin(Transactions):
             self._leave(hold)
         elif self._is_obsolete():
             self.close()
+
+    def _forget_what_was_lost(self) -> None:
+        """A lost transaction, or its autocommit mode, is not the next piece of work's."""
+        if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
+            self.close()
+        self._closed, self._owed, self._keepsake = True, (), None
 
     def _is_hooked(self, name: str) -> bool:
         """Whether a method is not Django's or the engine's own."""

@@ -106,6 +106,8 @@ class Cursor(Batches, StockCursor):
             query = self._mogrify(query, args)
         elif isinstance(query, str):
             query = query.encode(connection.encoding)
+        elif not isinstance(query, bytes | bytearray):
+            return super().execute(query, args)  # which says so
         self.description = self.description_flags = self._rows = self.rownumber = None
         self.rowcount = self.lastrowid = None
         self.warning_count = 0
