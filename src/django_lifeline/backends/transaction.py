@@ -132,7 +132,8 @@ class Transactions(Borrowing):
             except BaseException as error:
                 if not self._is_loss(hold, error):
                     if hold.connection.busy:
-                        self._break_off(hold, error)
+                        # What was open is committed by now, so nothing is lost with it.
+                        self._drop(hold, Reason.INTERRUPTED)
                     raise
                 self._bury(hold, Reason.LOST, error)
                 return
