@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import Error, connections
@@ -14,30 +13,12 @@ from django.db.models import Model
 from tests.differential.actions import ACTIONS, FAULTS, STAGE, Place
 from tests.differential.actor import Actor
 from tests.differential.ground import IDS_APART, Ground, wait_until
+from tests.differential.record import Record
 from tests.differential.steps import Program, Step
 from tests.differential.structure import CLEAN
 
 SETTLING = CLEAN | {"next_borrower"}
 """Steps after which a session may end, which the server does in its own time."""
-
-
-@dataclass
-class Record:
-    """What one step did, in plain values."""
-
-    value: Any = None
-    error: list[Any] | None = None
-    """Class and number."""
-    fate: str = ""
-    """What this engine says became of the work."""
-    exits: list[Any] = field(default_factory=list)
-    """What left each block that the error went through."""
-    hooks: list[str] = field(default_factory=list)
-    flags: list[Any] = field(default_factory=list)
-    """The wrapper's in_atomic_block, needs_rollback, and numbers of savepoints and of hooks."""
-    stored: dict[str, Any] = field(default_factory=dict)
-    held: dict[str, Any] = field(default_factory=dict)
-    skipped: bool = False
 
 
 class Arm:

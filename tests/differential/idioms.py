@@ -115,7 +115,7 @@ def batch_in_a_block(author: Author) -> list[Step]:
 def swallowed_in_a_block(author: Author) -> list[Step]:
     """An error inside a block, or an inner one, is caught there, and the block goes on."""
     depth = author.random.randint(1, 2)
-    failing = author.choice(("duplicate", "deadlock", "get_missing", "fight_at_once"))
+    failing = author.choice(("duplicate", "deadlock", "get_missing", "fight", "fight_at_once"))
     steps = [author.plain("enter", True, False) for _ in range(depth)]
     steps += [*author.write(), *author.breaks(0.6), author.plain(failing), *author.write()]
     steps += [author.plain("leave", author.choice(("ok", "ok", "fail"))) for _ in range(depth)]

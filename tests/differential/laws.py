@@ -34,7 +34,7 @@ from tests.differential.structure import (
 )
 
 if TYPE_CHECKING:
-    from tests.differential.arm import Record
+    from tests.differential.record import Record
 
 LOSSES = {0, 1053, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 3169, 4031}
 WAITED = {POOL_TIMEOUT, POOL_DEADLOCK}
@@ -275,7 +275,7 @@ class _Trial:
         writer = self.writers.get(tag[1] // 10)
         if writer is None:
             return False
-        if self.kinds[writer] in NOTING and "delete" in self.kinds[:writer]:
+        if self.kinds[writer] in NOTING and "delete" in self.kinds[: number + 1]:
             return True  # The row that it was noted at is there, since its deletion was lost.
         actor = self.actors[writer]
         block = self.situations[writer][actor].block

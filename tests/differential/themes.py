@@ -140,6 +140,7 @@ THEMES: dict[str, list[Draw]] = {
         step("rival_locks"),
         step("rival_lets_go"),
         step("fight_at_once"),
+        step("fight"),
         named("savepoint"),
         named("savepoint_rollback"),
         *WRITES[:4],
