@@ -264,6 +264,8 @@ class Borrowing(stock.DatabaseWrapper):
     def _give_back(self, hold: Hold) -> None:
         self._hold = None
         self._closed, self._owed, self._keepsake = True, (), None
+        # A loss whose author never came to hear of it is not the next piece of work's.
+        self._work_lost = self._work_lost and self.in_atomic_block
         hold.returned = True
         if self._target is not None:
             targets.pass_by(self._target)

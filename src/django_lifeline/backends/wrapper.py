@@ -420,8 +420,6 @@ class LifelineMixin(Transactions):
         if hold.returned:  # and nothing was done since
             return
         self.health_check_done = False
-        if not self.in_atomic_block:
-            self._work_lost = False  # its author never came to hear of it
         autocommit = self.autocommit if shortly else self.get_autocommit()
         if autocommit != self.settings_dict["AUTOCOMMIT"]:
             # The application did not restore autocommit: don't take chances with its session.

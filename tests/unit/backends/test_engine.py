@@ -256,18 +256,14 @@ def test_transaction_whose_end_was_broken_off_unsent_is_over(
     doubtful: bool,
 ) -> None:
     server.errors["SELECT no_such_column"] = 1054
-    with (
-        monkeypatch.context() as patched,
-        pytest.raises(KeyboardInterrupt),
-        transaction.atomic(),
-    ):
+    with pytest.raises(KeyboardInterrupt), transaction.atomic():
         run(wrapper_in_django, "INSERT one")
         if doubtful:
             with pytest.raises(OperationalError):
                 run(wrapper_in_django, "SELECT no_such_column")
         if ends == "rollback":
             transaction.set_rollback(True)
-        break_once(patched, wrapper_in_django, f"send_{ends}")
+        break_once(monkeypatch, wrapper_in_django, f"send_{ends}")
     run(wrapper_in_django, "INSERT two")
     assert server.stored == ["two"]
 
