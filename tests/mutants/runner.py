@@ -19,6 +19,8 @@ PACKAGE = "src/django_lifeline"
 COPIED = ("src", "tests", "pyproject.toml")
 LONGEST = 300.0
 """Seconds after which the tests of one mutant are ended: it hangs, which no test may."""
+LONGEST_OF_ALL = 1200.0
+"""The same for all of the tests together, without any fault."""
 
 
 class Stale(Exception):
@@ -128,7 +130,7 @@ def run_tests(
             [*words, *tests],
             cwd=folder,
             env=environment,
-            timeout=LONGEST,
+            timeout=LONGEST_OF_ALL if keep_bytecode else LONGEST,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from django.db import Error
 from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
@@ -51,7 +52,15 @@ class Transactions(Borrowing):
             # The short way to begin goes round a hook: not where somebody has overridden it.
             others = "_set_autocommit" in self._overridden or "_set_autocommit" in self._covered
             begins = force_begin_transaction_with_broken_autocommit and not others
-            super().set_autocommit(autocommit, begins)
+            open_before = self._hold is not None and self._hold.session.in_transaction
+            try:
+                super().set_autocommit(autocommit, begins)
+            except Error:
+                raise
+            except BaseException:
+                if self.autocommit and not open_before:
+                    self._abandon_beginning()
+                raise
             return
         self.validate_no_atomic_block()
         self._refuse_lost_work()
@@ -59,6 +68,15 @@ class Transactions(Borrowing):
         if self.run_commit_hooks_on_set_autocommit_on:
             self.run_and_clear_commit_hooks()
             self.run_commit_hooks_on_set_autocommit_on = False
+
+    def _abandon_beginning(self) -> None:
+        """Something broke in while a transaction was begun: nobody knows that he is inside one."""
+        hold = self._hold
+        if hold is None or hold.resting:
+            return
+        self._notice_unseen(hold)
+        if hold.session.in_transaction:
+            self._drop(hold, Reason.INTERRUPTED)
 
     def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run Django's own method: it gets the `Conductor` for its connection."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -44,6 +45,29 @@ def break_once(patch: pytest.MonkeyPatch, wrapper: Any, method: str) -> None:
         raise KeyboardInterrupt
 
     patch.setattr(wrapper, method, broken, raising=False)
+
+
+def break_once_in_class(patch: pytest.MonkeyPatch, kind: type, method: str) -> None:
+    """The same for whatever object of a class is the first."""
+    whole = getattr(kind, method)
+
+    def broken(*args: Any) -> None:
+        patch.setattr(kind, method, whole)
+        raise KeyboardInterrupt
+
+    patch.setattr(kind, method, broken)
+
+
+def broken_in(*args: object) -> None:
+    """Stand for any function, as something breaks in."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def breaks_in(*args: object) -> Iterator[None]:
+    """Stand for any context manager: something breaks in as it is left."""
+    yield
+    raise KeyboardInterrupt
 
 
 # The common case
@@ -268,6 +292,42 @@ def test_transaction_whose_end_was_broken_off_unsent_is_over(
     assert server.stored == ["two"]
 
 
+@pytest.mark.parametrize("where", ["after the answer", "after all of it"])
+@pytest.mark.parametrize("begin", ["atomic", "by hand"])
+def test_transaction_whose_beginning_was_broken_off_is_entered_by_nobody(
+    wrapper_in_django: Any,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    begin: str,
+    where: str,
+) -> None:
+    run(wrapper_in_django, "SELECT 1")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        if where == "after the answer":
+            break_once_in_class(patched, Session, "move")
+        else:
+            patched.setattr("django_lifeline.backends.transaction.debug_transaction", breaks_in)
+            patched.setattr("django.db.backends.base.base.debug_transaction", breaks_in)
+        if begin == "atomic":
+            transaction.atomic().__enter__()
+        else:
+            transaction.set_autocommit(False)
+    run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["two"]
+
+
+def test_applications_own_transaction_outlives_an_atomic_that_was_broken_off(
+    wrapper_in_django: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(wrapper_in_django, "BEGIN")
+    run(wrapper_in_django, "INSERT one")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("django_lifeline.backends.transaction.debug_transaction", breaks_in)
+        transaction.atomic().__enter__()
+    run(wrapper_in_django, "COMMIT")
+    assert server.stored == ["one"]
+
+
 def test_enabling_autocommit_commits_by_a_statement_of_its_own(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
@@ -366,10 +426,6 @@ def test_session_is_not_trusted_where_something_broke_in_after_an_answer(
     wrapper: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
     first = number(wrapper)
-
-    def broken_in(*args: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Session, "ran", broken_in)
         run(wrapper, left)
