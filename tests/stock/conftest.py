@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +21,10 @@ from django_lifeline.lab.servers import Server
 PROGRAMS = Path(__file__).parent / "programs"
 STOCK = "django.db.backends.mysql"
 OWN_OPTIONS = {"pool", "lifeline"}
+SEED = int(os.environ.get("LIFELINE_SEED") or random.SystemRandom().randrange(10**6))
+"""Chooses what of a long enumeration runs; failures show it."""
+WHOLE = bool(os.environ.get("LIFELINE_WHOLE"))
+"""Run the long enumerations whole, which takes about half an hour."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,19 @@ def both(said: Say, server: Server, driver: str) -> Both:
 def ours(said: Say, server: Server, driver: str) -> Ours:
     """``ours("rotation")``: what that program said with our engine."""
     return lambda name, **how: said(name, LIFELINE, server, driver, **how)
+
+
+def share(names: list[str], part: float) -> list[str]:
+    """A part of an enumeration, chosen by the seed; all of it if that is asked for."""
+    if WHOLE:
+        return names
+    chosen = random.Random(SEED).sample(names, max(1, round(len(names) * part)))
+    return [name for name in names if name in chosen]
+
+
+def pytest_report_header() -> str:
+    """How to run the same part again."""
+    return f"stock: LIFELINE_SEED={SEED}{' LIFELINE_WHOLE=1' * WHOLE}"
 
 
 def scenes(program: str, decorator: str = "scene") -> list[str]:

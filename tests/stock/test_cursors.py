@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.stock.conftest import Both, Pair, differences, scenes
+from tests.stock.conftest import Both, Pair, differences, scenes, share
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -24,11 +24,16 @@ OTHERWISE = {
 }
 """What need not be as with stock, and why."""
 
+HEALED = "after_the_connection_was_closed"
+MOMENTS = share([each for each in scenes("cursors", "moment") if each != HEALED], 0.25)
+LOGGED = share(["before_execute", "in_the_middle", "closed"], 0.3)
+
 
 @pytest.fixture
 def cursors(both: Both) -> Pair:
     """What each engine's cursors had and did."""
-    return both("cursors", timeout=300)
+    chosen = {"ALL": " ".join([*MOMENTS, HEALED]), "LOGGED": " ".join(LOGGED)}
+    return both("cursors", env=chosen, timeout=900)
 
 
 def shown(different: dict[str, Any]) -> str:
@@ -48,10 +53,7 @@ def test_methods_have_stocks_signatures(cursors: Pair) -> None:
     assert not exact, shown(exact)
 
 
-HEALED = "after_the_connection_was_closed"
-
-
-@pytest.mark.parametrize("moment", [each for each in scenes("cursors", "moment") if each != HEALED])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_cursor_is_as_with_stock(cursors: Pair, moment: str) -> None:
     different = differences(cursors["moments"][moment])
     worse = {name: said for name, said in different.items() if name not in OTHERWISE}
@@ -72,7 +74,7 @@ def test_cursor_of_a_closed_connection_is_as_with_stock_or_as_if_it_were_open(
     assert not worse, shown(worse)
 
 
-@pytest.mark.parametrize("moment", ["before_execute", "in_the_middle", "closed"])
+@pytest.mark.parametrize("moment", LOGGED)
 def test_debug_cursor_is_as_with_stock(cursors: Pair, moment: str) -> None:
     different = differences(cursors["debug"][moment])
     worse = {name: said for name, said in different.items() if name not in OTHERWISE}

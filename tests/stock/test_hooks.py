@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.stock.conftest import Both, Pair
+from tests.stock.conftest import SEED, WHOLE, Both, Pair
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+FIRST_USE = ("get_connection_params", "get_new_connection", "init_connection_state")
+CHOICE = {"SEED": str(SEED), "PART": str(1 if WHOLE else 0.1), "ALWAYS": " ".join(FIRST_USE)}
 MANNERS = ("in_a_subclass", "in_djangos_class", "on_the_wrapper")
 
 OF_ITS_OWN = {
@@ -25,7 +27,7 @@ OF_ITS_OWN = {
 @pytest.fixture(params=MANNERS)
 def hooks(request: pytest.FixtureRequest, both: Both) -> Pair:
     """What was asked for in each piece of work, for everything that can be overridden."""
-    return both("hooks", env={"MANNER": request.param}, timeout=300)
+    return both("hooks", env={"MANNER": request.param, **CHOICE}, timeout=900)
 
 
 def cells(hooks: Pair) -> Iterator[tuple[str, str, int, int]]:
@@ -85,8 +87,8 @@ def test_work_with_an_override_comes_out_as_with_stock(hooks: Pair) -> None:
 
 def test_first_use_makes_parameters_connects_and_initialises(both: Both) -> None:
     """The program itself: stock asks for what the other tests of this file compare."""
-    stock = both("hooks", env={"MANNER": "in_a_subclass"}, timeout=300).stock
-    for name in ("get_connection_params", "get_new_connection", "init_connection_state"):
+    stock = both("hooks", env={"MANNER": "in_a_subclass", **CHOICE}, timeout=900).stock
+    for name in FIRST_USE:
         assert stock[name]["asked"]["first_query"] == 1
     asked = {label for label, seen in stock.items() if seen["asked"]}
     assert len(asked) > 0.9 * len(stock), sorted(set(stock) - asked)

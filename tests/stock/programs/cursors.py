@@ -6,6 +6,7 @@ The names come from Django's two cursors and the driver's own, and none of them 
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -414,15 +415,19 @@ def in_a_transaction() -> dict[str, Any]:
     return found
 
 
+def asked_for(which: str) -> list[str]:
+    """The moments that a test wants to compare."""
+    return os.environ[which].split() if which in os.environ else [*MOMENTS]
+
+
 WORDS = Table()
 say(
     {
         "signatures": dict(signatures()),
         "names": names(),
-        "moments": {each: everything_at(prepare, WORDS) for each, prepare in MOMENTS.items()},
+        "moments": {each: everything_at(MOMENTS[each], WORDS) for each in asked_for("ALL")},
         "debug": {
-            each: everything_at(MOMENTS[each], WORDS, debug=True)
-            for each in ("before_execute", "in_the_middle", "closed")
+            each: everything_at(MOMENTS[each], WORDS, debug=True) for each in asked_for("LOGGED")
         },
         "broken": in_a_transaction(),
     }
