@@ -32,7 +32,8 @@ LOGGED = share(["before_execute", "in_the_middle", "closed"], 0.3)
 @pytest.fixture
 def cursors(both: Both) -> Pair:
     """What each engine's cursors had and did."""
-    chosen = {"ALL": " ".join([*MOMENTS, HEALED]), "LOGGED": " ".join(LOGGED)}
+    wanted = dict.fromkeys([*MOMENTS, "in_the_middle", HEALED])
+    chosen = {"ALL": " ".join(wanted), "LOGGED": " ".join(LOGGED)}
     return both("cursors", env=chosen, timeout=900)
 
 
