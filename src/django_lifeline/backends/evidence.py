@@ -176,9 +176,10 @@ def tell_found_dead(target: Target, alias: str, new: DriverConnection | None) ->
 
 def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
     """Describe the connection that took the place of the *lost* one."""
-    # Two that are opened at once may get their numbers in either order.
-    older = new.opened_at < lost.opened_at + _AT_ONCE
-    return Successor(server_thread_id=new.server_thread_id, older=older)
+    apart = new.opened_at - lost.opened_at
+    return Successor(
+        server_thread_id=new.server_thread_id, older=apart < 0, at_once=abs(apart) < _AT_ONCE
+    )
 
 
 def other_user_of(connection: DriverConnection) -> str:

@@ -56,6 +56,8 @@ class Successor:
     server_thread_id: int
     older: bool = False
     """Opened before the lost one was, so that the server has been up all the time."""
+    at_once: bool = False
+    """Opened within a moment of the lost one: their numbers may come in either order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

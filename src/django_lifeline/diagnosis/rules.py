@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
 from django_lifeline.core.liveness import SightKind
-from django_lifeline.diagnosis.facts import LossFacts, Phase
+from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
 from django_lifeline.diagnosis.model import Confidence
 
 CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
@@ -28,9 +28,11 @@ LARGE = 32 * 1024
 READ_SLACK = 0.3
 """Seconds by which a driver's timer may be early against the kernel's figures."""
 MOMENT = 0.3
-"""Seconds in which no server ends and begins anew."""
+"""Seconds in which no server ends, begins anew and counts its sessions as far again."""
 MANY_SESSIONS = 100
 """A number of a session that a server which has just begun has not reached."""
+NEIGHBOURS = 100
+"""How far apart the numbers of two sessions may be that were opened within a moment."""
 UNHEARD = 1.0
 """Seconds without a confirmation after which a packet counts as unanswered, not as on its way."""
 
@@ -270,7 +272,7 @@ def server_restarted(facts: LossFacts) -> Finding | None:
             f"{facts.age:.1f} s old."
         )
         return Finding("server_restarted", CERTAIN, told)
-    if after is not None and not after.older and after.server_thread_id < facts.server_thread_id:
+    if after is not None and _counts_anew(facts, after):
         told = (
             f"the server counts its sessions from 1 again: {facts.server_thread_id} was lost, "
             f"the next one is {after.server_thread_id}."
@@ -293,6 +295,14 @@ def server_shutting_down(facts: LossFacts) -> Finding | None:
     return Finding("server_restarted", UNDECIDED, told, ("killed",))
 
 
+def _counts_anew(facts: LossFacts, after: Successor) -> bool:
+    """Whether the next number is too low for a server that stayed up."""
+    if after.at_once:
+        # A small server is back within 0.1 s.
+        return after.server_thread_id + NEIGHBOURS < facts.server_thread_id
+    return not after.older and after.server_thread_id < facts.server_thread_id
+
+
 def _stayed_up(facts: LossFacts) -> bool:
     """Whether it is proved that the server did not restart."""
     now, after = facts.server, facts.successor
@@ -301,7 +311,7 @@ def _stayed_up(facts: LossFacts) -> bool:
     if after is None:
         return False
     if after.older or after.server_thread_id < facts.server_thread_id:
-        return after.older
+        return after.older and not _counts_anew(facts, after)
     # A server that began anew has small numbers; and no server is back within a moment.
     tcp = facts.tcp
     just_now = tcp is not None and tcp.state == "CLOSE_WAIT" and tcp.last_acked < MOMENT

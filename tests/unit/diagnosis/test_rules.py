@@ -356,6 +356,19 @@ def test_older_connection_that_lives_tells_of_no_restart() -> None:
     assert named(changed(CLOSED, successor=beside, through_proxy=False))[:2] == ("killed", LIKELY)
 
 
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        (12, ("killed", UNDECIDED, ("server_restarted",))),  # opened beside each other
+        (982, ("server_restarted", LIKELY, ())),  # a small server was back within 0.1 s
+    ],
+)
+def test_numbers_of_sessions_opened_within_a_moment(lost: int, expected: Any) -> None:
+    soon = Successor(server_thread_id=5, at_once=True)
+    facts = changed(CLOSED, server_thread_id=lost, successor=soon, through_proxy=False)
+    assert named(facts) == expected
+
+
 def test_server_that_is_away_right_afterwards_was_probably_stopped() -> None:
     facts = changed(SENT, unreachable_with=2003)
     assert named(facts) == ("server_restarted", LIKELY, ("network_cut",))
