@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.worker import WARM_UP
-from django_lifeline.lab.arms import (
+from lifeline_lab.arms import (
     DRIVER_MODULES,
     HEALTH,
     LIFELINE,
@@ -24,7 +24,7 @@ from django_lifeline.lab.arms import (
     STOCK_ENGINE,
     Arm,
 )
-from django_lifeline.lab.servers import Server, start
+from lifeline_lab.servers import Server, start
 
 ROOT = Path(__file__).parents[1]
 _PEER = "django-db-connection-pool"

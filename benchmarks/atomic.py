@@ -29,7 +29,7 @@ from benchmarks.arms import (
     take_turns,
 )
 from benchmarks.record import keep, options
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 TRANSPORTS = (MYSQLCLIENT, PYMYSQL, PYMYSQL_TLS)
 

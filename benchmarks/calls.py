@@ -11,8 +11,8 @@ import argparse
 from typing import Any
 
 from benchmarks.arms import MYSQLCLIENT, PYMYSQL, Transport, Worker, running
-from django_lifeline.lab.arms import LIFELINE, PERSISTENT, Arm
-from django_lifeline.lab.servers import Server
+from lifeline_lab.arms import LIFELINE, PERSISTENT, Arm
+from lifeline_lab.servers import Server
 
 TRANSPORTS = {"mysqlclient": MYSQLCLIENT, "pymysql": PYMYSQL}
 

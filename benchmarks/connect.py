@@ -28,7 +28,7 @@ from benchmarks.arms import (
     take_turns,
 )
 from benchmarks.record import keep, options
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 TRANSPORTS = (MYSQLCLIENT, MYSQLCLIENT_TLS, PYMYSQL, PYMYSQL_TLS)
 

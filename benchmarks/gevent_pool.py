@@ -22,9 +22,9 @@ from typing import Any
 from benchmarks import SITE_SPECIFICATION
 from benchmarks.arms import MYSQLCLIENT, PYMYSQL, ROOT, Transport, database, running
 from benchmarks.record import keep, options
-from django_lifeline.lab.arms import LIFELINE, STOCK, Arm
-from django_lifeline.lab.programs.servers_of_pages import fetch, free_port
-from django_lifeline.lab.servers import Server
+from lifeline_lab.arms import LIFELINE, STOCK, Arm
+from lifeline_lab.programs.servers_of_pages import fetch, free_port
+from lifeline_lab.servers import Server
 
 POOL_SIZE = 20
 QUERY_SECONDS = 0.05

@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.arms import MYSQLCLIENT, PYMYSQL, PYMYSQL_TLS, Transport, Worker, running
 from benchmarks.record import keep, options
-from django_lifeline.lab.arms import LIFELINE, PERSISTENT, Arm
-from django_lifeline.lab.servers import Server
+from lifeline_lab.arms import LIFELINE, PERSISTENT, Arm
+from lifeline_lab.servers import Server
 
 TRANSPORTS = (MYSQLCLIENT, PYMYSQL, PYMYSQL_TLS)
 

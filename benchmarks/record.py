@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, print_tables, write_page
-from django_lifeline.lab.servers import FLAVOURS, ServerMissing, find
+from lifeline_lab.servers import FLAVOURS, ServerMissing, find
 
 PACKAGES = (
     *("Django", "django-lifeline", "mysqlclient", "PyMySQL"),

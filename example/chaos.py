@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from autoemail.database import DRIVERS, driver
-from django_lifeline.lab.servers import Server
 from launch import database, processes
 from launch.brokers import BROKERS, Broker
 from launch.cluster import BEATS, WORKERS, Cluster
 from launch.faults import FAULTS
 from launch.site import set_environment
+from lifeline_lab.servers import Server
 from verdict import Key, Line, Verdict, judge
 
 MINUTE = timedelta(minutes=1)

@@ -8,10 +8,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from django_lifeline.lab.servers import Server
 from launch import processes
 from launch.brokers import Broker
 from launch.processes import Started
+from lifeline_lab.servers import Server
 
 WORKERS, BEATS = 3, 2
 ANSWER_AFTER = 0.03

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pymysql
 
-from django_lifeline.lab.servers import Server, start
+from lifeline_lab.servers import Server, start
 from pulse.record import append
 
 NAME = "autoemail"

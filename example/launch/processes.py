@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from django_lifeline.lab.servers.process import GuardedProcess
+from lifeline_lab.servers.process import GuardedProcess
 
 HOST = "127.0.0.1"
 EXAMPLE = Path(__file__).resolve().parent.parent

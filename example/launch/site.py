@@ -12,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from django_lifeline.lab.servers import Server
 from launch import brokers, database, processes
 from launch.control import Control
 from launch.processes import EXAMPLE, HOST, Started
+from lifeline_lab.servers import Server
 
 STAFF = "staff"
-SOURCE = EXAMPLE.parent / "src"
+SOURCES = [str(EXAMPLE.parent / part) for part in ("src", "lab")]
 
 
 def set_environment(arm: str, driver: str, runner: str, folder: Path) -> None:
     """What every process of one start finds in its environment."""
-    paths = [str(EXAMPLE), str(SOURCE), os.environ.get("PYTHONPATH", "")]
+    paths = [str(EXAMPLE), *SOURCES, os.environ.get("PYTHONPATH", "")]
     os.environ.update(
         LIFELINE_ARM=arm,
         MYSQL_DRIVER=driver,

@@ -28,8 +28,8 @@ from tests.fixtures.drivers import (
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import ends_exchange
 from django_lifeline.exceptions import PacketTooLarge
-from django_lifeline.lab.servers import Server
 from django_lifeline.testing import FakeConnection
+from lifeline_lab.servers import Server
 
 Open = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from django_lifeline.lab.servers import FLAVOURS, ServerMissing
+from lifeline_lab.servers import FLAVOURS, ServerMissing
 from tests.differential.campaign import Campaign, Found
 from tests.differential.machine import Machine, engine_tried, machine
 from tests.differential.report import write_report

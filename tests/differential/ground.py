@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 DATABASES = ("a", "b", "ten1", "ten2")
 """Two that programs have aliases for, two that they only USE."""

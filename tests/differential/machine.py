@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django_lifeline.lab.servers import Server, start
+from lifeline_lab.servers import Server, start
 from tests.differential.steps import Program
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def machine(flavour: str, driver: str) -> Iterator[Machine]:
 
 
 def _proxy_to(server: Server) -> Callable[[], Any]:
-    from django_lifeline.lab.wire import WireProxy
+    from lifeline_lab.wire import WireProxy
 
     return lambda: WireProxy(server.host, server.port)
 

@@ -46,7 +46,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Any]:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    paths = (ROOT, ROOT / "src", ROOT / "lab")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
 def steady(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

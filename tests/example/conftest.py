@@ -22,7 +22,7 @@ import pytest
 from tests.fixtures.databases import fresh_database
 from tests.fixtures.servers import started
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "example"
@@ -36,7 +36,7 @@ sys.path.append(str(EXAMPLE))
 
 def environment(**more: str) -> dict[str, str]:
     """What a process of the example needs to find its modules."""
-    paths = os.pathsep.join([str(EXAMPLE), str(ROOT / "src"), str(ROOT)])
+    paths = os.pathsep.join([str(EXAMPLE), str(ROOT / "src"), str(ROOT / "lab"), str(ROOT)])
     settings = {"PYTHONPATH": paths, "DJANGO_SETTINGS_MODULE": "autoemail.settings"}
     return {**ENVIRON, **settings, **more}
 

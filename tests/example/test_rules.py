@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-pytest.importorskip("croniter", reason="pip install 'django-lifeline[example]'")
+pytest.importorskip("croniter", reason="pip install --group example")
 
 from mail.rules import Cron, Daily, Every, Rule, due_times
 

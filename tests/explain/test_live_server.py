@@ -9,7 +9,7 @@ from tests.fixtures.servers import DRIVERS
 
 from django_lifeline.diagnosis.explain import server as asking
 from django_lifeline.diagnosis.usage import UsageError
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 
 @pytest.fixture(autouse=True)

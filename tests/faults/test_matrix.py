@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 from tests.fixtures.servers import missing
 
-from django_lifeline.lab.arms import ARMS, LIFELINE
-from django_lifeline.lab.cell import Cell, Result, run_cell
-from django_lifeline.lab.judges import Kind
-from django_lifeline.lab.runner import Servers, lab_server
-from django_lifeline.lab.scenario import Scenario
-from django_lifeline.lab.scenarios import all_scenarios
-from django_lifeline.lab.servers import ServerMissing
+from lifeline_lab.arms import ARMS, LIFELINE
+from lifeline_lab.cell import Cell, Result, run_cell
+from lifeline_lab.judges import Kind
+from lifeline_lab.runner import Servers, lab_server
+from lifeline_lab.scenario import Scenario
+from lifeline_lab.scenarios import all_scenarios
+from lifeline_lab.servers import ServerMissing
 
 pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
 QUICK = {name: each for name, each in all_scenarios().items() if each.quick}

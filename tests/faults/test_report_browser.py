@@ -9,10 +9,10 @@ import pytest
 from tests.fixtures.browser import DESK, WIDER_THAN_ITS_WINDOW, as_on_a_phone
 from tests.fixtures.servers import missing
 
-from django_lifeline.lab.report import versions, write_html
-from django_lifeline.lab.runner import Selection, Servers, lab_server, run
-from django_lifeline.lab.scenarios import all_scenarios
-from django_lifeline.lab.servers import ServerMissing, find
+from lifeline_lab.report import versions, write_html
+from lifeline_lab.runner import Selection, Servers, lab_server, run
+from lifeline_lab.scenarios import all_scenarios
+from lifeline_lab.servers import ServerMissing, find
 
 pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
 PNG = b"\x89PNG\r\n"

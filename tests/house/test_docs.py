@@ -20,8 +20,8 @@ from django_lifeline.core.pool.stats import PoolStats
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.doctor.rules import RULES
 from django_lifeline.diagnosis.model import Diagnosis
-from django_lifeline.lab.__main__ import parser as lab_parser
 from django_lifeline.scopes import Pools, connection_scope
+from lifeline_lab.__main__ import parser as lab_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

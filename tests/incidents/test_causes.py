@@ -15,13 +15,13 @@ from functools import cache
 import pytest
 from tests.fixtures.servers import DRIVERS, missing
 
-from django_lifeline.lab.incidents.causes import all_kinds
-from django_lifeline.lab.incidents.kinds import NOTHING
-from django_lifeline.lab.incidents.report import describe
-from django_lifeline.lab.incidents.runner import Result, run
-from django_lifeline.lab.incidents.scoring import Score
-from django_lifeline.lab.incidents.setting import CELLS, draw
-from django_lifeline.lab.servers import ServerMissing, find
+from lifeline_lab.incidents.causes import all_kinds
+from lifeline_lab.incidents.kinds import NOTHING
+from lifeline_lab.incidents.report import describe
+from lifeline_lab.incidents.runner import Result, run
+from lifeline_lab.incidents.scoring import Score
+from lifeline_lab.incidents.setting import CELLS, draw
+from lifeline_lab.servers import ServerMissing, find
 
 pytestmark = [
     pytest.mark.server,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from django_lifeline.lab.incidents import __main__ as command
-from django_lifeline.lab.incidents.runner import Result
-from django_lifeline.lab.incidents.scoring import Told
-from django_lifeline.lab.incidents.setting import Setting
+from lifeline_lab.incidents import __main__ as command
+from lifeline_lab.incidents.runner import Result
+from lifeline_lab.incidents.scoring import Told
+from lifeline_lab.incidents.setting import Setting
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django_lifeline.lab.incidents.causes import all_kinds
-from django_lifeline.lab.incidents.kinds import NOTHING
-from django_lifeline.lab.incidents.report import as_json, as_markdown, as_text, sentences
-from django_lifeline.lab.incidents.runner import Result, read
-from django_lifeline.lab.incidents.scoring import Score, Told
-from django_lifeline.lab.incidents.setting import Setting
+from lifeline_lab.incidents.causes import all_kinds
+from lifeline_lab.incidents.kinds import NOTHING
+from lifeline_lab.incidents.report import as_json, as_markdown, as_text, sentences
+from lifeline_lab.incidents.runner import Result, read
+from lifeline_lab.incidents.scoring import Score, Told
+from lifeline_lab.incidents.setting import Setting
 
 KINDS = all_kinds()
 

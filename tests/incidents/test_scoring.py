@@ -6,9 +6,9 @@ import pytest
 
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.model import Confidence, Diagnosis
-from django_lifeline.lab.incidents.kinds import NOTHING
-from django_lifeline.lab.incidents.reading import read_diagnosis
-from django_lifeline.lab.incidents.scoring import (
+from lifeline_lab.incidents.kinds import NOTHING
+from lifeline_lab.incidents.reading import read_diagnosis
+from lifeline_lab.incidents.scoring import (
     SILENT,
     UNDECIDED,
     Score,

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from django_lifeline.diagnosis.causes import CAUSES
-from django_lifeline.lab.incidents.causes import all_kinds
-from django_lifeline.lab.incidents.kinds import NOTHING, SOCKET
-from django_lifeline.lab.incidents.place import DISASTERS
-from django_lifeline.lab.incidents.setting import CELLS, draw
+from lifeline_lab.incidents.causes import all_kinds
+from lifeline_lab.incidents.kinds import NOTHING, SOCKET
+from lifeline_lab.incidents.place import DISASTERS
+from lifeline_lab.incidents.setting import CELLS, draw
 
 KINDS = all_kinds()
 MADE = set(CAUSES) - {"proxy_without_server"}

@@ -22,7 +22,7 @@ from tests.fixtures.drivers import eventually
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import DRIVERS, missing
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 

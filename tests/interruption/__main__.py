@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from django_lifeline.lab.servers import FLAVOURS, start
+from lifeline_lab.servers import FLAVOURS, start
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import DRIVERS
 from tests.interruption.report import PAGE, Cell, write_page

@@ -11,7 +11,7 @@ from typing import Any
 
 from pymysql.constants import CLIENT
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 from tests.fixtures.databases import fresh_database
 from tests.fixtures.programs import Runner
 

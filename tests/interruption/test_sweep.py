@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 from tests.fixtures.programs import Runner
 from tests.interruption.sweep import ARMS, Sweep, summary
 

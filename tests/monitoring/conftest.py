@@ -14,7 +14,7 @@ from tests.fixtures.databases import fresh_database
 from tests.fixtures.programs import LIFELINE, Outcome, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 STOCK = "django.db.backends.mysql"

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.toml")
 PACKAGE = "src/django_lifeline"
-COPIED = ("src", "tests", "pyproject.toml")
+COPIED = ("src", "lab", "tests", "pyproject.toml")
 LONGEST = 300.0
 """Seconds after which the tests of one mutant are ended: it hangs, which no test may."""
 LONGEST_OF_ALL = 1200.0
@@ -120,7 +120,8 @@ def run_tests(
     With ``keep_bytecode`` later runs need not compile again what has no fault in it. Those with a
     fault keep none: two faults within a second would share a ``.pyc``.
     """
-    environment = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}"}
+    paths = (folder / "src", folder / "lab", folder)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if not keep_bytecode:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"

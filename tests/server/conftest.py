@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.fixtures.programs import Runner
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.fixtures.programs import LIFELINE, Runner
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAM = Path(__file__).parent / "programs" / "bounds.py"
 STOCK = "django.db.backends.mysql"

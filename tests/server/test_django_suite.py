@@ -12,12 +12,12 @@ import pytest
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import missing
 
-from django_lifeline.lab.servers import Server
-from django_lifeline.lab.suite import process as suite_process
-from django_lifeline.lab.suite.arm import Arm, run_arm
-from django_lifeline.lab.suite.comparison import Outcome, Run, gained, lost
-from django_lifeline.lab.suite.labels import present
-from django_lifeline.lab.suite.report import Comparison, table
+from lifeline_lab.servers import Server
+from lifeline_lab.suite import process as suite_process
+from lifeline_lab.suite.arm import Arm, run_arm
+from lifeline_lab.suite.comparison import Outcome, Run, gained, lost
+from lifeline_lab.suite.labels import present
+from lifeline_lab.suite.report import Comparison, table
 
 COULD_NOT_RUN = 2
 
@@ -31,7 +31,7 @@ def test_djangos_short_suite_passes_as_with_stock(
     result = tmp_path / "result.json"
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "django_lifeline.lab.suite", "--short"),
+            *(sys.executable, "-m", "lifeline_lab.suite", "--short"),
             *("--server", flavour, "--driver", driver, "--json", str(result)),
         ],
         capture_output=True,

@@ -30,8 +30,8 @@ from tests.fixtures.drivers import (
 from tests.fixtures.servers import DRIVERS, started
 
 from django_lifeline.core.liveness import Sight, SightKind, TcpOptions
-from django_lifeline.lab.servers import Server
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.servers import Server
+from lifeline_lab.wire import WireProxy
 
 Start = Callable[..., Server]
 

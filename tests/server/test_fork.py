@@ -13,7 +13,7 @@ import pytest
 from tests.fixtures.programs import LIFELINE, Runner
 from tests.fixtures.servers import missing, started
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 STOCK = "django.db.backends.mysql"

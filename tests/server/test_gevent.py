@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.fixtures.programs import LIFELINE, Runner
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROGRAM = Path(__file__).parent / "programs" / "greenlets.py"
 STOCK = "django.db.backends.mysql"

@@ -8,8 +8,8 @@ import pytest
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import missing
 
-from django_lifeline.lab.servers import Server
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.servers import Server
+from lifeline_lab.wire import WireProxy
 
 STOCK = "django.db.backends.mysql"
 

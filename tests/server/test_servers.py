@@ -13,8 +13,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from django_lifeline.lab.servers import Server, ServerFailed, ServerMissing, find, start
-from django_lifeline.lab.servers.install import debian_mirror
+from lifeline_lab.servers import Server, ServerFailed, ServerMissing, find, start
+from lifeline_lab.servers.install import debian_mirror
 
 Start = Callable[..., Server]
 
@@ -161,7 +161,7 @@ def test_program_that_ends_leaves_no_server(
     private_server().close()
     program = f"""
         import os, signal
-        from django_lifeline.lab.servers import start
+        from lifeline_lab.servers import start
         # Whoever runs the tests in the background has it ignored, for all its children.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         server = start({flavour!r})
@@ -206,7 +206,7 @@ def test_missing_server_names_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("django_lifeline.lab.servers.finding.USUAL_FOLDERS", ())
+    monkeypatch.setattr("lifeline_lab.servers.finding.USUAL_FOLDERS", ())
     (tmp_path / "apt-get").touch(mode=0o755)
     with pytest.raises(ServerMissing, match=r"apt-get install mariadb|servers install mysql"):
         start(name)
@@ -217,7 +217,7 @@ def test_mariadb_without_what_its_installer_asks_is_missing(
 ) -> None:
     # Debian's package of the server alone: it cannot make a data folder.
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("django_lifeline.lab.servers.finding.USUAL_FOLDERS", ())
+    monkeypatch.setattr("lifeline_lab.servers.finding.USUAL_FOLDERS", ())
     for name in ("mariadbd", "mariadb-install-db", "apt-get"):
         program = tmp_path / name
         program.write_text("#!/bin/sh\necho 'mariadbd  Ver 10.11.19-MariaDB'\n")

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 from tests.fixtures.servers import missing
 
-from django_lifeline.lab.suite.comparison import Outcome, Run
-from django_lifeline.lab.suites import arm as suites_arm
-from django_lifeline.lab.suites.__main__ import BY_NAME
-from django_lifeline.lab.suites.arm import Arm, databases, run_arm
-from django_lifeline.lab.suites.package import Package, Patch
-from django_lifeline.lab.suites.packages import PACKAGES
-from django_lifeline.lab.suites.results import Result, as_markdown, write
+from lifeline_lab.suite.comparison import Outcome, Run
+from lifeline_lab.suites import arm as suites_arm
+from lifeline_lab.suites.__main__ import BY_NAME
+from lifeline_lab.suites.arm import Arm, databases, run_arm
+from lifeline_lab.suites.package import Package, Patch
+from lifeline_lab.suites.packages import PACKAGES
+from lifeline_lab.suites.results import Result, as_markdown, write
 
 SERVER_MISSING, SOURCE_MISSING = 2, 3
 # A part of each that takes seconds: where cursors are mixed with other classes, and where an
@@ -35,7 +35,7 @@ QUICK = {
 def test_quick_part_of_a_package_passes_as_with_stock(package: str, tmp_path: Path) -> None:
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "django_lifeline.lab.suites", "--package", package),
+            *(sys.executable, "-m", "lifeline_lab.suites", "--package", package),
             *("--labels", QUICK[package], "--server", "mysql", "--results", str(tmp_path)),
         ],
         capture_output=True,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.server.conftest import Report
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 pytestmark = pytest.mark.fault
 

@@ -19,7 +19,7 @@ from tests.fixtures.drivers import eventually
 from tests.fixtures.programs import LIFELINE, ROOT, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 PROJECT = Path(__file__).parent / "programs" / "project"
 TESTS = 13

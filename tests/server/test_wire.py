@@ -10,8 +10,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from django_lifeline.lab.servers import Server
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.servers import Server
+from lifeline_lab.wire import WireProxy
 
 Connect = Callable[..., Any]
 # Which of the two depends on whether the driver was sending or receiving.

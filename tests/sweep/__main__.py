@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from django_lifeline.lab.servers import FLAVOURS, start
+from lifeline_lab.servers import FLAVOURS, start
 from tests.fixtures.drivers import make_certificate
 from tests.sweep.outcome import ROOT, VARIABLES, Outcome, page, summary, sweep
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django_lifeline.lab.wire.protocol import HEADER
+from lifeline_lab.wire.protocol import HEADER
 
 CUTS = ("fin", "rst", "silence")
 FATAL = {"1053", "1927", "4031", "1040"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 from tests.sweep.laws import LAWS
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,8 @@ def sweep(server: Server, driver: str, *arguments: str, timeout: float | None = 
             for name, value in ((name, getattr(server, name)) for name in facts)
         }
     )
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    ours = [str(folder) for folder in (ROOT / "src", ROOT / "lab", ROOT)]
+    path = os.pathsep.join([*ours, os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "tests.sweep.program", "--driver", driver, *arguments],
         cwd=ROOT,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from django_lifeline.lab.servers import FLAVOURS, Server
+from lifeline_lab.servers import FLAVOURS, Server
 from tests.fixtures.servers import started
 from tests.sweep.outcome import VARIABLES, summary, sweep
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from django_lifeline.lab.wire.protocol import COMMANDS, HEADER, WITH_TEXT
+from lifeline_lab.wire.protocol import COMMANDS, HEADER, WITH_TEXT
 
 OK, LOCAL_FILE, END, ERR = 0x00, 0xFB, 0xFE, 0xFF
 DEPRECATE_EOF = 1 << 24

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from django_lifeline.lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
+from lifeline_lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
 from tests.sweep.cells import CUTS, FATAL, Fault, Packet, garbled
 from tests.sweep.traffic import (
     DEPRECATE_EOF,

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import atomic, report
 from benchmarks.arms import DATABASE, LIFELINE, MYSQLCLIENT, PYMYSQL, Turn, installed, take_turns
 
-from django_lifeline.lab.servers import Server
+from lifeline_lab.servers import Server
 
 
 class FakeWorker:

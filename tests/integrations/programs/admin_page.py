@@ -16,7 +16,7 @@ from tests.fixtures.program_setup import SETUP
 from tests.integrations.programs import admin_site
 from tests.integrations.programs.watch import kill_all, say, wait_until
 
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 ADDRESS = "/admin/lifeline/connections/"
 

@@ -19,7 +19,7 @@ from django_lifeline.integrations.apscheduler import (
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 finished: queue.Queue[tuple[str, Any]] = queue.Queue()
 PATIENCE = 20

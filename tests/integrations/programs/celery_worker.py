@@ -20,7 +20,7 @@ from tests.integrations.programs.watch import (
     wait_until,
 )
 
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 PATIENCE = 30
 POOL = os.environ["POOL"]

@@ -322,7 +322,7 @@ def paused() -> Seen:
 
 def blackhole() -> Seen:
     """A network that carries nothing any more, without a word to either side."""
-    from django_lifeline.lab.wire import WireProxy
+    from lifeline_lab.wire import WireProxy
 
     with WireProxy(SETUP["server"]["host"], SETUP["server"]["port"]) as proxy:
         connection.settings_dict["PORT"] = proxy.port

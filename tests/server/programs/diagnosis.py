@@ -31,8 +31,8 @@ from tests.server.programs.toolbox import (
 from django_lifeline import signals
 from django_lifeline.diagnosis.model import Diagnosis
 from django_lifeline.diagnosis.recent import recent
-from django_lifeline.lab.servers import Server, start
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.servers import Server, start
+from lifeline_lab.wire import WireProxy
 
 INSERT = "INSERT INTO row_written (tag, number) VALUES ('x', 1)"
 SLEEP = "SELECT SLEEP(20)"

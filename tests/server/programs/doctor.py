@@ -19,7 +19,7 @@ from tests.fixtures.program_setup import SETUP, admin
 from tests.server.programs.toolbox import database, forget, say
 
 from django_lifeline.commands import main as command
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 SECRETS = ("app-password-71", "wrong-password-72", "literal-secret-73", "socket-secret-74")
 APP = {"USER": "doctor_app", "PASSWORD": SECRETS[0]}

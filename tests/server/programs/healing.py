@@ -31,8 +31,8 @@ from tests.server.programs.toolbox import (
     wait_gone,
 )
 
-from django_lifeline.lab.servers import start
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.servers import start
+from lifeline_lab.wire import WireProxy
 
 Entry = Generator[None, None, Any]
 INSERT = "INSERT INTO row_written (tag, number) VALUES (%s, 1)"

@@ -28,7 +28,7 @@ from tests.server.programs.toolbox import (
     wait_until,
 )
 
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 check = Checks()
 proxy: WireProxy

@@ -27,7 +27,7 @@ from tests.server.programs.toolbox import (
 
 import django_lifeline
 from django_lifeline import pools, signals
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 MARIADB = SETUP["server"]["flavour"] == "mariadb"
 MYSQLCLIENT = SETUP["driver"] == "mysqlclient"

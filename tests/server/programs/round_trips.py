@@ -24,7 +24,7 @@ from tests.server.programs.toolbox import (
     session_id,
 )
 
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 check = Checks()
 proxy: WireProxy

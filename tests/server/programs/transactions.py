@@ -26,7 +26,7 @@ from tests.server.programs.toolbox import (
     stored,
 )
 
-from django_lifeline.lab.wire import WireProxy
+from lifeline_lab.wire import WireProxy
 
 check = Checks()
 proxy: WireProxy

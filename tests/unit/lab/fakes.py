@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django_lifeline.lab.admin import Login
-from django_lifeline.lab.cell import Cell, Place, Result
-from django_lifeline.lab.history import Event
-from django_lifeline.lab.judges import Check, Kind, Verdict, every
-from django_lifeline.lab.scenario import Scenario
+from lifeline_lab.admin import Login
+from lifeline_lab.cell import Cell, Place, Result
+from lifeline_lab.history import Event
+from lifeline_lab.judges import Check, Kind, Verdict, every
+from lifeline_lab.scenario import Scenario
 
 PLACE = Place("mariadb", Login("admin", "secret"), Login("user", "secret"), server=object())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_lifeline.lab.arms import ARMS, HEALTH, LIFELINE, PERSISTENT, STOCK, STOCK_ENGINE
+from lifeline_lab.arms import ARMS, HEALTH, LIFELINE, PERSISTENT, STOCK, STOCK_ENGINE
 
 
 def test_lifeline_differs_from_plain_stock_by_the_engine_alone() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from tests.unit.lab.fakes import PLACE, FakeAdmin, result, scenario
 
-from django_lifeline.lab import cell as cell_module
-from django_lifeline.lab.cell import Cell, Result, run_cell
-from django_lifeline.lab.judges import Kind, nothing_failed
-from django_lifeline.lab.scene import LabError, Scene
+from lifeline_lab import cell as cell_module
+from lifeline_lab.cell import Cell, Result, run_cell
+from lifeline_lab.judges import Kind, nothing_failed
+from lifeline_lab.scene import LabError, Scene
 
-STAGE = "from django_lifeline.lab.stage import attempt, done, pause, ready, specification\n"
+STAGE = "from lifeline_lab.stage import attempt, done, pause, ready, specification\n"
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 from tests.unit.lab.fakes import result, scenario
 
-from django_lifeline.lab import __main__ as command
-from django_lifeline.lab.admin import Login
-from django_lifeline.lab.judges import Kind
-from django_lifeline.lab.terminal import Terminal
-from django_lifeline.lab.yours import YourServer, from_dsn, from_settings
+from lifeline_lab import __main__ as command
+from lifeline_lab.admin import Login
+from lifeline_lab.judges import Kind
+from lifeline_lab.terminal import Terminal
+from lifeline_lab.yours import YourServer, from_dsn, from_settings
 
 
 def chosen(*words: str) -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from django_lifeline.lab.history import Event, code_of, codes, pair, parse
+from lifeline_lab.history import Event, code_of, codes, pair, parse
 
 
 def line(t: float, event: str, op: str = "", lane: str = "1 main", **facts: object) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from django_lifeline.lab.history import Event, Outcome
-from django_lifeline.lab.judges import (
+from lifeline_lab.history import Event, Outcome
+from lifeline_lab.judges import (
     Check,
     Complaint,
     Kind,

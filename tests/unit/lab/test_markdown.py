@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.unit.lab.fakes import result, scenario
 
-from django_lifeline.lab.judges import Kind
-from django_lifeline.lab.markdown import as_markdown, summarise
+from lifeline_lab.judges import Kind
+from lifeline_lab.markdown import as_markdown, summarise
 
 
 def test_cell_is_ticked_only_when_all_servers_and_drivers_survived() -> None:

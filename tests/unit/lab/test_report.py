@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 from tests.unit.lab.fakes import result, scenario
 
-from django_lifeline.lab.drawing import WIDTH, Axis, draw, lane_names, sessions
-from django_lifeline.lab.history import Event
-from django_lifeline.lab.judges import Kind
-from django_lifeline.lab.report import as_html, as_json
+from lifeline_lab.drawing import WIDTH, Axis, draw, lane_names, sessions
+from lifeline_lab.history import Event
+from lifeline_lab.judges import Kind
+from lifeline_lab.report import as_html, as_json
 
 MAIN = "10 MainThread"
 HISTORY = (

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from tests.unit.lab.fakes import PLACE, fake_server, result, scenario
 
-from django_lifeline.lab.cell import Cell, Place, Result
-from django_lifeline.lab.judges import Kind
-from django_lifeline.lab.runner import Selection, Servers, groups, run, succeeded
-from django_lifeline.lab.scenario import Scenario
+from lifeline_lab.cell import Cell, Place, Result
+from lifeline_lab.judges import Kind
+from lifeline_lab.runner import Selection, Servers, groups, run, succeeded
+from lifeline_lab.scenario import Scenario
 
 ARMS = ("stock", "lifeline")
 MEETING = 0.1

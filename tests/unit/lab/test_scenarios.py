@@ -6,10 +6,10 @@ import ast
 
 import pytest
 
-from django_lifeline.lab.arms import ARMS, LIFELINE, STOCK_ARMS
-from django_lifeline.lab.scenario import CAUSES, Scenario
-from django_lifeline.lab.scenarios import all_scenarios
-from django_lifeline.lab.stage import PROGRAMS
+from lifeline_lab.arms import ARMS, LIFELINE, STOCK_ARMS
+from lifeline_lab.scenario import CAUSES, Scenario
+from lifeline_lab.scenarios import all_scenarios
+from lifeline_lab.stage import PROGRAMS
 
 SCENARIOS = all_scenarios()
 each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))

@@ -1,0 +1,136 @@
+"""Looks for the server programs: on the PATH, in the usual folders, and unpacked in the cache."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from lifeline_lab.servers.installation import (
+    FLAVOURS,
+    Installation,
+    ServerMissing,
+    cache_folder,
+    run_as,
+)
+
+# Servers are often installed where only root's PATH looks.
+USUAL_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/bin")
+INSTALL = "python -m lifeline_lab.servers install"
+MARIADB_PACKAGES = {
+    "apt-get": (
+        "sudo apt-get update && sudo apt-get install mariadb-server-core mariadb-client-core"
+    ),
+    "dnf": "sudo dnf install mariadb-server",
+    "apk": "sudo apk add mariadb",
+    "brew": "brew install mariadb",
+}
+MYSQL_PACKAGES = {
+    "apt-get": f"{INSTALL} mysql",
+    "dnf": "sudo dnf install community-mysql-server",
+    "brew": "brew install mysql",
+}
+
+
+def find(flavour: str) -> Installation:
+    """Return the installed server program of this flavour; raise `ServerMissing` if none is."""
+    if flavour not in FLAVOURS:
+        raise ValueError(f"There is no server flavour {flavour!r}; choose one of {FLAVOURS}.")
+    found = _mariadb() if flavour == "mariadb" else _mysql()
+    if found is None:
+        raise ServerMissing(f"No {flavour} server program found. To install it: {fix(flavour)}")
+    return found
+
+
+def fix(flavour: str) -> str:
+    """The command that installs this server here."""
+    commands = MARIADB_PACKAGES if flavour == "mariadb" else MYSQL_PACKAGES
+    for tool, command in commands.items():
+        if shutil.which(tool):
+            return command
+    return f"install {flavour} with this system's package manager, so that its server is on PATH"
+
+
+def unpacked_mysql() -> Path:
+    """The folder into which the downloaded MySQL is unpacked."""
+    return cache_folder() / "mysql-unpacked"
+
+
+def _mariadb() -> Installation | None:
+    program = _on_path("mariadbd") or _on_path("mysqld")
+    initialise = _on_path("mariadb-install-db") or _on_path("mysql_install_db")
+    # Debian packages it with the client; without it no data folder can be made.
+    asked_by_it = _on_path("my_print_defaults")
+    version = _version((program,)) if program else ""
+    if not (program and initialise and asked_by_it and "MariaDB" in version):
+        return None
+    return Installation(
+        flavour="mariadb",
+        version=version,
+        program=(program,),
+        initialise=(
+            initialise,
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--innodb-log-file-size=8M",
+            *run_as(),
+        ),
+    )
+
+
+def _mysql() -> Installation | None:
+    program = _on_path("mysqld")
+    if program and "MariaDB" not in (version := _version((program,))):
+        return _mysql_installation((program,), version, ())
+    return _mysql_in(unpacked_mysql())
+
+
+def _mysql_in(root: Path) -> Installation | None:
+    """A MySQL that was unpacked, not installed: it runs on the C library unpacked with it."""
+    mysqld = root / "usr/sbin/mysqld"
+    loader = next(root.glob("usr/lib*/ld-linux*.so*"), None)
+    loader = loader or next(root.glob("usr/lib/*/ld-linux*.so*"), None)
+    if not mysqld.exists() or loader is None:
+        return None
+    libraries = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), root / "usr/lib/mysql"]
+    program = (str(loader), "--library-path", ":".join(map(str, libraries)), str(mysqld))
+    arguments = (
+        f"--basedir={root}/usr",
+        f"--lc-messages-dir={root}/usr/share/mysql",
+        f"--plugin-dir={root}/usr/lib/mysql/plugin",
+    )
+    return _mysql_installation(program, _version(program), arguments)
+
+
+def _mysql_installation(
+    program: tuple[str, ...], version: str, arguments: tuple[str, ...]
+) -> Installation:
+    # secure-file-priv is compiled in as a folder that a private server has no right to.
+    arguments = (*arguments, "--secure-file-priv=", "--mysqlx=OFF")
+    initialise = (
+        *(*program, "--no-defaults", "--initialize-insecure", *arguments),
+        *("--innodb-redo-log-capacity=8M", *run_as()),
+    )
+    return Installation("mysql", version, program, arguments, initialise)
+
+
+def _on_path(name: str) -> str | None:
+    places = os.environ.get("PATH", "").split(os.pathsep) + list(USUAL_FOLDERS)
+    return shutil.which(name, path=os.pathsep.join(places))
+
+
+def _version(program: tuple[str, ...]) -> str:
+    answer = subprocess.run(
+        [*program, "--no-defaults", "--version"], capture_output=True, text=True, timeout=30
+    )
+    match = re.search(r"Ver\s+(\S+)", answer.stdout)
+    if match is None:
+        return ""
+    version = match[1]
+    # Without the distribution's own suffix.
+    number = version.split("-")[0]
+    return f"{number}-MariaDB" if "MariaDB" in version else number

@@ -1,1 +1,0 @@
-"""Reproduces every way of losing a connection, on real servers. Nothing imports this package."""
