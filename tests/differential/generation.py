@@ -30,11 +30,12 @@ class Author:
         self.restarts = restarts
         self.faults = faults and self.chance(0.55)
         self.wire = self.faults and self.chance(0.3)
-        self.actors = ACTORS[: self.choice((1, 1, 2, 2, 3))]
-        self.databases = self.choice(("a", "a", "ab"))
         names = self.random.sample(list(THEMES), self.random.randint(1, 4))
+        many = not CROWDED.isdisjoint(names)
+        self.actors = ACTORS[: self.choice((1, 2, 2, 2, 3) if many else (1, 1, 2, 2, 3))]
+        self.databases = self.choice(("a", "a", "ab"))
         self.themes = [THEMES[name] for name in ["plain", *names]]
-        crowded = len(self.actors) > 1 and not CROWDED.isdisjoint(names)
+        crowded = len(self.actors) > 1 and many
         self.pool = self.choice((10, 2, 1, 1) if crowded else (10, 10, 10, 2, 1))
         self.idioms = [idiom for name in names for idiom in IDIOMS.get(name, ())]
         self.idioms += IDIOMS["plain"]
@@ -110,7 +111,7 @@ class Author:
         return Program(tuple(steps), self.pool, self.wire, name)
 
     def _next(self) -> list[Step]:
-        if self.chance(0.12):
+        if self.chance(0.2):
             return self.choice(self.idioms)(self)
         if self.chance(0.12) and self.depth[self.actor] < DEEPEST:
             self.depth[self.actor] += 1

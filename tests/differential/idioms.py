@@ -34,6 +34,8 @@ ASKED_ABOUT = [
     *map(tagged, ("insert", "create", "insert_ignored", "note_many", "last_id_by_django"))
 ]
 
+FAILING_BATCHES = [*map(tagged, ("note_many_failing", "bulk_create_failing")), WRITES[-1]]
+
 
 def broken_work(author: Author) -> list[Step]:
     """Something is done, something breaks, something more is done."""
@@ -107,7 +109,8 @@ def batch_in_a_block(author: Author) -> list[Step]:
     """A block with a hook and a batch, which may fail in part, and a loss before its end."""
     steps = [author.plain("enter", True, False)]
     steps += [author.draw(hooked)] if author.chance(0.6) else []
-    steps += author.any_of(THEMES["many"], 2)
+    # A batch that is the only work of its block shows what it counts for.
+    steps += author.any_of(*((FAILING_BATCHES, 1) if author.chance(0.5) else (THEMES["many"], 2)))
     steps += [*author.breaks(), *(author.write() if author.chance(0.3) else [])]
     return [*steps, author.plain("leave", author.choice(("ok", "ok", "fail")))]
 

@@ -4,7 +4,7 @@ The same author writes them as by a seed; Hypothesis is where he draws from. It 
 `RuleBasedStateMachine`: a program runs twice, with stock Django first, so it must be there as a
 whole before its first step. And what fails is made small by `minimise`, not by Hypothesis: that
 makes draws smaller, each of which changes all that is drawn after it, and every try costs a run
-with both engines. Leaving out steps needs a tenth of the tries.
+with both engines.
 """
 
 from __future__ import annotations
