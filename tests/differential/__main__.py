@@ -49,13 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drawn", type=int, default=0, help="also so many drawn by Hypothesis")
     parser.add_argument("--restarts", action="store_true", help="restart the server now and then")
     parser.add_argument("--as-drawn", action="store_true", help="do not make small what fails")
+    parser.add_argument("--first", action="store_true", help="end with the first that is found")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
     parser.add_argument("--report", type=Path, help="write a page about it")
     return parser
 
 
 def _run(tried: Machine, chosen: argparse.Namespace) -> int:
-    campaign = Campaign(tried, chosen.minutes * 60, not chosen.as_drawn, on_found=_tell)
+    campaign = Campaign(
+        tried, chosen.minutes * 60, not chosen.as_drawn, chosen.first, on_found=_tell
+    )
     if chosen.known:
         campaign.run_known()
     if chosen.drawn:

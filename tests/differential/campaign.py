@@ -43,6 +43,8 @@ class Campaign:
     seconds: float = float("inf")
     """After which no new program is begun."""
     minimised: bool = True
+    first: bool = False
+    """Whether the first that is found ends it."""
     programs: int = 0
     steps: int = 0
     with_faults: int = 0
@@ -68,7 +70,7 @@ class Campaign:
     def run_seeds(self, seed: str, number: int, **how: bool) -> None:
         """Run so many random programs; each has a seed of its own, so it can be run alone."""
         for each in range(number):
-            if self.lasted > self.seconds:
+            if self.lasted > self.seconds or (self.first and self.found):
                 return
             self._run(write_by_seed(f"{seed}/{each}", **how), minimised=self.minimised)
 

@@ -18,6 +18,7 @@ from tests.mutants.runner import (
     copy_project,
     judge,
     mutants,
+    search,
 )
 
 PAGE = ROOT / "docs" / "results" / "mutants.md"
@@ -34,15 +35,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="only mutants with this in them")
     parser.add_argument("--no-server", action="store_true", help="only those without a server")
+    parser.add_argument(
+        "--programs", type=int, help="only those that so many random programs must find, by them"
+    )
+    parser.add_argument("--seed", default="1", help="which random programs")
     chosen = parser.parse_args()
     listed = [
         mutant
         for mutant in mutants()
         if not (chosen.no_server and mutant.server)
+        and (not chosen.programs or mutant.programs)
         and (not chosen.names or any(name in mutant.name for name in chosen.names))
     ]
     with tempfile.TemporaryDirectory(prefix="lifeline-mutants-") as folder:
         copy_project(Path(folder))
+        if chosen.programs:
+            return search_all(listed, Path(folder), chosen.programs, chosen.seed)
         try:
             check_sound([test for mutant in listed for test in mutant.tests], Path(folder))
             verdicts = [verdict_of(mutant, Path(folder)) for mutant in listed]
@@ -62,6 +70,16 @@ def verdict_of(mutant: Mutant, folder: Path) -> Verdict:
     verdict = judge(mutant, folder)
     print(f"{verdict.value:18} {mutant.name}  ({time.monotonic() - began:.0f} s)", flush=True)
     return verdict
+
+
+def search_all(listed: list[Mutant], folder: Path, programs: int, seed: str) -> int:
+    """Let random programs look for each; return 1 where one of them lives."""
+    verdicts = []
+    for mutant in listed:
+        verdict, ran = search(mutant, folder, programs, seed)
+        verdicts.append(verdict)
+        print(f"{verdict.value:18} {mutant.name}  (program {ran})", flush=True)
+    return int(Verdict.LIVES in verdicts)
 
 
 def write_page(listed: list[Mutant], verdicts: list[Verdict]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,8 @@ class Mutant:
     """What pytest is to run: files, or single tests."""
     server: bool = False
     """Whether the tests need a server."""
+    programs: bool = False
+    """Whether random programs (`tests.differential`) must find it as well."""
 
     def applied(self, text: str) -> str:
         """The file's text with the fault in it; raises `Stale`."""
@@ -105,6 +108,21 @@ def judge(mutant: Mutant, folder: Path) -> Verdict:
     return Verdict.KILLED
 
 
+def search(mutant: Mutant, folder: Path, programs: int, seed: str) -> tuple[Verdict, int]:
+    """Run random programs on the copy until one of them notices; and how many ran."""
+    words = [sys.executable, "-m", "tests.differential", "--driver", "pymysql"]
+    words += ["--server", "mariadb", "--as-drawn", "--first"]
+    words += ["--programs", str(programs), "--seed", seed]
+    with put_in(mutant, folder):
+        done = subprocess.run(
+            words, cwd=folder, env=_environment(folder), capture_output=True, text=True
+        )
+    counted = re.search(r"^(\d+) programs, \d+ steps, (\d+) found$", done.stdout, re.MULTILINE)
+    if counted is None:
+        raise Unsound(f"{mutant.name}: the programs ended with {done.returncode}.\n{done.stderr}")
+    return Verdict.LIVES if counted[2] == "0" else Verdict.KILLED, int(counted[1])
+
+
 def check_sound(tests: Iterable[str], folder: Path) -> None:
     """Raise `Unsound` unless the tests pass where no fault is."""
     status, said = run_tests(tuple(dict.fromkeys(tests)), folder, keep_bytecode=True)
@@ -120,17 +138,12 @@ def run_tests(
     With ``keep_bytecode`` later runs need not compile again what has no fault in it. Those with a
     fault keep none: two faults within a second would share a ``.pyc``.
     """
-    paths = (folder / "src", folder / "lab", folder)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    if not keep_bytecode:
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
     words = [sys.executable, "-X", "dev", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
             [*words, *tests],
             cwd=folder,
-            env=environment,
+            env=_environment(folder, keep_bytecode=keep_bytecode),
             timeout=LONGEST_OF_ALL if keep_bytecode else LONGEST,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -140,3 +153,12 @@ def run_tests(
     except subprocess.TimeoutExpired:
         return None, ""
     return done.returncode, done.stdout[-2000:]
+
+
+def _environment(folder: Path, *, keep_bytecode: bool = False) -> dict[str, str]:
+    paths = (folder / "src", folder / "lab", folder)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not keep_bytecode:
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    return environment
