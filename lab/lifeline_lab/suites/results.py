@@ -90,6 +90,7 @@ class Result:
 
 def write(results: Iterable[Result], folder: Path) -> None:
     """Put the results into ``suites.json``, beside those of other places, and write its table."""
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "suites.json"
     known = json.loads(file.read_text()) if file.exists() else []
     places = {_place(found): found for found in known}
