@@ -36,6 +36,8 @@ def test_page_shows_pools_sessions_and_losses_and_no_secret(said: Any) -> None:
     assert said["loss"]
     assert said["sessions"]
     assert said["charts"] == 3
+    assert said["agrees"], "the charts' keys and the table say the same"
+    assert said["crumbs"], "made as the rest of this admin"
     assert not said["secret"]
 
 
@@ -45,6 +47,7 @@ def test_page_shows_other_processes_until_they_end(said: Any) -> None:
         # Its pool, its session and its loss.
         "program": 3,
         "its_loss": True,
+        "agrees": True,
         "modes": ["0o600", "0o700"],
         "gone": True,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 BUCKET = 10.0
@@ -55,7 +55,7 @@ class Losses:
 def usage(histories: Sequence[History], now: float) -> Usage:
     """Draw how many connections all processes used, had idle and waited for."""
     columns = {"used": 1, "idle": 2, "waiting": 3}
-    sums = {name: _summed(histories, now, _level(column)) for name, column in columns.items()}
+    sums = {name: _levels(histories, now, column) for name, column in columns.items()}
     top = max(1, *(value for values in sums.values() for value in values))
     lines = [Line(name, _polyline(values, top), round(values[-1])) for name, values in sums.items()]
     return Usage(round(top), lines)
@@ -63,7 +63,7 @@ def usage(histories: Sequence[History], now: float) -> Usage:
 
 def losses(histories: Sequence[History], now: float) -> Losses:
     """Draw how many losses there were in each bucket, healed and raised."""
-    healed, raised = (_summed(histories, now, _increase(column)) for column in (4, 5))
+    healed, raised = (_increases(histories, now, column) for column in (4, 5))
     top = max(1, *(h + r for h, r in zip(healed, raised, strict=True)))
     bars = []
     for number, (h, r) in enumerate(zip(healed, raised, strict=True)):
@@ -77,31 +77,35 @@ def losses(histories: Sequence[History], now: float) -> Losses:
     return Losses(round(top), bars)
 
 
-Value = Callable[[Sequence[float], Sequence[float]], float]
-"""What of a bucket's last sample and the one before it counts."""
-
-
-def _level(column: int) -> Value:
-    return lambda before, after: after[column]
-
-
-def _increase(column: int) -> Value:
-    return lambda before, after: max(0.0, after[column] - before[column])
-
-
-def _summed(histories: Sequence[History], now: float, value: Value) -> list[float]:
-    """Sum *value* over all processes, for each bucket."""
+def _levels(histories: Sequence[History], now: float, column: int) -> list[float]:
+    """Sum a state over all processes, for each bucket; it lasts until the next sample."""
     sums = [0.0] * BUCKETS
     for history in histories:
-        last: dict[int, Sequence[float]] = {}
-        for sample in history:
-            last[BUCKETS - 1 - int(max(0.0, now - sample[0]) // BUCKET)] = sample
-        before = history[0] if history else ()
-        for bucket in sorted(last):
+        last = _last_of_each_bucket(history, now)
+        level = 0.0
+        for bucket in range(min(last, default=BUCKETS), BUCKETS):
+            if bucket in last:
+                level = last[bucket][column]
             if bucket >= 0:
-                sums[bucket] += value(before, last[bucket])
-            before = last[bucket]
+                sums[bucket] += level
     return sums
+
+
+def _increases(histories: Sequence[History], now: float, column: int) -> list[float]:
+    """Sum over all processes what was added to a count, for each bucket."""
+    sums = [0.0] * BUCKETS
+    for history in histories:
+        before = history[0][column] if history else 0.0
+        for bucket, sample in sorted(_last_of_each_bucket(history, now).items()):
+            if bucket >= 0:
+                sums[bucket] += max(0.0, sample[column] - before)
+            before = sample[column]
+    return sums
+
+
+def _last_of_each_bucket(history: History, now: float) -> dict[int, Sequence[float]]:
+    """Buckets before the chart's first have negative numbers."""
+    return {BUCKETS - 1 - int(max(0.0, now - each[0]) // BUCKET): each for each in history}
 
 
 def _polyline(values: Sequence[float], top: float) -> str:

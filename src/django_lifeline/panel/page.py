@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 
 from django_lifeline.core.clock import now
 from django_lifeline.panel import charts
-from django_lifeline.panel.processes import Snapshot, all_processes, publisher
+from django_lifeline.panel.processes import SAMPLES, Snapshot, all_processes, publisher
 from django_lifeline.panel.sessions import servers
 
 LOSSES_ON_A_PAGE = 25
@@ -34,7 +34,7 @@ def context(number: str) -> dict[str, Any]:
         ),
         key=lambda loss: -float(loss["at"]),
     )
-    histories = [process["history"] for process in processes]
+    histories = [_history(process) for process in processes]
     return {
         "processes": [_shown(process, time) for process in processes],
         "servers": servers(processes),
@@ -44,6 +44,17 @@ def context(number: str) -> dict[str, Any]:
         "loss_chart": charts.losses(histories, time),
         "chart": {"width": charts.WIDTH, "height": charts.HEIGHT},
     }
+
+
+def _history(process: Snapshot) -> list[list[float]]:
+    """From the process's begin, when there was nothing, to what the tables show of it."""
+    history = process["history"]
+    # A full one has forgotten how it began.
+    begun = [] if len(history) >= SAMPLES else [[process["started"], 0, 0, 0, 0, 0]]
+    pools = process["pools"]
+    levels = [sum(pool[name] for pool in pools) for name in ("used", "idle", "waiting")]
+    counts = _counts([process])
+    return [*begun, *history, [process["at"], *levels, counts["healed"], counts["raised"]]]
 
 
 def _time(seconds: float) -> datetime:

@@ -58,12 +58,29 @@ def who_may(client: Any) -> dict[str, Any]:
     return said
 
 
+def agreement(html: str) -> bool:
+    """Whether the charts' keys end with what the table of the pools says."""
+    keys = dict(re.findall(r'<span class="key \w+">(\w+) (\d+)</span>', html))
+    rows = re.findall(r"<tr>(.*?)</tr>", html.partition('id="pools"')[2], re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(\d+)</td>", row) for row in rows]
+    numbers = [list(map(int, row)) for row in cells if len(row) > 5]
+    sums = [sum(row[place] for row in numbers) for place in (1, 2, 4)]
+    return bool(numbers) and [int(keys[name]) for name in ("idle", "used", "waiting")] == sums
+
+
+def crumbs(html: str) -> str | None:
+    """The element in which this version of Django's admin shows where one is."""
+    found = re.search(r'<(\w+) class="breadcrumbs"', html)
+    return found and found[1]
+
+
 def several_processes(client: Any, port: int) -> dict[str, Any]:
     """With a worker beside, and after its sudden end."""
     with worker(port) as pid:
         text = visible(page(client))
         beside = {"pid": str(pid) in text, "program": text.count("admin_worker.py")}
         beside["its_loss"] = "healed not executed" in text
+        beside["agrees"] = agreement(page(client))
         folder = Path(admin_site.processes.folder())
         files = [each for each in folder.iterdir() if each.suffix == ".json"]
         beside["modes"] = sorted({oct(each.stat().st_mode & 0o777) for each in [folder, *files]})
@@ -148,6 +165,9 @@ def main() -> None:
         said["sessions"] = bool(re.search(r"[0-9]+ sessions? of [0-9]+ \(max_connections\)", text))
         said["secret"] = SETUP["database"]["PASSWORD"] in html
         said["charts"] = html.count("<polyline")
+        said["agrees"] = agreement(html)
+        theirs = crumbs(client.get("/admin/password_change/").content.decode())
+        said["crumbs"] = theirs is not None and crumbs(html) == theirs
         said["several"] = several_processes(client, proxy.port)
         said["many"] = many_losses(client)
         said["down"] = database_down(client, proxy)
