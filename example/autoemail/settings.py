@@ -65,6 +65,8 @@ INSTALLED_APPS = [
     "pulse",
     "rpc",
     "trouble",
+    # The admin page "Connections".
+    *(["django_lifeline"] if LIFELINE_ARM == "lifeline" else []),
 ]
 MIDDLEWARE = [
     "pulse.middleware.count_requests",

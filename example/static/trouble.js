@@ -77,6 +77,7 @@ async function trouble(event) {
   item.dataset.trouble = form.dataset.trouble;
   item.append(element("strong", form.querySelector("h3").textContent));
   log.prepend(item);
+  comeIntoView(item);
   try {
     await warmUp();
     const steps = await make(form);
@@ -86,7 +87,13 @@ async function trouble(event) {
   } catch {
     show(item, [{ text: "The site did not answer.", ok: false }]);
   }
+  comeIntoView(item);
   buttons.forEach((button) => (button.disabled = false));
+}
+
+// On a phone the log is below the buttons.
+function comeIntoView(item) {
+  item.scrollIntoView({ block: "nearest" });
 }
 
 function draw(figure, values) {
