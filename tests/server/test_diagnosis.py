@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -37,6 +38,22 @@ def test_healed_loss_is_told_with_its_cause(told: Any, incident: str, cause: str
     [diagnosis] = said["heard"]
     assert diagnosis["confidence"] in ("certain", "likely")
     assert (diagnosis["label"], diagnosis["done"]) == ("not_executed", "replaced")
+
+
+IN_POOL = {
+    "killed_in_pool": "killed",
+    "cut_in_pool": "network_cut",
+    "restarted_in_pool": "server_restarted",
+}
+
+
+@pytest.mark.parametrize(("incident", "cause"), IN_POOL.items())
+def test_loss_of_a_connection_that_nobody_held_is_told_as_well(
+    told: Any, incident: str, cause: str
+) -> None:
+    said = told[incident]
+    assert said["error"] is None
+    assert [(each["healed"], each["cause"]) for each in said["heard"]] == [(True, cause)]
 
 
 RAISED = {
@@ -111,6 +128,8 @@ def test_each_loss_is_one_log_record_with_fields(told: Any) -> None:
 
 
 def test_losses_are_counted_by_cause(told: Any) -> None:
-    counted = {(cause, healed): times for cause, healed, times in told["counted"]}
+    counted: Counter[tuple[str, bool]] = Counter()
+    for cause, healed, times in told["counted"]:
+        counted[cause, healed] += times
     assert counted["slow_reader", False] == 1
-    assert counted["server_restarted", True] == 1
+    assert counted["server_restarted", True] == 2

@@ -92,7 +92,7 @@ def connection_facts(
 ) -> LossFacts:
     """Return what is known about a connection by itself; it was last used at *used_at*."""
     before = phase in (Phase.BEFORE, Phase.IDLE)
-    sight = connection.last_sight if before and not connection.closed else None
+    sight = connection.last_sight if before else None
     tcp = connection.channel.tcp_facts() if sight is None else sight.tcp
     now = clock.monotonic()
     ended = sight is not None and sight.kind is SightKind.CLOSED and not connection.busy
@@ -125,7 +125,7 @@ def connection_facts(
         pid=os.getpid(),
         sent_by_another=ended and _goes_unanswered(tcp),
         fork_in_doubt=ended and tcp is None and kin.has_had_children(),
-        closed_here=_closed_here(connection, before, own, tcp),
+        closed_here=_closed_here(connection, sight, before, own, tcp),
         ended_for=connection.ended_for,
     )
 
@@ -222,11 +222,18 @@ def _elapsed(own: float, tcp: TcpFacts | None) -> float:
 
 
 def _closed_here(
-    connection: DriverConnection, before: bool, own: float, tcp: TcpFacts | None
+    connection: DriverConnection,
+    sight: Sight | None,
+    before: bool,
+    own: float,
+    tcp: TcpFacts | None,
 ) -> bool:
     if connection.ended_for or connection.broken:
         return False
-    if tcp is not None and tcp.ended_here or before and connection.closed:
+    if tcp is not None and tcp.ended_here:
+        return True
+    if before and connection.closed and sight is None:
+        # What the pool found dead it has closed since, too, but only after a look.
         return True
     if before:
         return False

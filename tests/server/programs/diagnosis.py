@@ -80,6 +80,14 @@ def idle_then(alias: str, act: Callable[[int], Any]) -> None:
     one(alias, "SELECT 7")
 
 
+def in_pool_then(alias: str, act: Callable[[int], Any]) -> None:
+    """Something happens to a connection that nobody holds."""
+    session = session_id(alias)
+    connections[alias].close()
+    act(session)
+    one(alias, "SELECT 7")
+
+
 def kill_while(sql: str, alias: str) -> None:
     session_id(alias)
     with meanwhile(lambda: kill(wait_running(sql))):
@@ -177,8 +185,9 @@ def full(alias: str) -> None:
     admin("SET GLOBAL max_connections = 10")
     taken = []
     try:
-        with contextlib.suppress(Exception):
-            for _ in range(12):
+        # More often than there is room: sessions that are ending may leave some yet.
+        for _ in range(30):
+            with contextlib.suppress(pymysql.OperationalError):
                 taken.append(_session())
         one(alias, "SELECT 7")
     finally:
@@ -244,6 +253,8 @@ def all_incidents() -> None:
     own = "SET SESSION wait_timeout = 1"
     told("idle_timeout_own", lambda a: (run(a, own), idle_then(a, lambda s: wait_gone({s}))))
     told("killed", lambda a: idle_then(a, kill))
+    told("killed_in_pool", lambda a: in_pool_then(a, kill))
+    told("cut_in_pool", lambda a: in_pool_then(a, cut("rst")), PORT=proxy.port)
     told("killed_in_flight", lambda a: kill_while("DO SLEEP(20)", a))
     told("network_cut_fin", lambda a: idle_then(a, cut("fin")), PORT=proxy.port)
     told("network_cut_rst", lambda a: idle_then(a, cut("rst")), PORT=proxy.port)
@@ -259,6 +270,7 @@ def all_incidents() -> None:
     told("exhausted", exhausted, OPTIONS={"pool": {"max_size": 1, "timeout": 0.1}})
     told("read_only", read_only)
     told("restarted", lambda a: (count_up(), idle_then(a, restart)))
+    told("restarted_in_pool", lambda a: (count_up(), in_pool_then(a, restart)))
     told("crashed_in_flight", crash_during_a_write)
     told("unreachable", lambda a: one(a, "SELECT 1"), PORT=1)
 

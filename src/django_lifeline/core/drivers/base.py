@@ -213,6 +213,7 @@ class Guarded:
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""
         if self.closed:
+            self.last_sight = None  # it is not the other side's end that is seen
             return False
         return self.busy or not self.channel.poll(0) or self._survives_a_look()
 
