@@ -42,6 +42,9 @@ LARGEST = 4 * 1024 * 1024
 
 Snapshot = dict[str, Any]
 
+_KNOWS_USERS = hasattr(os, "getuid")
+"""Not on Windows, where each user's temporary folder is his own anyway."""
+
 
 class Unsafe(Exception):
     """The folder belongs to somebody else, or others may write to it."""
@@ -148,11 +151,13 @@ def program(argv: list[str]) -> str:
 def folder() -> Path:
     """Return this user's and project's folder, made if need be; raises `Unsafe`."""
     project = salted_hmac(__name__, str(settings.SETTINGS_MODULE)).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"django-lifeline-{os.getuid()}-{project}"
+    user = os.getuid() if _KNOWS_USERS else 0
+    path = Path(tempfile.gettempdir()) / f"django-lifeline-{user}-{project}"
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    private = not _KNOWS_USERS or (found.st_uid == user and not found.st_mode & 0o077)
+    if not stat.S_ISDIR(found.st_mode) or not private:
         raise Unsafe(f"{path} is not a folder that only this user may use.")
     return path
 
@@ -165,7 +170,7 @@ def write(content: Snapshot) -> None:
     """Put the snapshot where the others look, whole or not at all."""
     path = _own_file()
     draft = path.with_suffix(".new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
         json.dump(content, file, default=str)
     draft.replace(path)
@@ -210,6 +215,8 @@ def _is_stale(path: Path) -> bool:
 
 
 def _lives(pid: int) -> bool:
+    if not _KNOWS_USERS:
+        return True  # On Windows signal 0 is no question but Ctrl-C; its file's age tells.
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -14,6 +14,7 @@ from django_lifeline.diagnosis.doctor.server import read_server
 from django_lifeline.diagnosis.doctor.settings import read_settings
 from django_lifeline.diagnosis.dsn import entry_from_dsn
 from django_lifeline.diagnosis.usage import UsageError
+from django_lifeline.driver import use_installed_driver
 
 OUR_ENGINES = "django_lifeline.backends."
 
@@ -123,8 +124,8 @@ def from_dsn(dsn: str) -> Patient:
     entry = entry_from_dsn(dsn)
     if not settings.configured:
         settings.configure()
-    _driver_present()
     try:
+        use_installed_driver()
         wrapper = ConnectionHandler({"default": entry})["default"]
     except (ImproperlyConfigured, ImportError) as error:
         raise UsageError(f"--dsn: {str(error).strip().splitlines()[0]}") from None
@@ -151,20 +152,6 @@ def patient_of(wrapper: Any, where: str = "") -> Patient:
             # Django's own options, such as a wrong isolation level.
             settings = replace(settings, option_error=str(error))
     return Patient(wrapper, settings)
-
-
-def _driver_present() -> None:
-    """Let PyMySQL stand in where mysqlclient is not installed, as projects do themselves."""
-    try:
-        import MySQLdb  # noqa: F401
-    except ImportError:
-        try:
-            import pymysql
-        except ImportError:
-            raise UsageError(
-                "no driver is installed: pip install mysqlclient, or pip install PyMySQL"
-            ) from None
-        pymysql.install_as_MySQLdb()
 
 
 def _same_server(one: Settings, other: Settings) -> bool:
