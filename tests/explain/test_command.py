@@ -15,6 +15,7 @@ import pytest
 
 from django_lifeline import commands
 from django_lifeline.diagnosis.explain import saying, server
+from django_lifeline.diagnosis.pages import address
 
 ROOT = Path(__file__).parents[2]
 LOG = "2026-03-01 10:00:00 ERROR OperationalError: (2006, 'MySQL server has gone away')\n"
@@ -42,7 +43,7 @@ def test_a_log_with_a_loss_is_explained(log: Path) -> None:
     assert status == 0
     assert "2006 CR_SERVER_GONE_ERROR" in said
     assert "Ruled out" not in said
-    assert "docs/causes/idle-timeout.md" in said
+    assert address("causes/idle-timeout") in said
 
 
 def test_causes_without_a_reason_are_only_named(log: Path) -> None:
@@ -232,3 +233,11 @@ def test_a_time_without_zone_does_not_date_the_servers_start(log: Path, live: Fa
 def test_a_wrong_dsn_is_told(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(str(log), "--dsn", "postgres://x")[0] == 2
     assert "mysql://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["lifeline.D101", "d101", "LIFELINE.D101"])
+def test_a_finding_is_explained_by_its_id(word: str) -> None:
+    status, said = call(word)
+    assert status == 0
+    assert said.startswith("lifeline.D101  ")
+    assert address("doctor", "d101-") in said

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from django_lifeline.diagnosis.doctor.rules import RULES
+from django_lifeline.diagnosis.pages import SITE
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,8 +25,8 @@ def test_every_finding_is_described_and_every_description_is_a_finding() -> None
 
 def test_links_of_findings_lead_to_their_headings() -> None:
     for rule in RULES:
-        page, _, anchor = rule.page.partition("#")
-        text = (ROOT / page).read_text()
+        page, _, anchor = rule.page.removeprefix(SITE).partition("#")
+        text = (ROOT / "docs" / page).with_suffix(".md").read_text()
         if rule.number.startswith("D"):
             assert anchor == slug(rule.heading)
             assert f"\n### {rule.heading}\n" in text

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.diagnosis.pages import SITE
 from lifeline_lab.incidents.__main__ import CHOICES
 from lifeline_lab.scenarios import all_scenarios
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "django_lifeline"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 SECTIONS = ["What it looks like", "The evidence", "The cure", "See it happen"]
 
 in_each_cause = pytest.mark.parametrize("name", sorted(CAUSES))
+
+
+def source(address: str) -> Path:
+    """Return the file that is read at an address of the site."""
+    return (DOCS / address.removeprefix(SITE).partition("#")[0]).with_suffix(".md")
 
 
 def prose(text: str) -> str:
@@ -33,18 +42,19 @@ def options(text: str, option: str) -> Iterator[str]:
 
 def test_every_cause_has_its_page_and_every_page_is_a_cause() -> None:
     pages = {f"docs/causes/{path.name}" for path in (DOCS / "causes").glob("*.md")}
-    assert pages - {"docs/causes/index.md"} == {cause.page for cause in CAUSES.values()}
+    told = {str(source(cause.page).relative_to(ROOT)) for cause in CAUSES.values()}
+    assert pages - {"docs/causes/index.md"} == told
 
 
 @in_each_cause
 def test_page_of_a_cause_is_titled_by_what_people_search_for(name: str) -> None:
-    title = (ROOT / CAUSES[name].page).read_text().partition("\n")[0]
+    title = source(CAUSES[name].page).read_text().partition("\n")[0]
     assert re.match(r'# .*(\d{4}|\(0, \'\'\)|"[^"]+")', title), title
 
 
 @in_each_cause
 def test_page_of_a_cause_tells_its_name_the_evidence_the_cure_and_a_command(name: str) -> None:
-    text = (ROOT / CAUSES[name].page).read_text()
+    text = source(CAUSES[name].page).read_text()
     assert f"\nIn code, logs and metrics: `{name}`.\n" in text
     assert re.findall(r"^## (.+)$", prose(text), re.MULTILINE) == SECTIONS
     cure = text.partition("## The cure")[2]
@@ -57,7 +67,7 @@ def test_page_of_a_cause_tells_its_name_the_evidence_the_cure_and_a_command(name
 
 @in_each_cause
 def test_every_cause_can_be_found_from_the_list(name: str) -> None:
-    assert f"]({Path(CAUSES[name].page).name})" in (DOCS / "causes" / "index.md").read_text()
+    assert f"]({source(CAUSES[name].page).name})" in (DOCS / "causes" / "index.md").read_text()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
@@ -83,3 +93,38 @@ def test_page_has_one_title_and_it_comes_first(path: Path) -> None:
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", prose(path.read_text())):
         assert (path.parent / target).exists(), target
+
+
+def _told(path: Path) -> Iterator[str]:
+    """Yield the texts in a module that are no docstrings, and so may be shown to somebody."""
+    tree = ast.parse(path.read_text())
+    silent = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and id(node) not in silent:
+            yield text
+
+
+def test_nothing_that_is_shown_points_into_the_repository() -> None:
+    shown = SOURCE.rglob("*.py")
+    pointing = {f"{path.name}: {text}" for path in shown for text in _told(path) if ".md" in text}
+    assert pointing == set()
+
+
+def test_addresses_of_pages_are_made_of_one_constant() -> None:
+    elsewhere = [
+        path.name
+        for path in (*SOURCE.rglob("*.py"), *SOURCE.rglob("*.html"))
+        if path.name != "pages.py" and "readthedocs" in path.read_text()
+    ]
+    assert elsewhere == []
+
+
+def test_projects_links_lead_to_the_site_and_its_pages() -> None:
+    links = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    assert links.pop("Documentation") == SITE
+    assert [link for link in links.values() if not source(link).exists()] == []

@@ -16,6 +16,8 @@ from tests.fixtures.databases import fresh_database
 from tests.fixtures.programs import LIFELINE, ROOT
 from tests.fixtures.servers import started
 
+from django_lifeline.diagnosis.pages import address
+
 PROJECT = Path(__file__).parent / "programs" / "project"
 STOCK = "django.db.backends.mysql"
 APP = {"MORE_APPS": "django_lifeline"}
@@ -229,7 +231,7 @@ def test_checks_tell_a_stock_engines_findings_and_can_be_silenced(manage: Run) -
     told = manage("check", "--database", "default", **bad).stderr
     assert told.count("(lifeline.D101)") == 1
     assert told.count("(lifeline.D402)") == 1
-    assert "docs/doctor.md#d101-" in told
+    assert address("doctor", "d101-") in told
     told = manage("check", "--database", "default", env={"SILENCED": "lifeline.D101"}, **bad).stderr
     assert "(lifeline.D101)" not in told and "(lifeline.D402)" in told
     assert "lifeline" not in manage("check", "--database", "default", env={"MORE_APPS": ""}).stderr

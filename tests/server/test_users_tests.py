@@ -19,6 +19,7 @@ from tests.fixtures.drivers import eventually
 from tests.fixtures.programs import LIFELINE, ROOT, Runner
 from tests.fixtures.servers import DRIVERS, missing
 
+from django_lifeline.diagnosis.pages import address
 from lifeline_lab.servers import Server
 
 PROJECT = Path(__file__).parent / "programs" / "project"
@@ -175,7 +176,7 @@ def test_checks_without_the_app_are_told_when_the_database_is_asked(manage: Any)
     told = manage("check", "--database", "default", **ODD).stderr
     for number in ("W001", "W002", "W005"):
         assert told.count(f"(lifeline.{number})") == 1
-        assert f"docs/checks.md#lifeline-{number.lower()}" in told
+        assert address("checks", f"lifeline-{number.lower()}") in told
 
 
 def test_checks_with_the_app_need_no_database(manage: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django_lifeline.diagnosis.pages import address
 from django_lifeline.diagnosis.text import N_
 
 
@@ -21,6 +22,8 @@ class Cause:
     """A headline of a few words."""
     meaning: str
     """What happened, in one or two sentences."""
+    evidence: str
+    """What speaks for it, and what rules it out."""
     fix: str
     """What to change so that it does not happen again."""
     settle: str = ""
@@ -28,8 +31,8 @@ class Cause:
 
     @property
     def page(self) -> str:
-        """The page about it, from the root of the repository."""
-        return f"docs/causes/{self.name.replace('_', '-')}.md"
+        """The address of the page about it."""
+        return address(f"causes/{self.name.replace('_', '-')}")
 
 
 _ALL = (
@@ -39,6 +42,10 @@ _ALL = (
         meaning=N_(
             "Nothing was sent for longer than the server's wait_timeout, so the server closed the "
             "connection; the client found out when it used it next."
+        ),
+        evidence=N_(
+            "The connection was idle for at least wait_timeout and was found dead before anything "
+            "was sent. 4031 is said for this reason only."
         ),
         fix=N_(
             "Use this package's ENGINE, which replaces such a connection before anything is sent. "
@@ -51,6 +58,10 @@ _ALL = (
         name="killed",
         title=N_("Somebody ended the session with KILL"),
         meaning=N_("An administrator or a watchdog ended this session; the server stayed up."),
+        evidence=N_(
+            "A goodbye with 1927 or 3169; or the connection ended while the server stayed up and "
+            "the idle time was short. The server counts it in Aborted_clients."
+        ),
         fix=N_(
             "Find out who sends KILL: a watchdog for long queries, a script, or a person. The "
             "statement that was running is the first place to look."
@@ -61,6 +72,10 @@ _ALL = (
         name="server_restarted",
         title=N_("The server was restarted or crashed"),
         meaning=N_("The server process ended, and all its connections with it."),
+        evidence=N_(
+            "The server's Uptime is shorter than the time since the loss, or many processes lost "
+            "their connections in the same second."
+        ),
         fix=N_(
             "Read the server's error log at that time: a planned restart, a crash, or the system's "
             "out-of-memory killer."
@@ -71,6 +86,10 @@ _ALL = (
         name="packet_too_large",
         title=N_("A statement was larger than max_allowed_packet"),
         meaning=N_("The server closes the connection on which a larger packet arrives."),
+        evidence=N_(
+            "The statement was longer than max_allowed_packet, and it fails at once, every time, "
+            "with the same data. A statement of normal size rules it out."
+        ),
         fix=N_(
             "Raise max_allowed_packet on the server, or send less at once: a smaller batch_size, "
             "and files in a storage instead of a column."
@@ -83,6 +102,10 @@ _ALL = (
         name="closed_by_application",
         title=N_("This process closed the connection itself"),
         meaning=N_("The connection was closed behind Django's back, and then used."),
+        evidence=N_(
+            "The error has no text or is (0, ''), this side's socket shows that it ended the "
+            "conversation, and the server counts no aborted client."
+        ),
         fix=N_(
             "Find who calls close() on the driver's connection or on its socket; use Django's "
             "connection.close() instead."
@@ -95,6 +118,10 @@ _ALL = (
         meaning=N_(
             "A connection opened before fork() is one socket in two processes; the answers get "
             "mixed up, and the first process that closes it says goodbye for both."
+        ),
+        evidence=N_(
+            "The process that uses the connection is not the one that opened it, or a child has "
+            "the same socket open. It comes soon after a start, or when a worker ends."
         ),
         fix=N_(
             "Use this package's ENGINE, which leaves an inherited connection to its parent. With "
@@ -109,6 +136,10 @@ _ALL = (
         name="shared_between_threads",
         title=N_("Two threads used one connection at the same time"),
         meaning=N_("A connection can have one exchange at a time, and there were two."),
+        evidence=N_(
+            "Two threads used the connection at once; errors of different kinds come within "
+            "milliseconds."
+        ),
         fix=N_("Let each thread use its own connection: django.db.connections gives it one."),
         settle=N_("Look for a connection or cursor that is passed to another thread."),
     ),
@@ -118,6 +149,10 @@ _ALL = (
         meaning=N_(
             "The statement took longer than the driver's own read_timeout or write_timeout, so the "
             "driver gave the connection up; the server may have gone on."
+        ),
+        evidence=N_(
+            "It fails after as many seconds as read_timeout says, every time, and SHOW "
+            "PROCESSLIST still has the statement."
         ),
         fix=N_(
             "Make the statement faster, or raise OPTIONS['read_timeout']; to bound statements let "
@@ -131,6 +166,10 @@ _ALL = (
         meaning=N_(
             "The connection ended while it was idle for less than the server's timeouts, and the "
             "server stayed up: a proxy, firewall, load balancer or NAT has a shorter limit."
+        ),
+        evidence=N_(
+            "The idle time is shorter than wait_timeout, the server was not restarted, and the "
+            "shortest idle times of several losses agree."
         ),
         fix=N_(
             "Find the shortest idle limit on the way (for HAProxy: timeout client and timeout "
@@ -147,6 +186,10 @@ _ALL = (
             "Packets went unanswered and no reset came: the host, the network or a firewall's "
             "table entry is gone, and TCP gave up waiting."
         ),
+        evidence=N_(
+            "The statement was sent and nothing came back: the kernel reports a timeout or "
+            "unacknowledged bytes, and the server never saw the statement."
+        ),
         fix=N_(
             "Keep tcp_user_timeout and TCP keepalive on (this package's defaults), and look at the "
             "network between the two hosts."
@@ -160,6 +203,10 @@ _ALL = (
             "The rows of a result were taken more slowly than net_write_timeout allows, so the "
             "server closed the connection in the middle of its answer."
         ),
+        evidence=N_(
+            "Rows had been read already, and between two of them was a pause as long as "
+            "net_write_timeout."
+        ),
         fix=N_(
             "Read the rows first and work on them afterwards, in smaller parts; or raise "
             "net_write_timeout for the session that streams."
@@ -170,6 +217,9 @@ _ALL = (
         name="too_many_connections",
         title=N_("The server has no connection left: max_connections"),
         meaning=N_("As many sessions as max_connections allows were open already."),
+        evidence=N_(
+            "The number, 1040, is the proof; SHOW PROCESSLIST tells who has the connections."
+        ),
         fix=N_(
             "Add up processes times max_size over all programs and keep the sum below "
             "max_connections; with the stock engine under gevent every greenlet opens its own."
@@ -183,6 +233,7 @@ _ALL = (
             "The account's max_user_connections, or its limit per hour, has been reached; other "
             "accounts may still connect."
         ),
+        evidence=N_("The number is the proof, and for 1226 the resource that the text names."),
         fix=N_("Keep processes times max_size below the limit, or raise it with ALTER USER."),
         settle=N_("Look at SHOW CREATE USER and at max_user_connections."),
     ),
@@ -192,6 +243,10 @@ _ALL = (
         meaning=N_(
             "After max_connect_errors broken handshakes the server blocks a host; or no account "
             "allows it."
+        ),
+        evidence=N_(
+            "The number, 1129, is the proof; performance_schema.host_cache counts the broken "
+            "handshakes of each host."
         ),
         fix=N_(
             "Find what connects without logging in, such as a port check, then run FLUSH HOSTS "
@@ -208,6 +263,11 @@ _ALL = (
             "points to it, answers reads and refuses writes; so does a server that was started "
             "with innodb_force_recovery or innodb_read_only."
         ),
+        evidence=N_(
+            "The number is the proof: 1290 for a server that is read only, 1792 for a session or "
+            "transaction, 1836 for a rescue. SELECT @@hostname, @@read_only tells which server it "
+            "was."
+        ),
         fix=N_("Point HOST at the writable server and let the connections to the old one end."),
         settle=N_("SELECT @@read_only, @@super_read_only (MySQL) and ask who the primary is."),
     ),
@@ -217,6 +277,10 @@ _ALL = (
         meaning=N_(
             "An exception arrived in the middle of an exchange: a killed greenlet, a time limit, a "
             "signal. Its answer may still come, so the connection had to be given up."
+        ),
+        evidence=N_(
+            "An exception of the program's own, such as a time limit, came in the middle of an "
+            "exchange; the server and other connections are well."
         ),
         fix=N_(
             "Nothing is wrong with the server. Give the task more time, or bound the statement "
@@ -228,6 +292,10 @@ _ALL = (
         title=N_("TLS between client and server failed"),
         meaning=N_(
             "The two could not agree on an encrypted connection, or an encrypted one was broken."
+        ),
+        evidence=N_(
+            "The number 2026 while connecting. In the middle of a session it is TLS only if the "
+            "text says alert or bad record mac: any loss shows as an unexpected eof."
         ),
         fix=N_(
             "On connecting: check OPTIONS['ssl'] or ssl_mode, the certificate's names and dates, "
@@ -243,6 +311,10 @@ _ALL = (
             "Commands and answers no longer belong together: the result before was not read to its "
             "end, or somebody else used the connection."
         ),
+        evidence=N_(
+            "The number, 2014, proves that nothing was sent: the client refused since an earlier "
+            "answer was still unread."
+        ),
         fix=N_(
             "Read or close every cursor before the next statement, mainly after callproc() and "
             "multiple statements; never share a cursor."
@@ -255,6 +327,9 @@ _ALL = (
             "Packets to the address are swallowed, or no route leads there: a firewall, a security "
             "group, a wrong address, or a host that is down."
         ),
+        evidence=N_(
+            "No answer at all within connect_timeout, or the system says that there is no route."
+        ),
         fix=N_("Check HOST and PORT, the firewalls on the way, and whether the host is up."),
         settle=N_("Try the port from the same host: nc -vz HOST PORT."),
     ),
@@ -265,6 +340,10 @@ _ALL = (
             "The host answered that no server listens at that port: the server is down or still "
             "starting, or HOST and PORT are another machine's. In a container 127.0.0.1 is the "
             "container itself."
+        ),
+        evidence=N_(
+            "A refusal comes at once, and proves that the host is up and reached, and that "
+            "nothing listens on the port."
         ),
         fix=N_(
             "See whether the server runs, whether its port and bind_address are those of HOST and "
@@ -278,6 +357,9 @@ _ALL = (
         meaning=N_(
             "HOST is empty, localhost or a path, so the client looks for a Unix socket file of "
             "this machine, and there is none that it may use."
+        ),
+        evidence=N_(
+            "The error names a path: there the client looked for the server's socket file."
         ),
         fix=N_(
             "To go over the network set HOST to 127.0.0.1 or the server's name. To use the socket "
@@ -293,6 +375,9 @@ _ALL = (
             "The name in HOST could not be turned into an address: it is misspelt, of another "
             "network, or the name server did not answer."
         ),
+        evidence=N_(
+            "getent hosts with the same name fails on the same host or in the same container."
+        ),
         fix=N_(
             "Correct HOST. In containers the name is the service's, and both have to be in one "
             "network; if it comes and goes, the name server is the trouble."
@@ -306,6 +391,10 @@ _ALL = (
             "User name or password are wrong, or the account does not exist for this host, or has "
             "no right on the database. The server itself is well."
         ),
+        evidence=N_(
+            "The number is the proof. 'using password: NO' says that PASSWORD was empty where "
+            "Django read it; the host behind the @ is the one that the server sees."
+        ),
         fix=N_(
             "Compare the account in the error with SELECT user, host FROM mysql.user, and look "
             "whether a password was sent (using password: YES). Correct USER and PASSWORD, or "
@@ -317,6 +406,10 @@ _ALL = (
         name="unknown_database",
         title=N_("The server has no database of that name"),
         meaning=N_("The login succeeded, and the database in NAME does not exist on that server."),
+        evidence=N_(
+            "The number, 1049, is the proof; SHOW DATABASES with the same account shows what "
+            "there is."
+        ),
         fix=N_(
             "Correct NAME or HOST, or create the database: CREATE DATABASE … CHARACTER SET utf8mb4."
         ),
@@ -329,6 +422,10 @@ _ALL = (
             "The connection to the proxy is well. The proxy found no server of the host group in "
             "time: all are down, shunned, or full."
         ),
+        evidence=N_(
+            "The number, 9001 or 9002, is ProxySQL's; its runtime_mysql_servers shows which "
+            "servers are SHUNNED."
+        ),
         fix=N_(
             "Look at ProxySQL's runtime_mysql_servers (status), its log, and max_connections of "
             "each server there; then at the servers themselves."
@@ -339,6 +436,10 @@ _ALL = (
         name="pool_exhausted",
         title=N_("The pool had no connection to lend"),
         meaning=N_("All of max_size were in use, for longer than the pool's timeout."),
+        evidence=N_(
+            "The number is this package's own, and the text says how many connections are used "
+            "and how many borrowers wait."
+        ),
         fix=N_(
             "Hold connections shorter (no slow work inside atomic), or raise max_size within "
             "what max_connections allows."

@@ -10,6 +10,7 @@ from typing import Any
 
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.causes import CAUSES, Cause
+from django_lifeline.diagnosis.pages import address
 
 UNKNOWN = "unknown"
 """The cause's name where nothing in the catalogue fits."""
@@ -83,8 +84,8 @@ class Diagnosis:
 
     @property
     def page(self) -> str:
-        """The page about the cause, from the root of the repository."""
-        return _told_of(self.cause, "page") or "docs/errors.md"
+        """The address of the page about the cause."""
+        return _told_of(self.cause, "page") or address("errors")
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON, logs and pages."""
@@ -113,11 +114,12 @@ class Diagnosis:
         lines = [
             f"Cause: {self._named()}",
             f"Because: {self.because}" if self.because else "",
-            f"What became of the work: {self.label.value}. {self.advice}",
+            f"The work: {self.advice} ({self.label.value})",
             f"To change: {self.fix}" if self.fix else "",
             f"To settle it: {self.settle}" if self.settle else "",
             f"Evidence: {self._figures()}" if self.evidence else "",
-            f"More: {self.page}",
+            f"More: python -m django_lifeline explain {self.cause}" if self.meaning else "",
+            f"      {self.page}" if self.meaning else f"More: {self.page}",
         ]
         return "\n".join(filter(None, lines))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.diagnosis.model import UNKNOWN, Confidence, Diagnosis
+from django_lifeline.diagnosis.pages import address
 
 DECIDED = Diagnosis(
     cause="idle_timeout",
@@ -44,7 +45,8 @@ def test_note_says_everything_a_person_needs() -> None:
     cause = CAUSES["idle_timeout"]
     for part in (cause.title, "idle for 31.0 s", "rolled_back", cause.fix, "idle_seconds=31.0"):
         assert part in note
-    assert note.endswith("More: docs/causes/idle-timeout.md")
+    assert "More: python -m django_lifeline explain idle_timeout\n" in note
+    assert note.endswith(address("causes/idle-timeout"))
     assert "To settle it" not in note
 
 
@@ -55,7 +57,7 @@ def test_note_of_an_open_case_says_what_would_decide_it() -> None:
 
 
 def test_unknown_cause_leads_to_the_page_about_errors() -> None:
-    assert UNNAMED.page == "docs/errors.md"
+    assert UNNAMED.page == address("errors")
     assert (UNNAMED.fix, UNNAMED.meaning, UNNAMED.settle) == ("", "", "")
     assert "No known cause fits" in UNNAMED.note()
 

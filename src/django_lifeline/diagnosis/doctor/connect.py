@@ -12,6 +12,7 @@ from django_lifeline.core.effects import Effect, effect_of
 from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.doctor.facts import Unreachable
 from django_lifeline.diagnosis.doctor.server import Link
+from django_lifeline.diagnosis.pages import address
 
 PATIENCE = 10
 """Seconds that the doctor waits for a connection or an answer."""
@@ -19,13 +20,14 @@ OURS = ("pool", "lifeline")
 SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
 
 ADVICE = {
-    1044: "GRANT ALL ON {database}.* TO {account};  # or less: docs/rights.md",
+    1044: "GRANT ALL ON {database}.* TO {account};  # or less: " + address("rights"),
     1045: "# correct USER and PASSWORD, or the account's host on the server",
     1049: "# correct NAME, or:\nCREATE DATABASE {database} CHARACTER SET utf8mb4;",
     1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
     1129: "FLUSH HOSTS;  # on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out "
     "which clients broke off while connecting",
-    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: docs/rights.md",
+    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: "
+    + address("rights"),
     2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
     2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
     2005: "# correct HOST: the name is unknown",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from django_lifeline.diagnosis.doctor.facts import Facts
+from django_lifeline.diagnosis.pages import address
 
 
 class Level(enum.IntEnum):
@@ -49,7 +51,7 @@ class Finding:
     change: str
     numbers: Mapping[str, object]
     page: str
-    """The page about it, from the root of the repository."""
+    """The address of what the docs say about it."""
 
 
 Ask = Callable[[Facts], "Found | None"]
@@ -77,8 +79,8 @@ class Rule:
     def page(self) -> str:
         """Where the docs describe it."""
         if not self.number.startswith("D"):
-            return f"docs/checks.md#lifeline-{self.number.lower()}"
-        return f"docs/doctor.md#{self.heading.lower().replace(' ', '-')}"
+            return address("checks", f"lifeline-{self.number.lower()}")
+        return address("doctor", self.heading.lower().replace(" ", "-"))
 
     @property
     def heading(self) -> str:
@@ -106,3 +108,19 @@ class Rule:
 def rule(number: str, title: str, why: str, *, as_check: bool = True) -> Callable[[Ask], Rule]:
     """Make a `Rule` of a function."""
     return lambda ask: Rule(number=number, title=title, why=why, ask=ask, as_check=as_check)
+
+
+def rule_as_text(rule: Rule) -> str:
+    """Return what ``explain lifeline.D101`` prints."""
+    told = rule_as_dict(rule)
+    lines = [f"{rule.id}  {rule.title}"]
+    for text in (told["when"], told["why"]):
+        lines += textwrap.wrap(text, 92, initial_indent="   ", subsequent_indent="   ")
+    lines.append("   The change for a database of yours: python -m django_lifeline doctor")
+    return "\n".join([*lines, f"   {rule.page}"])
+
+
+def rule_as_dict(rule: Rule) -> dict[str, str]:
+    """Return the same as plain values."""
+    when = (rule.ask.__doc__ or "").strip()
+    return {"id": rule.id, "title": rule.title, "when": when, "why": rule.why, "docs": rule.page}

@@ -64,7 +64,7 @@ def _finding(finding: Finding) -> str:
 <p class="soft">{escape(finding.why)}</p>
 <pre>{_change(finding.change)}</pre>
 <details><summary>Figures and documentation</summary>
-<dl>{numbers}</dl><p><code>{escape(finding.page)}</code></p></details>
+<dl>{numbers}</dl><p><a href="{escape(finding.page)}">{escape(finding.page)}</a></p></details>
 </article>"""
 
 

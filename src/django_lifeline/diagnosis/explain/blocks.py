@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.explain.dialects import FRAME, TRACEBACK, plain
 from django_lifeline.diagnosis.explain.envelope import Line
 from django_lifeline.diagnosis.explain.signs import Sign, sign_in
@@ -99,7 +100,7 @@ _LINKS = (
 )
 _EXCEPTION = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: |$)|$)")
 _NOTE = re.compile(r"Cause: .{1,120}? \((?P<cause>\w+), (?P<confidence>\w+)\)")
-_LABEL = re.compile(r"What became of the work: (\w+)\.")
+_LABEL = re.compile(rf"The work: .*?\(({'|'.join(label.value for label in Label)})\)")
 _KEYWORD = re.compile(r"(?:\[SQL: |statement=['\"]?)\s*([A-Za-z]{3,10})")
 _OF_A_PAGE = re.compile(
     r"(?:Environment|Request Method|Request URL|Django Version|Installed Applications):?"

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from django_lifeline.diagnosis.causes import CAUSES
+from django_lifeline.diagnosis.doctor import finding
+from django_lifeline.diagnosis.doctor.rules import rule_named
 from django_lifeline.diagnosis.explain import render, saying, server
 from django_lifeline.diagnosis.explain.explanation import Explanation, Reader
 from django_lifeline.diagnosis.explain.reference import NUMBERS, number_named
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="-",
         metavar="FILE|NUMBER|-",
         help="a log or traceback (also .gz), standard input, or a number or name such as 2013, "
-        "CR_SERVER_LOST, idle_timeout; a file named like a number is ./2013",
+        "CR_SERVER_LOST, idle_timeout, lifeline.D101; a file named like a number is ./2013",
     )
     parser.add_argument(
         "--dsn",
@@ -70,6 +72,9 @@ def _known_word(word: str, lang: str) -> tuple[str, Mapping[str, object]] | None
     if word in CAUSES:
         cause = CAUSES[word]
         return render.cause_as_text(cause, lang), render.cause_as_dict(cause, lang)
+    rule = rule_named(word)
+    if rule is not None:
+        return finding.rule_as_text(rule), finding.rule_as_dict(rule)
     if word.isascii() and word.isdigit() and len(word) <= 5:
         known = " ".join(str(code) for code in sorted(NUMBERS))
         raise UsageError(f"{word} is not a number about connections; these are: {known}")

@@ -109,6 +109,7 @@ def cause_as_dict(cause: Cause, lang: str) -> dict[str, object]:
         "cause": cause.name,
         "title": t(cause.title),
         "meaning": t(cause.meaning),
+        "evidence": t(cause.evidence),
         "fix": t(cause.fix),
         "settle": t(cause.settle) if cause.settle else "",
         "page": cause.page,
@@ -237,6 +238,7 @@ def _to_do(place: int, verdict: Verdict, advice: Advice) -> Iterator[str]:
 def _cause_lines(cause: Cause, t: Translate) -> Iterator[str]:
     yield f"{t(cause.title)} ({cause.name})"
     yield from wrapped(t(cause.meaning), "   ")
+    yield from _labelled(t(N_("The evidence")), t(cause.evidence))
     yield from _labelled(t(N_("What to change")), t(cause.fix))
     if cause.settle:
         yield from _labelled(t(N_("What would settle it")), t(cause.settle))

@@ -27,6 +27,7 @@ from django_lifeline.diagnosis.doctor.facts import (
 from django_lifeline.diagnosis.doctor.finding import Level
 from django_lifeline.diagnosis.doctor.rules import RULES, examine
 from django_lifeline.diagnosis.doctor.settings import assigned
+from django_lifeline.diagnosis.pages import address
 
 INFO, WARNING, ERROR, CRITICAL = Level
 BY_NUMBER = {rule.number: rule for rule in RULES}
@@ -464,7 +465,7 @@ CASES: dict[str, list[Case]] = {
             facts(server=replace(HEALTHY, rights=frozenset({"SELECT"})), name="shop"),
             "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'app'@'10.%'",
             "ON `shop`.* TO 'app'@'10.%'",
-            "docs/rights.md",
+            address("rights"),
             absent="your_database",
         ),
         silent(facts()),

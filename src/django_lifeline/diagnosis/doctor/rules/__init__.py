@@ -41,3 +41,9 @@ def examine(facts: Facts) -> list[Finding]:
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
     # Sorting keeps the order of equals.
     return sorted(found, key=lambda finding: -finding.level)
+
+
+def rule_named(word: str) -> Rule | None:
+    """Return the rule written as ``lifeline.D101`` or ``d101``; None where it is none."""
+    number = word.upper().removeprefix("LIFELINE.")
+    return next((rule for rule in RULES if rule.number == number), None)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from django_lifeline.diagnosis.doctor.facts import Facts, Server
 from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
+from django_lifeline.diagnosis.pages import address
 
 SOON = timedelta(days=180)
 PROXY_IDLE = 60
@@ -212,7 +213,7 @@ def _own_rights(server: Server, database: str, *, admin: bool) -> str:
         first = f"CREATE USER {site} IDENTIFIED BY '…';  # and USER, PASSWORD in the settings"
     else:
         first = f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {site};"
-    return f"{first}\n{grant}\n# who needs which rights: docs/rights.md"
+    return f"{first}\n{grant}\n# who needs which rights: {address('rights')}"
 
 
 def in_grant(database: str) -> str:
