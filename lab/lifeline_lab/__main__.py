@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from django_lifeline.commands import stop_writing
 from lifeline_lab.arms import ARMS, DRIVER_MODULES, DRIVERS
 from lifeline_lab.cell import Result
 from lifeline_lab.markdown import as_markdown
 from lifeline_lab.report import as_json, versions, write_html
-from lifeline_lab.runner import Selection, Servers, lab_server, run, succeeded
+from lifeline_lab.runner import Selection, Servers, any_ran, lab_server, run, succeeded
 from lifeline_lab.scenario import Scenario
 from lifeline_lab.scenarios import all_scenarios
 from lifeline_lab.terminal import Terminal
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = parser().parse_args(arguments)
         return list_scenarios() if chosen.list else perform(chosen)
+    except BrokenPipeError:
+        stop_writing()
+        return 0
     except UsageError as error:
         print(f"lab: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -93,12 +97,15 @@ def list_scenarios() -> int:
     """Print every scenario."""
     for scenario in all_scenarios().values():
         print(f"{scenario.name:<24}{scenario.place:<24}{scenario.title}")
+    sys.stdout.flush()
     return 0
 
 
 def perform(chosen: argparse.Namespace) -> int:
     """Run what was chosen, and write the reports."""
     yours = _your_server(chosen)
+    if yours is not None:
+        _see_that_it_is_there(yours)
     selection = select(chosen, yours)
     servers = Servers(lab_server if yours is None else yours.place)
     cells = selection.cells()
@@ -121,6 +128,9 @@ def _write(chosen: argparse.Namespace, results: list[Result], say: Callable[[str
         chosen.markdown.parent.mkdir(parents=True, exist_ok=True)
         chosen.markdown.write_text(as_markdown(results, used), encoding="utf-8")
         say(f"Markdown: {chosen.markdown}")
+    if chosen.html.exists() and not any_ran(results):
+        say(f"Nothing could be run: the report of the last run is kept, {chosen.html}")
+        return
     write_html(chosen.html, results, used)
     say(f"Report: {chosen.html}")
 
@@ -193,6 +203,15 @@ def _why_no_driver(driver: str) -> str:
     if importlib.util.find_spec(DRIVER_MODULES[driver]) is None:
         return f"the driver {driver} is not installed"
     return ""
+
+
+def _see_that_it_is_there(yours: YourServer) -> None:
+    """Connect once, so that a wrong password is told once and not by each cell."""
+    try:
+        with yours.place(YOURS, {}):
+            pass
+    except Exception as error:
+        raise UsageError(f"{yours.login!r}, database {yours.database}: {error}") from None
 
 
 def _your_server(chosen: argparse.Namespace) -> YourServer | None:

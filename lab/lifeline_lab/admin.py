@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pymysql
-
 PREFIX = "lifeline_lab_"
 TABLES = {
     "task": "id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL, "
@@ -81,6 +79,8 @@ class Admin:
 
     def run(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; a dead session is replaced once."""
+        import pymysql  # here, since --help and --list do not need it
+
         with self._lock:
             for last in (False, True):
                 try:
@@ -142,6 +142,8 @@ class Admin:
 
     def kill(self, session: int) -> None:
         """End a session; one that is gone already is fine."""
+        import pymysql
+
         try:
             self.run(f"KILL {int(session)}")
         except pymysql.err.Error as error:
@@ -172,6 +174,8 @@ class Admin:
         return f"`{self.database}`.`{self.prefix}{name}`"
 
     def _opened(self) -> Any:
+        import pymysql
+
         if self._connection is None:
             self._connection = pymysql.connect(
                 **self.login.arguments(),

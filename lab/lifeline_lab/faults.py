@@ -6,8 +6,6 @@ import contextlib
 import time
 from typing import Any
 
-import pymysql
-
 from lifeline_lab.scenario import Fault
 from lifeline_lab.scene import LabError, Scene
 
@@ -145,13 +143,15 @@ def crowd(seconds: float) -> Fault:
     """Take every connection the server has, and give them all back some seconds later."""
 
     def fill(scene: Scene) -> None:
+        from pymysql.err import Error
+
         crowd_of_others = _connect_until_full(scene)
         scene.note("fault", f"server full: {len(crowd_of_others)} other sessions")
 
         def leave() -> None:
             scene.over.wait(seconds)
             for other in crowd_of_others:
-                with contextlib.suppress(pymysql.err.Error):
+                with contextlib.suppress(Error):
                     other.close()
             scene.note("fault", "the others left")
 
@@ -161,6 +161,8 @@ def crowd(seconds: float) -> Fault:
 
 
 def _connect_until_full(scene: Scene) -> list[Any]:
+    import pymysql  # here, since --help and --list do not need it
+
     server = scene.server
     held: list[Any] = []
     for _ in range(1000):

@@ -94,9 +94,11 @@ def _cell_as_json(result: Result) -> dict[str, Any]:
 
 
 def write_html(path: Path, results: Iterable[Result], used: Mapping[str, str]) -> None:
-    """Write the report, making its folder."""
+    """Write the report, making its folder. The one before stays until this one is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_html(results, used), encoding="utf-8")
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(as_html(results, used), encoding="utf-8")
+    draft.replace(path)
 
 
 def as_html(results: Iterable[Result], used: Mapping[str, str]) -> str:

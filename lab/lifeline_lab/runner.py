@@ -173,6 +173,12 @@ def succeeded(results: Iterable[Result]) -> bool:
     return bool(listed) and all(result.as_wanted for result in listed)
 
 
+def any_ran(results: Iterable[Result]) -> bool:
+    """Tell whether any cell says something of an arm, and not only of the lab."""
+    silent = (Kind.LAB_ERROR, Kind.SKIPPED)
+    return any(result.verdict.kind not in silent for result in results)
+
+
 def ours(results: Iterable[Result]) -> list[Result]:
     """Return the results of the lifeline arm."""
     return [result for result in results if result.cell.arm == LIFELINE.name]

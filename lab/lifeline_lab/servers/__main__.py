@@ -1,9 +1,10 @@
-"""``python -m lifeline_lab.servers install [mariadb|mysql]``."""
+"""``python -m lifeline_lab.servers install|plan [mariadb|mysql]``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from lifeline_lab.servers.installation import FLAVOURS, ServerMissing
 
@@ -13,16 +14,27 @@ NAMES = {"mariadb": "MariaDB", "mysql": "MySQL 9"}
 def main() -> int:
     """Install what is missing; return 1 when a server stays missing."""
     parser = argparse.ArgumentParser(prog="python -m lifeline_lab.servers")
-    parser.add_argument("action", choices=["install"])
+    parser.add_argument("action", choices=["install", "plan"])
     parser.add_argument("flavour", nargs="?", choices=FLAVOURS, help="both if not given")
-    only = parser.parse_args().flavour
-    wanted = (only,) if only else FLAVOURS
+    chosen = parser.parse_args()
+    wanted = (chosen.flavour,) if chosen.flavour else FLAVOURS
+    if chosen.action == "plan":
+        return _tell(wanted)
     missing = [
         flavour
         for number, flavour in enumerate(wanted, 1)
         if not _install_one(flavour, f"[{number}/{len(wanted)}] {NAMES[flavour]}")
     ]
     return 1 if missing else 0
+
+
+def _tell(wanted: Sequence[str]) -> int:
+    """Print what would be fetched; nothing is."""
+    from lifeline_lab.servers.install import plan
+
+    for told in filter(None, map(plan, wanted)):
+        print(told)
+    return 0
 
 
 def _install_one(flavour: str, title: str) -> bool:

@@ -45,6 +45,25 @@ def install(flavour: str, progress: Progress) -> Installation:
     return find(flavour)
 
 
+def plan(flavour: str) -> str:
+    """Say what `install` would fetch, from where and whither; empty where nothing is missing."""
+    try:
+        find(flavour)
+    except ServerMissing as error:
+        if not shutil.which("apt-get"):
+            return str(error)
+    else:
+        return ""
+    if flavour == "mariadb":
+        names = " and ".join(MARIADB_PACKAGES)
+        how = "installed with apt-get" if _root() is not None else "to be installed by you"
+        return f"MariaDB: {names}, about 60 MB from this system's package archive, {how}"
+    return (
+        f"MySQL 9: {PACKAGE} and its libraries, 60 MB from the archive of Debian unstable, "
+        f"unpacked into {unpacked_mysql()}; nothing of it is installed"
+    )
+
+
 def _install_mariadb(progress: Progress) -> None:
     root = _root()
     if root is None or not shutil.which("apt-get"):

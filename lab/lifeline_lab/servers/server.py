@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pymysql
-
 from lifeline_lab.servers.finding import find
 from lifeline_lab.servers.installation import Installation, ServerFailed, run_as
 from lifeline_lab.servers.process import GuardedProcess
@@ -207,6 +205,8 @@ class Server:
 
     @contextlib.contextmanager
     def _administrator(self) -> Iterator[Any]:
+        import pymysql  # here, since what only looks for servers does not need it
+
         connection = pymysql.connect(
             user="root", autocommit=True, ssl_disabled=True, read_timeout=60, defer_connect=True
         )
@@ -217,6 +217,8 @@ class Server:
             connection.close()
 
     def _connect_socket(self) -> socket.socket:
+        from pymysql.err import OperationalError
+
         # PyMySQL would leave its socket open where the server does not listen yet.
         end = socket.socket(socket.AF_UNIX)
         end.settimeout(10)
@@ -224,7 +226,7 @@ class Server:
             end.connect(self.socket)
         except OSError as error:
             end.close()
-            raise pymysql.err.OperationalError(2002, f"{self!r}: {error}") from error
+            raise OperationalError(2002, f"{self!r}: {error}") from error
         return end
 
     def _words(self) -> list[str]:
@@ -254,9 +256,11 @@ class Server:
         ]
 
     def _wait_until_ready(self) -> None:
+        from pymysql.err import Error
+
         deadline = time.monotonic() + START_TIMEOUT
         while self._running() and time.monotonic() < deadline:
-            with contextlib.suppress(pymysql.err.Error):
+            with contextlib.suppress(Error):
                 self.query("SELECT 1")
                 return
             time.sleep(0.02)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +30,7 @@ def _all_servers_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_why_no_server", lambda flavour: "")
 
 
+ROOT = Path(__file__).parents[3]
 YOURS = YourServer(Login("me", "secret", "127.0.0.1"), "mine")
 
 
@@ -97,6 +101,78 @@ def test_list_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == list(command.all_scenarios())
+
+
+@pytest.mark.parametrize("word", ["--list", "--help"])
+def test_what_there_is_is_told_by_the_script_where_nothing_is_installed(
+    word: str, tmp_path: Path
+) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # -S: no packages
+    bare.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "scripts" / "lab", word],
+        env={"PATH": os.environ["PATH"], "VENV": str(tmp_path / "venv"), "PYTHON": str(bare)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("rpc-loop" if word == "--list" else "--scenario") in done.stdout
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == [bare]
+
+
+def test_set_up_says_first_what_it_will_fetch_and_from_where(tmp_path: Path) -> None:
+    stub = tmp_path / "venv" / "bin" / "python"  # all that set-up calls succeeds and does nothing
+    stub.parent.mkdir(parents=True)
+    stub.write_text("#!/bin/sh\n")
+    stub.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "scripts" / "setup"],
+        env={
+            "PATH": os.environ["PATH"],
+            "VENV": str(stub.parents[1]),
+            "PYTHON": sys.executable,
+            "XDG_CACHE_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    told, _, steps = done.stderr.partition("[1/5]")
+    assert "from your pip index (PyPI" in told and str(stub.parents[1]) in told
+    assert "package archive" in told
+    assert "[2/5]" in steps
+
+
+def test_a_server_that_cannot_be_reached_is_told_once_and_the_last_report_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "index.html"
+    report.write_text("the last good one")
+    with socket.socket() as unheard:  # bound, but nobody listens
+        unheard.bind(("127.0.0.1", 0))
+        dsn = f"mysql://me:secret@127.0.0.1:{unheard.getsockname()[1]}/shop"
+        assert command.main(["--dsn", dsn, "--html", str(report)]) == 2
+
+    told = capsys.readouterr()
+    assert told.err.count("refused") == 1 and "secret" not in told.err
+    assert told.out == ""
+    assert report.read_text() == "the last good one"
+
+
+def test_a_run_in_which_nothing_could_be_run_keeps_the_last_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "index.html"
+    report.write_text("the last good one")
+    monkeypatch.setattr(command, "run", lambda *_, **__: [result("lifeline", Kind.LAB_ERROR)])
+
+    assert command.main(["--html", str(report)]) == 1
+    assert report.read_text() == "the last good one"
+    assert "kept" in capsys.readouterr().out
 
 
 def test_users_own_server_gets_gentle_scenarios_only() -> None:
