@@ -128,3 +128,32 @@ def test_projects_links_lead_to_the_site_and_its_pages() -> None:
     links = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
     assert links.pop("Documentation") == SITE
     assert [link for link in links.values() if not source(link).exists()] == []
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_readme_has_no_relative_link_since_package_indexes_show_it_too() -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", README) + re.findall(r'(?:src|href)="([^"]+)"', README)
+    assert len(targets) > 10
+    assert [target for target in targets if not target.startswith("https://")] == []
+
+
+def test_links_of_readme_lead_to_pages_and_images_of_the_site() -> None:
+    targets = set(re.findall(rf"{re.escape(SITE)}[^)\s\"]*", README)) - {SITE}
+    images = {target for target in targets if "/_images/" in target}
+    assert [target for target in targets - images if not source(target).exists()] == []
+    names = {image.rpartition("/")[2] for image in images}
+    assert [name for name in names if not (DOCS / "images" / name).exists()] == []
+
+
+def test_readme_names_how_many_causes_there_are() -> None:
+    assert len(CAUSES) == 5 + 21
+    assert "twenty-one more" in README
+
+
+def test_figures_of_the_proof_are_those_of_the_last_run() -> None:
+    run = (DOCS / "results" / "lab.md").read_text()
+    for page in (README, (DOCS / "index.md").read_text()):
+        assert "150 of 150" in page and "391" in page
+    assert "survived 150 of 150. Stock Django broke in 391 of the 391" in run
