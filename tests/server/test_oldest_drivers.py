@@ -41,9 +41,7 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("flavour", "driver"), [("mariadb", "mysqlclient"), ("mysql", "pymysql")]
-)
+@pytest.mark.parametrize(("flavour", "driver"), [("mariadb", "mysqlclient"), ("mysql", "pymysql")])
 @pytest.mark.parametrize("name", PROGRAMS_ASKED)
 def test_program_says_the_same_with_the_oldest_driver(
     oldest: Path, report: Report, run_program: Runner, server: Server, driver: str, name: str

@@ -11,6 +11,7 @@ from typing import Any
 from django_lifeline.core.effects import Effect, effect_of
 from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.doctor.facts import Unreachable
+from django_lifeline.diagnosis.doctor.rules.server import in_grant
 from django_lifeline.diagnosis.doctor.server import Link
 from django_lifeline.diagnosis.pages import address
 
@@ -20,14 +21,13 @@ OURS = ("pool", "lifeline")
 SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
 
 ADVICE = {
-    1044: "GRANT ALL ON {database}.* TO {account};  # or less: " + address("rights"),
+    1044: "GRANT ALL ON {granted}.* TO {account};  # or less: " + address("rights"),
     1045: "# correct USER and PASSWORD, or the account's host on the server",
     1049: "# correct NAME, or:\nCREATE DATABASE {database} CHARACTER SET utf8mb4;",
     1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
     1129: "FLUSH HOSTS;  # on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out "
     "which clients broke off while connecting",
-    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: "
-    + address("rights"),
+    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: " + address("rights"),
     2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
     2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
     2005: "# correct HOST: the name is unknown",
@@ -121,6 +121,7 @@ def _advice(error: Exception, code: int | None, text: str, params: Mapping[str, 
     database = str(params.get("database") or params.get("db") or "your_database")
     return ADVICE.get(code or 0, DEFAULT_ADVICE).format(
         database="`" + database.replace("`", "``") + "`",
+        granted=in_grant(database),
         account=f"'{params.get('user', 'user')}'@'%'",
     )
 

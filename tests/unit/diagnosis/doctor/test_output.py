@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from html.parser import HTMLParser
 
+from django_lifeline.diagnosis.doctor import connect
 from django_lifeline.diagnosis.doctor.facts import (
     Facts,
     Layout,
@@ -119,3 +120,10 @@ def test_asgi_is_said_to_have_more_threads_than_counted() -> None:
     service = Service(kind="gunicorn", source="g.py", asynchronous=True)
     layout = Layout(services=(service,))
     assert "ASGI: more threads" in processes(make_report([], layout))
+
+
+def test_rights_on_a_database_are_no_rights_on_others_that_its_name_would_match() -> None:
+    advice = connect._advice(Exception(), 1044, "", {"database": "shop_db", "user": "site"})
+    assert r"GRANT ALL ON `shop\_db`.* TO 'site'@'%'" in advice
+    advice = connect._advice(Exception(), 1049, "", {"database": "shop_db"})
+    assert "CREATE DATABASE `shop_db`" in advice

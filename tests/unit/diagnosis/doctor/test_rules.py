@@ -442,6 +442,10 @@ CASES: dict[str, list[Case]] = {
         ),
         silent(facts()),
         silent(facts(server=replace(HEALTHY, version="10.11.19-MariaDB"))),
+        says(WARNING, facts(server=replace(HEALTHY, version="26.7.0")), "a later one has replaced"),
+        silent(facts(server=replace(HEALTHY, version="9.7.4"))),
+        silent(facts(server=replace(HEALTHY, version="26.10.0"))),
+        silent(facts(server=replace(HEALTHY, version="12.3.1-MariaDB"))),
         silent(facts(server=replace(HEALTHY, version="99.1.0"))),
         silent(facts(server=None)),
     ],
@@ -510,6 +514,12 @@ CASES: dict[str, list[Case]] = {
         says(ERROR, facts(misplaced=(BELOW,), **OURS), "where the driver refuses it"),
         says(
             WARNING, facts(project=Project(strays=(GLOBAL,))), "CONN_MAX_AGE stands in the settings"
+        ),
+        says(
+            ERROR,
+            facts(misplaced=(ABOVE, BELOW), **OURS),
+            "pool stands in the entry itself, where nothing reads it; ",
+            "stands in OPTIONS, where the driver refuses it.",
         ),
         silent(facts(**OURS)),
         silent(facts(project=Project(strays=(LEFT,)))),

@@ -21,14 +21,22 @@ def misplaced_options(facts: Facts) -> Found | None:
     strays = [*facts.settings.misplaced, *_of_settings(facts, pools=False)]
     if not strays:
         return None
-    told = "; ".join(f"{stray.name} stands in {stray.found}" for stray in strays)
-    refused = any(stray.found == "OPTIONS" for stray in strays)
+    places = dict.fromkeys(stray.found for stray in strays)
+    refused = "OPTIONS" in places
+    told = [_standing([one.name for one in strays if one.found == at], at) for at in places]
     return Found(
         Level.ERROR if refused else Level.WARNING,
-        f"{told}{', where the driver refuses it' if refused else ', where nothing reads it'}.",
+        f"{'; '.join(told)}.",
         "\n".join(f"# move {stray.name} to {stray.belongs}" for stray in strays),
         {"options": [stray.name for stray in strays]},
     )
+
+
+def _standing(names: list[str], place: str) -> str:
+    """Say where some options stand, and what that does."""
+    verb, what = ("stands", "it") if len(names) == 1 else ("stand", "them")
+    effect = "the driver refuses" if place == "OPTIONS" else "nothing reads"
+    return f"{' and '.join(names)} {verb} in {place}, where {effect} {what}"
 
 
 @rule(

@@ -29,6 +29,7 @@ MARIADB_ENDS = {
     "11.2": date(2024, 11, 21),
     "11.4": date(2029, 5, 29),
     "11.8": date(2028, 6, 4),
+    "12.3": date(2029, 6, 30),
 }
 """Source: MariaDB Foundation, Maintenance Policy (mariadb.org/about/#maintenance-policy)."""
 MYSQL_ENDS = {
@@ -37,13 +38,17 @@ MYSQL_ENDS = {
     "5.7": date(2023, 10, 31),
     "8.0": date(2026, 4, 30),
     "8.4": date(2032, 4, 30),
+    "9.7": date(2034, 4, 30),
 }
 """Source: Oracle Lifetime Support Policy, MySQL (end of Extended Support)."""
 INTERIM = {
-    True: ("11.3", "11.5", "11.6", "11.7"),
-    False: ("8.1", "8.2", "8.3", "9.0", "9.1", "9.2", "9.3", "9.4", "9.5", "9.6"),
+    True: ("11.3", "11.5", "11.6", "11.7", "12.0", "12.1", "12.2"),
+    False: ("8.1", "8.2", "8.3", "9.0", "9.1", "9.2", "9.3", "9.4", "9.5", "9.6", "26.7"),
 }
-"""Releases that ended with the next one: MariaDB's rolling (True), MySQL's innovation (False)."""
+"""Releases that ended with the next one: MariaDB's rolling (True), MySQL's innovation (False).
+
+After 9.7 MySQL's innovation releases are named by year and month: 26.7 is newer than 9.7.
+"""
 ADMINISTRATORS = frozenset(
     {
         "ALL PRIVILEGES",
@@ -141,7 +146,7 @@ def end_of_support(facts: Facts) -> Found | None:
         tense = "ended" if ends < facts.today else "ends"
         told = f"Support of {server.name} {tense} on {ends:%Y-%m-%d}."
     past = interim or (ends is not None and ends < facts.today)
-    newer = "MariaDB 11.4 or 11.8" if server.mariadb else "MySQL 8.4 or 9.7"
+    newer = "MariaDB 11.8 or 12.3" if server.mariadb else "MySQL 8.4 or 9.7"
     return Found(
         Level.WARNING if past else Level.INFO,
         told,
