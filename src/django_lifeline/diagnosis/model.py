@@ -125,8 +125,8 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Return one line for logs and messages."""
-        told = [self.cause, f"({self.confidence.value}{self._or()}; {self.label.value})"]
-        head = " ".join(told)
+        names = f"{self.cause}, {self.confidence.value}{self._or()}; {self.label.value}"
+        head = f"{self.title} ({names})"
         return " ".join(
             filter(None, (f"{head}: {self.because}" if self.because else f"{head}.", self.advice))
         )

@@ -30,13 +30,15 @@ UNNAMED = Diagnosis(cause=UNKNOWN, label=Label.UNKNOWN_EFFECT, advice="Look.")
 
 def test_line_has_cause_confidence_label_reason_and_advice() -> None:
     assert str(DECIDED) == (
-        "idle_timeout (certain; rolled_back): idle for 31.0 s. Run the whole block again."
+        "The server ended an idle session (idle_timeout, certain; rolled_back): idle for 31.0 s. "
+        "Run the whole block again."
     )
 
 
 def test_line_of_an_open_case_names_the_alternatives() -> None:
     assert str(OPEN) == (
-        "network_cut (undecided, or killed; not_executed). It is safe to run it again."
+        "Something between client and server cut the connection (network_cut, undecided, "
+        "or killed; not_executed). It is safe to run it again."
     )
 
 
