@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
@@ -23,12 +26,19 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 nitpicky = True
+
+# The Chinese site (-D language=zh_CN) is built of the same pages and of the catalogues that
+# scripts/translate keeps, one for each translated page.
+locale_dirs = ["locale"]
+gettext_compact = False
+TRANSLATED = frozenset((Path(__file__).parent / "locale" / "pages.txt").read_text().split())
 # An error text is quoted as it was printed, so that it can be searched for.
 smartquotes = False
 
 html_theme = "furo"
 html_title = "django-lifeline"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
@@ -51,15 +61,59 @@ class SearchNumbersToo(SearchEnglish):
     js_splitter_code = r"""
 function splitQuery(query) {
   const words = query.split(/[^\p{Letter}\p{Number}_]+/u).filter((word) => word);
-  return words.map((word) => (/^\d+$/.test(word) ? "n" + word : word));
+  return words.flatMap(wordParts).map((word) => (/^\d+$/.test(word) ? "n" + word : word));
 }
+function wordParts(word) { return [word]; }
 """
 
     def split(self, text: str) -> list[str]:
         """Do in the index what the code above does in the browser."""
-        return [f"n{word}" if word.isdigit() else word for word in super().split(text)]
+        parts = [part for word in super().split(text) for part in self.parts(word)]
+        return [f"n{part}" if part.isdigit() else part for part in parts]
+
+    def parts(self, word: str) -> list[str]:
+        """Return the words that a word without spaces is made of."""
+        return [word]
+
+
+class SearchPairs(SearchNumbersToo):
+    """Chinese has no spaces between words: each two characters that follow one another are one."""
+
+    lang = "zh"
+    js_splitter_code = SearchNumbersToo.js_splitter_code.replace(
+        "return [word];",
+        r"""
+  return word.match(/[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+/g).flatMap((run) =>
+    run < "\u4e00" || run.length < 3 ? [run]
+      : Array.from({ length: run.length - 1 }, (_, at) => run.slice(at, at + 2)));
+""",
+    )
+
+    def parts(self, word: str) -> list[str]:
+        """Return pairs of Chinese characters, and what stands between them as it is."""
+        runs = re.findall("[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+", word)
+        pairs = [
+            [run[at : at + 2] for at in range(len(run) - 1)]
+            if run >= "\u4e00" and len(run) > 2
+            else [run]
+            for run in runs
+        ]
+        return [part for run in pairs for part in run]
+
+
+def tell_language(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object
+) -> None:
+    """Tell a page where its other language is, and whether it is translated at all."""
+    chinese = app.config.language == "zh_CN"
+    language, name, root = ("en", "English", "..") if chinese else ("zh-CN", "中文", "zh")
+    path = posixpath.relpath(f"{root}/{page}.html", posixpath.dirname(page) or ".")
+    context["other_language"] = {"code": language, "name": name, "path": path}
+    context["untranslated"] = chinese and tree is not None and page not in TRANSLATED
 
 
 def setup(app: Sphinx) -> None:
-    """Tell Sphinx of the search."""
+    """Tell Sphinx of the search and of the languages."""
     app.add_search_language(SearchNumbersToo)
+    app.add_search_language(SearchPairs)
+    app.connect("html-page-context", tell_language)

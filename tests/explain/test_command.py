@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from django_lifeline import commands
-from django_lifeline.diagnosis.explain import saying, server
+from django_lifeline.diagnosis import saying
+from django_lifeline.diagnosis.explain import server
 from django_lifeline.diagnosis.pages import address
 
 ROOT = Path(__file__).parents[2]
@@ -131,15 +132,29 @@ def test_language_is_what_the_environment_asks_for(environment: dict[str, str], 
     assert saying.preferred_language(environment) == lang
 
 
-def test_chinese_output_has_no_english_sentences_left(log: Path) -> None:
-    said = call(str(log), "--lang", "zh-hans")[1]
+@pytest.mark.parametrize("lang", ["zh", "zh-cn", "zh_CN", "zh-hans", "zh-Hans"])
+def test_chinese_output_has_no_english_sentences_left(log: Path, lang: str) -> None:
+    said = call(str(log), "--lang", lang)[1]
     assert "服务器结束了空闲的会话" in said
     assert "The " not in said
+
+
+def test_rule_is_explained_in_chinese() -> None:
+    said = call("lifeline.D101", "--lang", "zh")[1]
+    assert "持久连接的寿命超过 wait_timeout" in said and "/zh/doctor.html#d101-" in said
+    assert "Django keeps" not in said and "Stock engine" not in said
+
+
+def test_an_unknown_language_is_refused(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call(str(log), "--lang", "tlh")
+    assert "'tlh' is neither en nor zh" in capsys.readouterr().err
 
 
 def test_an_unknown_language_is_refused_in_python() -> None:
     from django_lifeline import explain
 
+    assert explain("", lang="zh").lang == "zh-hans"
     with pytest.raises(ValueError, match="zh-hans"):
         explain("", lang="tlh")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from django_lifeline.diagnosis.doctor.command import add_database_arguments, chosen
+from django_lifeline.diagnosis.saying import tell
 
 HELP = "show a server's sessions by user, program and host, and its limits"
 
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
                 out.write("".join(f"  {line}\n" for line in _told(ask)))
         except CannotConnect as error:
             failed = 1
-            out.write(f"  It does not answer. {error.why.text}\n  {error.why.change}\n")
+            change = tell(error.why.change, str)
+            out.write(f"  It does not answer. {error.why.text}\n  {change}\n")
     return failed
 
 

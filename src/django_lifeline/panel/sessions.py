@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connections
 
 from django_lifeline.diagnosis.doctor.connect import CannotConnect, connected
+from django_lifeline.diagnosis.saying import tell
 from django_lifeline.panel.processes import Snapshot
 
 _SESSIONS = """
@@ -90,8 +91,8 @@ def _server(aliases: list[str], place: str, known: dict[tuple[str, int], str]) -
             limits = {str(name): str(value) for name, value in ask(_LIMITS)}
             programs = dict(_programs(ask))
     except CannotConnect as error:
-        told = error.why
-        return Server(aliases, place, error=told.text, change=told.change.removeprefix("# "))
+        change = tell(error.why.change, str).removeprefix("# ")
+        return Server(aliases, place, error=error.why.text, change=change)
     groups: dict[tuple[str, str, str], Group] = {}
     for number, user, address, command, seconds in rows:
         program = known.get((place, number)) or programs.get(number, "not known")

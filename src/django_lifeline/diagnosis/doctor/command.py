@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from django_lifeline.diagnosis import dsn
+from django_lifeline.diagnosis import dsn, saying
 from django_lifeline.diagnosis.doctor.facts import Layout
 from django_lifeline.diagnosis.doctor.finding import Level
-from django_lifeline.diagnosis.usage import UsageError
+from django_lifeline.diagnosis.usage import UsageError, add_language_argument
 
 if TYPE_CHECKING:
     from django_lifeline.diagnosis.doctor.gather import Patient
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("what comes out")
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+    add_language_argument(output)
     output.add_argument("--no-color", action="store_true", help="print no colours")
     output.add_argument(
         "--fail-level",
@@ -76,11 +77,12 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
 
     layout = _layout(options)
     patients = chosen(options)
-    report = make_report([facts_about(one, patients, layout) for one in patients], layout)
+    lang = options.lang or saying.preferred_language()
+    report = make_report([facts_about(one, patients, layout) for one in patients], layout, lang)
     if options.html:
         _write_page(options.html, report)
     if options.json:
-        out.write(json.dumps(as_json(report), indent=1) + "\n")
+        out.write(json.dumps(as_json(report), ensure_ascii=False, indent=1) + "\n")
     else:
         out.write(as_text(report, coloured=_coloured(options, out)))
     level = None if options.fail_level == NEVER else Level[options.fail_level.upper()]

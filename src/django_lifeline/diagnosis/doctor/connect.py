@@ -11,39 +11,54 @@ from typing import Any
 from django_lifeline.core.effects import Effect, effect_of
 from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.doctor.facts import Unreachable
+from django_lifeline.diagnosis.doctor.finding import noted, remark
 from django_lifeline.diagnosis.doctor.rules.server import in_grant
 from django_lifeline.diagnosis.doctor.server import Link
 from django_lifeline.diagnosis.pages import address
+from django_lifeline.diagnosis.saying import Sayable, lines
+from django_lifeline.diagnosis.text import N_
 
 PATIENCE = 10
 """Seconds that the doctor waits for a connection or an answer."""
+UNKNOWN_DATABASE = 1049
 OURS = ("pool", "lifeline")
 SECRETS = ("password", "passwd", "passphrase", "ssl_key_password", "server_public_key")
 
 ADVICE = {
-    1044: "GRANT ALL ON {granted}.* TO {account};  # or less: " + address("rights"),
-    1045: "# correct USER and PASSWORD, or the account's host on the server",
-    1049: "# correct NAME, or:\nCREATE DATABASE {database} CHARACTER SET utf8mb4;",
-    1040: "# the server is full: SHOW PROCESSLIST tells who holds its connections",
-    1129: "FLUSH HOSTS;  # on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out "
-    "which clients broke off while connecting",
-    1130: "CREATE USER {account} IDENTIFIED BY '…';  # and its rights: " + address("rights"),
-    2002: "# correct HOST and PORT or unix_socket, and see that the server runs",
-    2003: "# correct HOST and PORT, and see that the server runs and no firewall is between",
-    2005: "# correct HOST: the name is unknown",
-    2026: "# correct OPTIONS['ssl'] or ssl_mode, or the server's certificate",
-    2059: "# pip install PyMySQL[rsa], or change the account's authentication plugin",
+    1044: ("GRANT ALL ON {granted}.* TO {account};", N_("or less: {page}")),
+    1045: ("", N_("correct USER and PASSWORD, or the account's host on the server")),
+    1040: ("", N_("the server is full: SHOW PROCESSLIST tells who holds its connections")),
+    1129: (
+        "FLUSH HOSTS;",
+        N_(
+            "on MySQL: TRUNCATE TABLE performance_schema.host_cache; and find out which clients "
+            "broke off while connecting"
+        ),
+    ),
+    1130: ("CREATE USER {account} IDENTIFIED BY '…';", N_("and its rights: {page}")),
+    2002: ("", N_("correct HOST and PORT or unix_socket, and see that the server runs")),
+    2003: (
+        "",
+        N_("correct HOST and PORT, and see that the server runs and no firewall is between"),
+    ),
+    2005: ("", N_("correct HOST: the name is unknown")),
+    2026: ("", N_("correct OPTIONS['ssl'] or ssl_mode, or the server's certificate")),
+    2059: ("", N_("pip install PyMySQL[rsa], or change the account's authentication plugin")),
 }
+"""What to do about an error on connecting: a line to copy, if there is one, and a remark."""
 BY_CAUSE = {
-    reach.SOCKET: "# HOST means a Unix socket here: '127.0.0.1' means the network; else correct "
-    "the path, and see that the server runs",
-    reach.REFUSED: "# nothing listens there: correct HOST and PORT, and see that the server runs",
-    reach.NAME: "# correct HOST: the name is unknown",
-    reach.SILENT: "# no answer from HOST and PORT: correct them, and see that no firewall is "
-    "between",
+    reach.SOCKET: N_(
+        "HOST means a Unix socket here: '127.0.0.1' means the network; else correct the path, and "
+        "see that the server runs"
+    ),
+    reach.REFUSED: N_("nothing listens there: correct HOST and PORT, and see that the server runs"),
+    reach.NAME: N_("correct HOST: the name is unknown"),
+    reach.SILENT: N_(
+        "no answer from HOST and PORT: correct them, and see that no firewall is between"
+    ),
 }
 """Where the driver tells why a server cannot be reached."""
-DEFAULT_ADVICE = "# correct the OPTIONS that the message names"
+DEFAULT_ADVICE = ("", N_("correct the OPTIONS that the message names"))
 
 
 class CannotConnect(Exception):
@@ -112,18 +127,22 @@ def _why(error: Exception, params: Mapping[str, Any]) -> Unreachable:
     return Unreachable(text=told, code=code, change=_advice(error, code, text, params))
 
 
-def _advice(error: Exception, code: int | None, text: str, params: Mapping[str, Any]) -> str:
+def _advice(error: Exception, code: int | None, text: str, params: Mapping[str, Any]) -> Sayable:
     if code in (2002, 2003):
         below = error.__cause__ or error.__context__
         way = reach.by_class(type(below).__name__) or reach.by_number(reach.number_in(text))
         if way:
-            return BY_CAUSE[way]
+            return remark(BY_CAUSE[way])
     database = str(params.get("database") or params.get("db") or "your_database")
-    return ADVICE.get(code or 0, DEFAULT_ADVICE).format(
-        database="`" + database.replace("`", "``") + "`",
-        granted=in_grant(database),
-        account=f"'{params.get('user', 'user')}'@'%'",
-    )
+    if code == UNKNOWN_DATABASE:
+        quoted = database.replace("`", "``")
+        create = f"CREATE DATABASE `{quoted}` CHARACTER SET utf8mb4;"
+        return lines(remark(N_("correct NAME, or:")), create)
+    line, prose = ADVICE.get(code or 0, DEFAULT_ADVICE)
+    account = f"'{params.get('user', 'user')}'@'%'"
+    line = line.format(granted=in_grant(database), account=account)
+    page = address("rights")
+    return noted(line, prose, page=page) if line else remark(prose, page=page)
 
 
 def _link(connection: Any, host: str) -> Link:

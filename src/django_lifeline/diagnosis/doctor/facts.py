@@ -9,6 +9,8 @@ from datetime import date
 from django_lifeline.core.effects import Effect
 from django_lifeline.core.options import LifelineOptions, PoolOptions
 from django_lifeline.diagnosis.doctor.code import Remedy
+from django_lifeline.diagnosis.saying import Sayable
+from django_lifeline.diagnosis.text import N_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class Proxy:
     """Something between this process and the server."""
 
     name: str
-    evidence: str
+    evidence: Sayable
     idle_limit: float | None = None
     """Its idle limit for clients by default, in seconds, where it has one that is known."""
 
@@ -159,7 +161,7 @@ class Unreachable:
     text: str
     """What the driver said, without secrets."""
     code: int | None = None
-    change: str = ""
+    change: Sayable = ""
     """What to look at."""
 
 
@@ -167,9 +169,9 @@ class Unreachable:
 class Service:
     """One kind of process that the project runs."""
 
-    kind: str = "processes"
+    kind: str = N_("processes")
     """``gunicorn``, ``Celery``, ``uWSGI``, or ``processes`` where the command line said it."""
-    source: str = "the command line"
+    source: str = N_("the command line")
     processes: int = 1
     threads: int = 1
     greenlets: int = 0
@@ -179,7 +181,7 @@ class Service:
     """Whether the application is imported before the workers are forked."""
     asynchronous: bool = False
     """Whether it is an ASGI server, in which every request may have a thread of its own."""
-    unread: tuple[str, ...] = ()
+    unread: tuple[Sayable, ...] = ()
     """Settings of it that could not be read, and why."""
 
     @property

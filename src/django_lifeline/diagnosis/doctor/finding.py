@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from django_lifeline.diagnosis.doctor.facts import Facts
-from django_lifeline.diagnosis.pages import address
+from django_lifeline.diagnosis.pages import address, in_language
+from django_lifeline.diagnosis.saying import Joined, Sayable, Translate, say, tell
+from django_lifeline.diagnosis.text import N_, text_lines
+
+WIDTH = 92
 
 
 class Level(enum.IntEnum):
@@ -29,17 +32,27 @@ class Found:
     """What a rule has to say about these facts. Never a secret, never a literal of SQL."""
 
     level: Level
-    what: str
+    what: Sayable
     """What is so, in a sentence or two with the figures."""
-    change: str
-    """The exact change: lines of settings or SQL; a line of prose begins with ``#``."""
+    change: Sayable
+    """The exact change: lines of settings or SQL, and `remark`, `noted` for prose between them."""
     numbers: Mapping[str, object] = field(default_factory=dict)
     """The figures by name, for programs."""
 
 
+def remark(text: str, /, **values: object) -> Joined:
+    """Return a line of prose for a change, which begins with ``#``."""
+    return Joined(("# ", say(text, **values)))
+
+
+def noted(code: str, text: str, /, **values: object) -> Joined:
+    """Return a line to copy with a remark behind it."""
+    return Joined((f"{code}  # ", say(text, **values)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding about one database, ready to be shown."""
+    """One finding about one database, ready to be shown in the language it was asked for."""
 
     id: str
     """Such as ``lifeline.D101``; SILENCED_SYSTEM_CHECKS takes it."""
@@ -87,7 +100,7 @@ class Rule:
         """Its heading in the docs."""
         return f"{self.number} {self.title}"
 
-    def __call__(self, facts: Facts) -> Finding | None:
+    def __call__(self, facts: Facts, translate: Translate = str) -> Finding | None:
         """Return the finding, or None where all is well or nothing is known."""
         found = self.ask(facts)
         if found is None:
@@ -95,13 +108,13 @@ class Rule:
         return Finding(
             id=self.id,
             level=found.level,
-            where=facts.settings.where,
-            title=self.title,
-            what=found.what,
-            why=self.why,
-            change=found.change,
+            where=translate(facts.settings.where),
+            title=translate(self.title),
+            what=tell(found.what, translate),
+            why=translate(self.why),
+            change=tell(found.change, translate),
             numbers=found.numbers,
-            page=self.page,
+            page=in_language(self.page, translate),
         )
 
 
@@ -110,17 +123,26 @@ def rule(number: str, title: str, why: str, *, as_check: bool = True) -> Callabl
     return lambda ask: Rule(number=number, title=title, why=why, ask=ask, as_check=as_check)
 
 
-def rule_as_text(rule: Rule) -> str:
+def rule_as_text(rule: Rule, translate: Translate = str) -> str:
     """Return what ``explain lifeline.D101`` prints."""
-    told = rule_as_dict(rule)
-    lines = [f"{rule.id}  {rule.title}"]
+    told = rule_as_dict(rule, translate)
+    lines = [f"{rule.id}  {told['title']}"]
     for text in (told["when"], told["why"]):
-        lines += textwrap.wrap(text, 92, initial_indent="   ", subsequent_indent="   ")
-    lines.append("   The change for a database of yours: python -m django_lifeline doctor")
-    return "\n".join([*lines, f"   {rule.page}"])
+        lines += text_lines(text, WIDTH, "   ", "   ") if text else []
+    lines.append(f"   {translate(_CHANGE)}: python -m django_lifeline doctor")
+    return "\n".join([*lines, f"   {told['docs']}"])
 
 
-def rule_as_dict(rule: Rule) -> dict[str, str]:
-    """Return the same as plain values."""
-    when = (rule.ask.__doc__ or "").strip()
-    return {"id": rule.id, "title": rule.title, "when": when, "why": rule.why, "docs": rule.page}
+_CHANGE = N_("The change for a database of yours")
+
+
+def rule_as_dict(rule: Rule, translate: Translate = str) -> dict[str, str]:
+    """Return the same as plain values; when it speaks, only in English."""
+    when = (rule.ask.__doc__ or "").strip() if translate is str else ""
+    return {
+        "id": rule.id,
+        "title": translate(rule.title),
+        "when": when,
+        "why": translate(rule.why),
+        "docs": in_language(rule.page, translate),
+    }

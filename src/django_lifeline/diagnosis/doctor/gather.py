@@ -13,6 +13,7 @@ from django_lifeline.diagnosis.doctor.project import read_project
 from django_lifeline.diagnosis.doctor.server import read_server
 from django_lifeline.diagnosis.doctor.settings import read_settings
 from django_lifeline.diagnosis.dsn import entry_from_dsn
+from django_lifeline.diagnosis.text import N_
 from django_lifeline.diagnosis.usage import UsageError
 from django_lifeline.driver import use_installed_driver
 
@@ -131,7 +132,7 @@ def from_dsn(dsn: str) -> Patient:
         raise UsageError(f"--dsn: {str(error).strip().splitlines()[0]}") from None
     if wrapper.vendor != "mysql":
         raise UsageError(f"--dsn: ENGINE={entry['ENGINE']} is neither MySQL nor MariaDB.")
-    return patient_of(wrapper, where="the database of --dsn")
+    return patient_of(wrapper, where=N_("the database of --dsn"))
 
 
 def patient_of(wrapper: Any, where: str = "") -> Patient:

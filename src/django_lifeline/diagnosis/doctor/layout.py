@@ -11,6 +11,8 @@ from typing import Any
 
 from django_lifeline.diagnosis.doctor.facts import Layout, Service
 from django_lifeline.diagnosis.doctor.literals import assignments
+from django_lifeline.diagnosis.saying import Said, say
+from django_lifeline.diagnosis.text import N_
 from django_lifeline.diagnosis.usage import UsageError
 
 HUBS = ("gevent", "eventlet")
@@ -60,25 +62,30 @@ def read_config(path: Path) -> Service:
     )
 
 
+def not_read(name: str, why: Said) -> Said:
+    """Return what is said of a setting that could not be read."""
+    return say(N_("{where}: {what}"), where=name, what=why)
+
+
 @dataclass
 class _Reader:
     """One file's values; each that is needed and could not be read is noted."""
 
     source: str
     values: Mapping[str, Any]
-    why_not: Mapping[str, str]
-    unread: list[str]
+    why_not: Mapping[str, Said]
+    unread: list[Said]
 
     def find(self, names: tuple[str, ...], default: Any, read: Callable[[Any], Any]) -> Any:
         for name in names:
             if name in self.why_not:
-                self.unread.append(f"{name}: {self.why_not[name]}")
+                self.unread.append(not_read(name, self.why_not[name]))
             elif self.values.get(name) is not None:
                 try:
                     return read(self.values[name])
                 except (TypeError, ValueError):
                     # The value may be anybody's secret, read from the environment.
-                    self.unread.append(f"{name}: its value does not fit")
+                    self.unread.append(not_read(name, say(N_("its value does not fit"))))
         return default
 
     def number(self, *names: str, default: int) -> int:
@@ -156,7 +163,8 @@ def _celery(reader: _Reader) -> Service:
     pool = reader.text(*CELERY_POOL, default="prefork").rpartition(".")[2].rpartition(":")[2]
     if not many and pool != "solo":
         many = os.cpu_count() or 1
-        reader.unread.append(f"{CELERY_CONCURRENCY[0]}: this machine's {many} CPUs are counted")
+        counted = say(N_("this machine's {count} CPUs are counted"), count=many)
+        reader.unread.append(not_read(CELERY_CONCURRENCY[0], counted))
     many = 1 if pool == "solo" else many
     forks = pool in ("prefork", "processes")
     hub = next((hub for hub in HUBS if hub in pool), "")

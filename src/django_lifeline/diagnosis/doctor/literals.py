@@ -12,6 +12,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from django_lifeline.diagnosis.saying import Said, say
+from django_lifeline.diagnosis.text import N_
+
 LONGEST = 200_000
 """Characters of a file that are read; a configuration is shorter."""
 
@@ -37,29 +40,33 @@ _ENVIRONMENT = ("os.environ.get", "os.getenv", "environ.get", "getenv")
 
 
 class Unread(Exception):
-    """An expression that is not simple; the text says what it is."""
+    """An expression that is not simple; `why` says what it is."""
+
+    def __init__(self, text: str, /, **values: object) -> None:
+        super().__init__(text)
+        self.why = say(text, **values)
 
 
-def assignments(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+def assignments(text: str) -> tuple[dict[str, Any], dict[str, Said]]:
     """Return the values assigned at the top of a file, and why others could not be read.
 
     ``app.conf.x = 1`` and ``app.conf.update(x=1)`` count as ``x``. A later one replaces an
     earlier one; what stands in an ``if`` is unread. Raises ``SyntaxError``.
     """
     values: dict[str, Any] = {}
-    unread: dict[str, str] = {}
+    unread: dict[str, Said] = {}
     for name, node in _assigned(ast.parse(text[:LONGEST]).body):
         try:
             if node is None:
-                raise Unread("it is set inside a block")
+                raise Unread(N_("it is set inside a block"))
             values[name] = evaluate(node, values)
             if values[name] is None and isinstance(node, ast.Call):
-                raise Unread("its environment variable is not set here")
+                raise Unread(N_("its environment variable is not set here"))
             unread.pop(name, None)
         except (Unread, TypeError, ValueError, ArithmeticError) as error:
             values.pop(name, None)
-            told = str(error) if isinstance(error, Unread) else "it cannot be worked out here"
-            unread[name] = told
+            cannot = N_("it cannot be worked out here")
+            unread[name] = error.why if isinstance(error, Unread) else say(cannot)
     return values, unread
 
 
@@ -98,7 +105,7 @@ def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
         return node.value
     if isinstance(node, ast.Name):
         if node.id not in names:
-            raise Unread(f"it uses {node.id}, which is not set here")
+            raise Unread(N_("it uses {name}, which is not set here"), name=node.id)
         return names[node.id]
     if isinstance(node, ast.BinOp):
         return _calculate(node, names)
@@ -111,15 +118,15 @@ def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("os.environ", "environ"):
         name = evaluate(node.slice, names)
         if name not in os.environ:
-            raise Unread(f"the environment variable {name} is not set here")
+            raise Unread(N_("the environment variable {name} is not set here"), name=name)
         return os.environ[name]
-    raise Unread("it is more than a simple expression")
+    raise Unread(N_("it is more than a simple expression"))
 
 
 def _calculate(node: ast.BinOp, names: dict[str, Any]) -> Any:
     how = _ARITHMETIC.get(type(node.op))
     if how is None:
-        raise Unread("it is more than simple arithmetic")
+        raise Unread(N_("it is more than simple arithmetic"))
     left, right = evaluate(node.left, names), evaluate(node.right, names)
     # Numbers only: repeating a text could fill the memory.
     return how(_number(left), _number(right))
@@ -127,7 +134,7 @@ def _calculate(node: ast.BinOp, names: dict[str, Any]) -> Any:
 
 def _number(value: Any) -> Any:
     if not isinstance(value, int | float):
-        raise Unread("it calculates with what is not a number")
+        raise Unread(N_("it calculates with what is not a number"))
     return value
 
 
@@ -143,7 +150,7 @@ def _either(node: ast.BoolOp, names: dict[str, Any]) -> Any:
 def _call(node: ast.Call, names: dict[str, Any]) -> Any:
     function = ast.unparse(node.func)
     if node.keywords:
-        raise Unread(f"it calls {function} with keywords")
+        raise Unread(N_("it calls {function} with keywords"), function=function)
     if function in _CPUS:
         return os.cpu_count() or 1
     given = [evaluate(word, names) for word in node.args]
@@ -151,4 +158,4 @@ def _call(node: ast.Call, names: dict[str, Any]) -> Any:
         return os.environ.get(*given)
     if function in _CONVERSIONS:
         return _CONVERSIONS[function](*given)
-    raise Unread(f"it calls {function}")
+    raise Unread(N_("it calls {function}"), function=function)

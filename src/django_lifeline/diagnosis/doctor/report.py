@@ -9,6 +9,17 @@ from typing import Any
 from django_lifeline.diagnosis.doctor.facts import Facts, Layout, Service
 from django_lifeline.diagnosis.doctor.finding import Finding, Level
 from django_lifeline.diagnosis.doctor.rules import examine
+from django_lifeline.diagnosis.saying import (
+    Said,
+    Sayable,
+    Translate,
+    listed,
+    say,
+    sentences,
+    tell,
+    translator,
+)
+from django_lifeline.diagnosis.text import N_
 
 FORMAT = 1
 """The version of the JSON; it changes when a key goes or gets another meaning."""
@@ -22,13 +33,16 @@ class Examination:
     findings: tuple[Finding, ...]
 
     @property
-    def heading(self) -> str:
+    def heading(self) -> Said:
         """What was examined, in a line."""
         settings, server = self.facts.settings, self.facts.server
-        driver = ".".join(map(str, settings.driver.version))
-        what = server.name if server else "a server that does not answer"
-        return f"{settings.engine} with {settings.driver.name} {driver}, {what} at " + (
-            settings.address
+        return say(
+            N_("{engine} with {driver} {version}, {server} at {address}"),
+            engine=settings.engine,
+            driver=settings.driver.name,
+            version=".".join(map(str, settings.driver.version)),
+            server=server.name if server else say(N_("a server that does not answer")),
+            address=settings.address,
         )
 
 
@@ -38,6 +52,12 @@ class Report:
 
     examinations: tuple[Examination, ...]
     layout: Layout | None
+    lang: str = "en"
+
+    @property
+    def translate(self) -> Translate:
+        """What puts texts into the report's language."""
+        return translator(self.lang)
 
     @property
     def findings(self) -> list[Finding]:
@@ -51,26 +71,37 @@ class Report:
         counts = dict.fromkeys(reversed(Level), 0)
         for finding in self.findings:
             counts[finding.level] += 1
-        told = [_count(number, level) for level, number in counts.items() if number]
-        return f"{', '.join(told)}." if told else "Nothing was found."
+        told = listed(_count(number, level) for level, number in counts.items() if number)
+        summary = say(N_("{counts}."), counts=told) if told.parts else say(NOTHING)
+        return summary.told(self.translate)
 
     @property
     def unread(self) -> list[str]:
         """What could not be read, and why."""
         services = self.layout.services if self.layout else ()
-        told = [f"{service.source}: {line}" for service in services for line in service.unread]
+        told: list[tuple[str, Sayable]]
+        told = [(service.source, line) for service in services for line in service.unread]
         for one in self.examinations:
-            told += [f"{one.facts.settings.where}: {line}" for line in _unasked(one.facts)]
-        return told
+            told += [(one.facts.settings.where, line) for line in _unasked(one.facts)]
+        t = self.translate
+        return [
+            say(N_("{where}: {what}"), where=t(where), what=tell(line, t)).told(t)
+            for where, line in told
+        ]
 
     def reaches(self, level: Level | None) -> bool:
         """Return whether anything found is at least that grave; None: nothing is."""
         return level is not None and any(finding.level >= level for finding in self.findings)
 
 
-def make_report(every: Sequence[Facts], layout: Layout | None) -> Report:
+NOTHING = N_("Nothing was found.")
+
+
+def make_report(every: Sequence[Facts], layout: Layout | None, lang: str = "en") -> Report:
     """Apply the rules to the facts of each database."""
-    return Report(tuple(Examination(facts, tuple(examine(facts))) for facts in every), layout)
+    t = translator(lang)
+    examined = tuple(Examination(facts, tuple(examine(facts, t))) for facts in every)
+    return Report(examined, layout, lang)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -78,13 +109,13 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "summary": report.summary,
-        "processes": [describe(service) for service in _services(report)],
+        "processes": [describe(service).told(report.translate) for service in _services(report)],
         "instances": report.layout.instances if report.layout else 1,
         "unread": report.unread,
         "databases": [
             {
                 "alias": one.facts.settings.alias,
-                "where": one.facts.settings.where,
+                "where": report.translate(one.facts.settings.where),
                 "engine": one.facts.settings.engine,
                 "driver": one.facts.settings.driver.name,
                 "address": one.facts.settings.address,
@@ -96,22 +127,31 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def describe(service: Service) -> str:
+def describe(service: Service) -> Said:
     """Say in a few words what a service runs."""
-    each = (
-        f"{service.greenlets} greenlets ({service.hub})"
-        if service.hub
-        else f"{service.threads} thread{'s' * (service.threads != 1)}"
+    if service.hub:
+        each = say(N_("{count} greenlets ({hub})"), count=service.greenlets, hub=service.hub)
+    else:
+        threads = N_("{count} thread") if service.threads == 1 else N_("{count} threads")
+        each = say(threads, count=service.threads)
+    more = say(N_(", ASGI: more threads as requests need them")) if service.asynchronous else ""
+    return say(
+        N_("{kind} ({source}): {processes} × {each}{more}"),
+        kind=say(service.kind),
+        source=say(service.source),
+        processes=service.processes,
+        each=each,
+        more=more,
     )
-    asgi = ", ASGI: more threads as requests need them" if service.asynchronous else ""
-    return f"{service.kind} ({service.source}): {service.processes} × {each}{asgi}"
 
 
 def processes(report: Report) -> str:
     """Say what runs, in a line; empty where nothing is known."""
-    told = "; ".join(describe(service) for service in _services(report))
+    told: Sayable = sentences(describe(service) for service in _services(report))
     many = report.layout.instances if report.layout else 1
-    return f"{told}; all of it {many} times" if told and many > 1 else told
+    if many > 1:
+        told = say(N_("{all}; all of it {count} times"), all=told, count=many)
+    return tell(told, report.translate) if _services(report) else ""
 
 
 def _services(report: Report) -> tuple[Service, ...]:
@@ -135,6 +175,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _count(number: int, level: Level) -> str:
-    name = {Level.INFO: "note", Level.CRITICAL: "critical finding"}.get(level, level.name.lower())
-    return f"{number} {name}{'s' * (number != 1)}"
+_COUNTED = {
+    Level.CRITICAL: (N_("{count} critical finding"), N_("{count} critical findings")),
+    Level.ERROR: (N_("{count} error"), N_("{count} errors")),
+    Level.WARNING: (N_("{count} warning"), N_("{count} warnings")),
+    Level.INFO: (N_("{count} note"), N_("{count} notes")),
+}
+
+
+def _count(number: int, level: Level) -> Said:
+    return say(_COUNTED[level][number != 1], count=number)

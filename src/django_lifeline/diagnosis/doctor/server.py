@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django_lifeline.diagnosis.doctor.facts import Proxy, Server
+from django_lifeline.diagnosis.saying import say
+from django_lifeline.diagnosis.text import N_
 
 Ask = Callable[[str], "list[tuple[Any, ...]]"]
 """Runs a statement that only reads; returns its rows, raises what the driver raises."""
@@ -129,11 +131,15 @@ def _proxies(reader: _Reader, link: Link, version: str, number: object) -> Itera
         return
     if moved or other:
         told = (
-            f"the greeting says version {greeting}, the server {version}"
+            say(
+                N_("the greeting says version {greeting}, the server {version}"),
+                greeting=greeting,
+                version=version,
+            )
             if other
-            else "the session's number is not the one in the greeting"
+            else say(N_("the session's number is not the one in the greeting"))
         )
-        yield Proxy(name="a proxy that speaks MySQL", evidence=told)
+        yield Proxy(name=N_("a proxy that speaks MySQL"), evidence=told)
         return
     yield from _by_port(reader, link)
 
@@ -142,18 +148,20 @@ def _named(reader: _Reader, link: Link, greeting: str, *, ask: bool) -> Iterable
     """Those that can be recognised; the questions are put only where something is odd."""
     if _RDS_PROXY.search(link.host):
         yield Proxy(
-            name="RDS Proxy", evidence=f"the host is {link.host}", idle_limit=RDS_PROXY_IDLE
+            name="RDS Proxy",
+            evidence=say(N_("the host is {host}"), host=link.host),
+            idle_limit=RDS_PROXY_IDLE,
         )
     if "proxysql" in greeting.lower() or (ask and reader.answers("PROXYSQL INTERNAL SESSION")):
         yield Proxy(
             name="ProxySQL",
-            evidence="it answers PROXYSQL INTERNAL SESSION"
+            evidence=say(N_("it answers PROXYSQL INTERNAL SESSION"))
             if ask
-            else f"the greeting says {greeting}",
+            else say(N_("the greeting says {greeting}"), greeting=greeting),
             idle_limit=PROXYSQL_IDLE,
         )
     if "maxscale" in greeting.lower() or (ask and reader.answers("SELECT @@maxscale_version")):
-        yield Proxy(name="MaxScale", evidence="it answers @@maxscale_version")
+        yield Proxy(name="MaxScale", evidence=say(N_("it answers @@maxscale_version")))
 
 
 def _by_port(reader: _Reader, link: Link) -> Iterable[Proxy]:
@@ -164,13 +172,17 @@ def _by_port(reader: _Reader, link: Link) -> Iterable[Proxy]:
     port = seen.rpartition(":")[2]
     if link.local_port is not None and port.isdigit() and int(port) != link.local_port:
         yield Proxy(
-            name="a TCP proxy (HAProxy or another load balancer, Docker, NAT)",
-            evidence=f"we connect from port {link.local_port}, the server sees {seen}",
+            name=N_("a TCP proxy (HAProxy or another load balancer, Docker, NAT)"),
+            evidence=say(
+                N_("we connect from port {port}, the server sees {seen}"),
+                port=link.local_port,
+                seen=seen,
+            ),
         )
     elif networks:
         yield Proxy(
-            name="a proxy with the PROXY protocol",
-            evidence=f"proxy_protocol_networks is {networks}",
+            name=N_("a proxy with the PROXY protocol"),
+            evidence=say(N_("proxy_protocol_networks is {networks}"), networks=networks),
         )
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from django_lifeline.core.options import LifelineOptions, PoolOptions
 from django_lifeline.diagnosis.doctor.facts import Stray
+from django_lifeline.diagnosis.text import N_
 
+ENTRY_ITSELF = N_("the entry itself")
+SETTINGS = N_("the settings")
 ENTRY = frozenset(
     {
         *("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "TEST", "TIME_ZONE"),
@@ -17,8 +20,12 @@ ENTRY = frozenset(
     }
 )
 """What Django itself reads of an entry of ``DATABASES``."""
-OF_THE_ENTRY = frozenset({"CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "ATOMIC_REQUESTS"})
-"""Those that people write into ``OPTIONS``, or into the settings themselves."""
+OF_THE_ENTRY = {
+    "CONN_MAX_AGE": N_("'CONN_MAX_AGE' beside OPTIONS"),
+    "CONN_HEALTH_CHECKS": N_("'CONN_HEALTH_CHECKS' beside OPTIONS"),
+    "ATOMIC_REQUESTS": N_("'ATOMIC_REQUESTS' beside OPTIONS"),
+}
+"""Those that people write into ``OPTIONS``, or the settings themselves; and their place."""
 OF_THE_DRIVER = frozenset(
     {
         *("charset", "collation", "use_unicode", "init_command", "sql_mode", "isolation_level"),
@@ -68,11 +75,11 @@ def misplaced(entry: Mapping[str, Any]) -> Iterator[Stray]:
         known = name in ENTRY or name in _LEFT_IN_ENTRY
         place = None if known else _place_of(name.lower())
         if place:
-            yield Stray(name=name, found="the entry itself", belongs=place)
+            yield Stray(name=name, found=ENTRY_ITSELF, belongs=place)
     for name in options:
         place = _place_of(name)
         if name.upper() in OF_THE_ENTRY:
-            yield Stray(name=name, found="OPTIONS", belongs=f"{name.upper()!r} beside OPTIONS")
+            yield Stray(name=name, found="OPTIONS", belongs=OF_THE_ENTRY[name.upper()])
         elif place and place != f"OPTIONS[{name!r}]":
             yield Stray(name=name, found="OPTIONS", belongs=place)
 
@@ -90,7 +97,7 @@ def leftovers(entry: Mapping[str, Any], *, ours: bool) -> Iterator[Stray]:
     engine = str(entry.get("ENGINE", ""))
     options = entry.get("OPTIONS") or {}
     for found, names, where in (
-        (_LEFT_IN_ENTRY, entry, "the entry itself"),
+        (_LEFT_IN_ENTRY, entry, ENTRY_ITSELF),
         (_LEFT_IN_OPTIONS, options, "OPTIONS"),
     ):
         for name in names:
@@ -102,17 +109,17 @@ def leftovers(entry: Mapping[str, Any], *, ours: bool) -> Iterator[Stray]:
             yield Stray(name=name, found="OPTIONS", belongs="django_lifeline.backends.mysql")
     for name in entry:
         if name.startswith("CONN_") and name not in ENTRY:
-            yield Stray(name=name, found="the entry itself", belongs="")
+            yield Stray(name=name, found=ENTRY_ITSELF, belongs="")
 
 
 def in_settings(names: Iterable[str], apps: Iterable[str]) -> Iterator[Stray]:
     """Yield the same of the project: names of its settings, and its installed apps."""
     for name in sorted(names):
         if name in OF_THE_ENTRY:
-            yield Stray(name=name, found="the settings", belongs="the entry of DATABASES")
+            yield Stray(name=name, found=SETTINGS, belongs=N_("the entry of DATABASES"))
         elif name in _LEFT_IN_SETTINGS:
             package = OTHER_POOLS[_LEFT_IN_SETTINGS[name]]
-            yield Stray(name=name, found="the settings", belongs=package)
+            yield Stray(name=name, found=SETTINGS, belongs=package)
     for app in apps:
         root = app.split(".")[0]
         if root in OTHER_POOLS:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from django_lifeline.diagnosis.explain.saying import Translate, say
-from django_lifeline.diagnosis.text import N_
+from django_lifeline.diagnosis.saying import Translate, say
+from django_lifeline.diagnosis.text import N_, text_lines
 
 _WIDTH = 96
 
@@ -44,13 +43,4 @@ class Advice:
 
 def wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
     """Return *text* as lines that begin with *first*, and further ones with *rest*."""
-    if not text.isascii() and any("\u4e00" <= letter <= "\u9fff" for letter in text):
-        return [first + text]  # Chinese has no spaces to break lines at; terminals break it well
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return text_lines(text, _WIDTH, first, first if rest is None else rest)

@@ -8,15 +8,16 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from django_lifeline.diagnosis import saying
 from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.diagnosis.doctor import finding
 from django_lifeline.diagnosis.doctor.rules import rule_named
-from django_lifeline.diagnosis.explain import render, saying, server
+from django_lifeline.diagnosis.explain import render, server
 from django_lifeline.diagnosis.explain.explanation import Explanation, Reader
 from django_lifeline.diagnosis.explain.reference import NUMBERS, number_named
 from django_lifeline.diagnosis.explain.source import Progress, lines_of, opened
 from django_lifeline.diagnosis.text import N_
-from django_lifeline.diagnosis.usage import UsageError
+from django_lifeline.diagnosis.usage import UsageError, add_language_argument
 
 HELP = "say why connections were lost, from a log, a traceback or an error number"
 
@@ -42,11 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read this server's variables, and use them",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--lang",
-        choices=saying.LANGUAGES,
-        help="the output's language (by default as LANGUAGE, LC_ALL and LANG say)",
-    )
+    add_language_argument(parser)
 
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
@@ -74,7 +71,8 @@ def _known_word(word: str, lang: str) -> tuple[str, Mapping[str, object]] | None
         return render.cause_as_text(cause, lang), render.cause_as_dict(cause, lang)
     rule = rule_named(word)
     if rule is not None:
-        return finding.rule_as_text(rule), finding.rule_as_dict(rule)
+        t = saying.translator(lang)
+        return finding.rule_as_text(rule, t), finding.rule_as_dict(rule, t)
     if word.isascii() and word.isdigit() and len(word) <= 5:
         known = " ".join(str(code) for code in sorted(NUMBERS))
         raise UsageError(f"{word} is not a number about connections; these are: {known}")

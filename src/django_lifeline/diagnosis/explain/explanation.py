@@ -14,10 +14,10 @@ from django_lifeline.diagnosis.explain.groups import Gathering, Group
 from django_lifeline.diagnosis.explain.losses import loss_in
 from django_lifeline.diagnosis.explain.render import Finding
 from django_lifeline.diagnosis.explain.rules.ranking import verdict_on
-from django_lifeline.diagnosis.explain.saying import LANGUAGES
 from django_lifeline.diagnosis.explain.serverlog import Event, event_in
 from django_lifeline.diagnosis.explain.stack import Frame
 from django_lifeline.diagnosis.explain.variables import Variables
+from django_lifeline.diagnosis.saying import language
 
 _ZONES = 15 * 3600.0
 
@@ -128,10 +128,9 @@ def _up_since(group: Group, server: LiveServer | None) -> float | None:
 def explain(text_or_exception: str | BaseException, lang: str = "en") -> Explanation:
     """Say which lost connections a log, a traceback or an exception tells of, and why.
 
-    ``lang`` is ``en`` or ``zh-hans``; another raises ``ValueError``.
+    ``lang`` is ``en`` or ``zh-hans`` (or ``zh``); another raises ``ValueError``.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
+    lang = language(lang)
     if isinstance(text_or_exception, BaseException):
         reader = Reader(_frames_round(text_or_exception))
         text = "".join(traceback.format_exception(text_or_exception))

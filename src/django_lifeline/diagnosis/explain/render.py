@@ -21,8 +21,9 @@ from django_lifeline.diagnosis.explain.rules.ranking import (
     Verdict,
     verdict_on,
 )
-from django_lifeline.diagnosis.explain.saying import Said, Translate, duration, say, translator
 from django_lifeline.diagnosis.explain.telling import CONTEXTS, STEPS, fate_of, step_of
+from django_lifeline.diagnosis.pages import in_language
+from django_lifeline.diagnosis.saying import Said, Translate, duration, say, translator
 from django_lifeline.diagnosis.text import N_
 
 _ANY_YEAR = 2000
@@ -112,7 +113,7 @@ def cause_as_dict(cause: Cause, lang: str) -> dict[str, object]:
         "evidence": t(cause.evidence),
         "fix": t(cause.fix),
         "settle": t(cause.settle) if cause.settle else "",
-        "page": cause.page,
+        "page": in_language(cause.page, t),
     }
 
 
@@ -229,7 +230,10 @@ def _to_do(place: int, verdict: Verdict, advice: Advice) -> Iterator[str]:
     if settling:
         yield f"   {t(N_('What would settle it'))}:"
         yield from advice.listed(place, "?", [(text, "") for text in settling])
-    changes = [(r.cause.fix, r.cause.page) for r in verdict.open_between or verdict.causes[:1]]
+    changes = [
+        (r.cause.fix, in_language(r.cause.page, t))
+        for r in verdict.open_between or verdict.causes[:1]
+    ]
     if changes:
         yield f"   {t(N_('What to change'))}:"
         yield from advice.listed(place, "*", changes)
@@ -242,7 +246,7 @@ def _cause_lines(cause: Cause, t: Translate) -> Iterator[str]:
     yield from _labelled(t(N_("What to change")), t(cause.fix))
     if cause.settle:
         yield from _labelled(t(N_("What would settle it")), t(cause.settle))
-    yield f"   {cause.page}"
+    yield f"   {in_language(cause.page, t)}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from django_lifeline.diagnosis.doctor.facts import Service
 from django_lifeline.diagnosis.doctor.layout import layout, make_layout, read_config
+from django_lifeline.diagnosis.saying import tell
 from django_lifeline.diagnosis.usage import UsageError
 
 CPUS = os.cpu_count() or 1
@@ -18,7 +19,8 @@ CPUS = os.cpu_count() or 1
 def read(folder: Path, text: str, name: str = "gunicorn.conf.py") -> Service:
     path = folder / name
     path.write_text(text)
-    return replace(read_config(path), source="")
+    service = read_config(path)
+    return replace(service, source="", unread=tuple(tell(line, str) for line in service.unread))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_celery_file_is_read(
 
 
 def test_cpus_that_are_counted_for_celery_are_told(tmp_path: Path) -> None:
-    assert "CPUs are counted" in read(tmp_path, "broker_url = 'x'", "celery.py").unread[0]
+    assert "CPUs are counted" in str(read(tmp_path, "broker_url = 'x'", "celery.py").unread[0])
     assert read(tmp_path, "worker_concurrency = 2", "celery.py").unread == ()
 
 

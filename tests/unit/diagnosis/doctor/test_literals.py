@@ -66,7 +66,7 @@ def test_simple_value_is_read(monkeypatch: pytest.MonkeyPatch, text: str, value:
 def test_other_value_is_left_unread_and_said_so(text: str, why: str) -> None:
     values, unread = assignments(text)
     assert "x" not in values
-    assert why in unread["x"]
+    assert why in unread["x"].told(str)
 
 
 def test_later_simple_value_replaces_an_unread_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from html.parser import HTMLParser
 
@@ -20,6 +21,7 @@ from django_lifeline.diagnosis.doctor.page import as_html
 from django_lifeline.diagnosis.doctor.report import Report, as_json, make_report, processes
 from django_lifeline.diagnosis.doctor.text import WIDTH, as_text
 from django_lifeline.diagnosis.pages import address
+from django_lifeline.diagnosis.saying import tell
 
 SESSION = {"wait_timeout": "28800", "max_connections": "10"}
 ODD = "<script>alert(1)</script> & co"
@@ -35,9 +37,9 @@ SERVER = Server(
 )
 
 
-def bad() -> Report:
+def bad(lang: str = "en") -> Report:
     facts = Facts(settings=Settings(conn_max_age=None), server=SERVER, layout=LAYOUT)
-    return make_report([facts], LAYOUT)
+    return make_report([facts], LAYOUT, lang)
 
 
 def good() -> Report:
@@ -77,6 +79,31 @@ def test_json_has_all_findings_with_their_figures() -> None:
     assert found["lifeline.D101"]["docs"].startswith(address("doctor", "d101-"))
     assert (told["format"], told["instances"]) == (1, 2)
     assert len(told["unread"]) == 2
+
+
+def test_chinese_report_has_the_same_findings_in_chinese() -> None:
+    english, chinese = as_json(bad()), as_json(bad("zh-hans"))
+    keys = ("id", "level", "numbers")
+    found = [
+        [[finding[key] for key in keys] for finding in told["databases"][0]["findings"]]
+        for told in (english, chinese)
+    ]
+    assert found[0] == found[1]
+    assert "/zh/doctor.html#d201-" in chinese["databases"][0]["findings"][0]["docs"]
+    assert chinese["summary"] == "2 个错误、1 个警告、3 个提示。"
+    text = as_text(bad("zh-hans"), coloured=False)
+    assert " 错误  lifeline.D201  各进程可能打开的连接多于服务器允许的\n" in text
+    assert "进程：gunicorn（g.py）：4 × 3 个线程；以上全部共 2 份。" in text
+    assert "没有读取：g.py：workers: it calls pick。" in text
+
+
+def test_chinese_page_says_so_and_has_no_english_label() -> None:
+    page = as_html(bad("zh-hans"), datetime(2026, 11, 21, 9, 5))
+    assert '<html lang="zh-Hans">' in page and "数据库连接会断开吗？" in page
+    english = as_html(bad(), datetime(2026, 11, 21, 9, 5))
+    labels = re.findall(r"<(?:dt|h1|h2|summary)>([A-Z][a-z ]+)</", english)
+    assert len(labels) > 3
+    assert [label for label in labels if f">{label}</" in page] == []
 
 
 class _Tags(HTMLParser):
@@ -124,6 +151,6 @@ def test_asgi_is_said_to_have_more_threads_than_counted() -> None:
 
 def test_rights_on_a_database_are_no_rights_on_others_that_its_name_would_match() -> None:
     advice = connect._advice(Exception(), 1044, "", {"database": "shop_db", "user": "site"})
-    assert r"GRANT ALL ON `shop\_db`.* TO 'site'@'%'" in advice
+    assert r"GRANT ALL ON `shop\_db`.* TO 'site'@'%'" in tell(advice, str)
     advice = connect._advice(Exception(), 1049, "", {"database": "shop_db"})
-    assert "CREATE DATABASE `shop_db`" in advice
+    assert "CREATE DATABASE `shop_db`" in tell(advice, str)

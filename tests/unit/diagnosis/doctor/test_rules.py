@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -28,6 +29,7 @@ from django_lifeline.diagnosis.doctor.finding import Level
 from django_lifeline.diagnosis.doctor.rules import RULES, examine
 from django_lifeline.diagnosis.doctor.settings import assigned
 from django_lifeline.diagnosis.pages import address
+from django_lifeline.diagnosis.saying import translator
 
 INFO, WARNING, ERROR, CRITICAL = Level
 BY_NUMBER = {rule.number: rule for rule in RULES}
@@ -589,6 +591,21 @@ def test_rule_speaks_or_is_silent(number: str, case: Case) -> None:
     assert case.absent not in text
     assert finding.where == "DATABASES['default']"
     assert finding.change and finding.why
+
+
+CHINESE = translator("zh-hans")
+ENGLISH = re.compile(r"[A-Za-z]+ (the|is|are|and|or|of|with|for|to|a|its) [A-Za-z]+")
+
+
+@pytest.mark.parametrize(("number", "case"), EACH)
+def test_finding_in_chinese_has_no_english_sentence(number: str, case: Case) -> None:
+    finding = BY_NUMBER[number](case.facts, CHINESE)
+    if finding is None or number in ("D702", "E001"):
+        return  # Their evidence is a plain text here, not one that the doctor has written.
+    told = [finding.title, finding.what, finding.why]
+    told += [line.partition("# ")[2] for line in finding.change.splitlines()]
+    assert [text for text in told if ENGLISH.search(text)] == []
+    assert finding.id == f"lifeline.{number}" and finding.level == case.level
 
 
 def test_every_rule_is_tried_both_ways() -> None:

@@ -19,6 +19,7 @@ from django_lifeline.diagnosis.doctor.rules import (
     session,
     workers,
 )
+from django_lifeline.diagnosis.saying import Translate
 
 RULES: tuple[Rule, ...] = (
     # Wrong answers and no connection at all first, then losses, then what only costs.
@@ -36,9 +37,9 @@ RULES: tuple[Rule, ...] = (
 """Every rule once. Of findings that are equally grave, the one of the earlier rule comes first."""
 
 
-def examine(facts: Facts) -> list[Finding]:
-    """Return all findings, gravest first."""
-    found = [finding for rule in RULES if (finding := rule(facts)) is not None]
+def examine(facts: Facts, translate: Translate = str) -> list[Finding]:
+    """Return all findings, gravest first, in the language of *translate*; English otherwise."""
+    found = [finding for rule in RULES if (finding := rule(facts, translate)) is not None]
     # Sorting keeps the order of equals.
     return sorted(found, key=lambda finding: -finding.level)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from django_lifeline.diagnosis.doctor.facts import Facts, Layout, Service, Settings
-from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, remark, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
+from django_lifeline.diagnosis.saying import Joined, Said, Sayable, lines, say
+from django_lifeline.diagnosis.text import N_
 
 COMFORTABLE = 0.8
 """The share of a limit that one application may use and leave room for others."""
@@ -18,9 +20,11 @@ SANE = 1000
 
 @rule(
     "D201",
-    "The processes may open more connections than the server allows",
-    "Under load the server refuses the rest with 1040, Too many connections: pages fail just when "
-    "there are most visitors, and administrators are locked out with them.",
+    N_("The processes may open more connections than the server allows"),
+    N_(
+        "Under load the server refuses the rest with 1040, Too many connections: pages fail just "
+        "when there are most visitors, and administrators are locked out with them."
+    ),
 )
 def fleet_over_max_connections(facts: Facts) -> Found | None:
     """Demand of all aliases on this server against max_connections."""
@@ -32,9 +36,11 @@ def fleet_over_max_connections(facts: Facts) -> Found | None:
 
 @rule(
     "D202",
-    "The processes may open more connections than the account is allowed",
-    "The server refuses the account's next connection with 1226 or 1203, however few there are in "
-    "all.",
+    N_("The processes may open more connections than the account is allowed"),
+    N_(
+        "The server refuses the account's next connection with 1226 or 1203, however few there are "
+        "in all."
+    ),
 )
 def fleet_over_account_limit(facts: Facts) -> Found | None:
     """Demand of all aliases with this account against its own limit."""
@@ -48,8 +54,8 @@ def fleet_over_account_limit(facts: Facts) -> Found | None:
 
 @rule(
     "D203",
-    "The server has been full before",
-    "Somebody was refused with 1040 then, and it will happen again under the same load.",
+    N_("The server has been full before"),
+    N_("Somebody was refused with 1040 then, and it will happen again under the same load."),
     as_check=False,
 )
 def was_full(facts: Facts) -> Found | None:
@@ -63,23 +69,38 @@ def was_full(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.WARNING,
-        f"Since it started the server had up to {most} connections of {limit} "
-        f"(max_connections) and refused {refused}.",
-        "# find out who holds them:\n"
-        "SELECT user, host, command, COUNT(*), MAX(time) FROM information_schema.PROCESSLIST "
-        "GROUP BY 1, 2, 3;\n" + _raised(min(limit * 2, SANE), limit),
+        say(
+            N_(
+                "Since it started the server had up to {most} connections of {limit} "
+                "(max_connections) and refused {refused}."
+            ),
+            most=most,
+            limit=limit,
+            refused=refused,
+        ),
+        lines(
+            remark(N_("find out who holds them:")),
+            "SELECT user, host, command, COUNT(*), MAX(time) FROM information_schema.PROCESSLIST "
+            "GROUP BY 1, 2, 3;",
+            _raised(min(limit * 2, SANE), limit),
+        ),
         {"max_connections": limit, "Max_used_connections": most, "refused": refused},
     )
 
 
-def _raised(wanted: int, limit: int) -> str:
+def _raised(wanted: int, limit: int) -> Joined:
     """Advise to raise max_connections as far as that is sane, and else what helps."""
     if wanted > SANE or wanted <= limit:
-        return (
-            f"# more than {max(SANE, limit)} is no cure, since each takes the server's memory: "
-            "open fewer, by a pool in each process and by fewer processes"
+        return remark(
+            N_(
+                "more than {most} is no cure, since each takes the server's memory: open fewer, by "
+                "a pool in each process and by fewer processes"
+            ),
+            most=max(SANE, limit),
         )
-    return f"# or, if the server's memory allows:\nSET GLOBAL max_connections = {wanted};"
+    return lines(
+        remark(N_("or, if the server's memory allows:")), f"SET GLOBAL max_connections = {wanted};"
+    )
 
 
 def per_process(service: Service, settings: Settings) -> int:
@@ -106,7 +127,7 @@ def _known_layout(facts: Facts) -> Layout | None:
     """Without a layout a pool still says what one process may open."""
     if facts.layout is not None or facts.settings.pool is None:
         return facts.layout
-    return Layout(services=(Service(kind="one process", asynchronous=True),))
+    return Layout(services=(Service(kind=N_("one process"), asynchronous=True),))
 
 
 def _over(
@@ -118,45 +139,61 @@ def _over(
     wanted = demand(layout, aliases)
     if wanted <= limit * COMFORTABLE:
         return None
-    room = "more than" if wanted > limit else "close to"
+    told = (
+        N_("{sum} may be open at once, more than the {limit} that {variable} allows.")
+        if wanted > limit
+        else N_("{sum} may be open at once, close to the {limit} that {variable} allows.")
+    )
     return Found(
         Level.ERROR if wanted > limit else Level.WARNING,
-        f"{_sum(layout, aliases)} may be open at once, {room} the {limit} that {variable} allows.",
+        say(told, sum=_sum(layout, aliases), limit=limit, variable=variable),
         _remedy(facts, layout, limit, wanted, variable),
         {"connections": wanted, variable: limit},
     )
 
 
-def _sum(layout: Layout, aliases: tuple[Settings, ...]) -> str:
-    terms = " + ".join(
-        f"{service.processes} × {per_process(service, settings)} ({service.kind})"
-        for service in layout.services
-        for settings in aliases
+def _sum(layout: Layout, aliases: tuple[Settings, ...]) -> Said:
+    terms: Sayable = Joined(
+        tuple(
+            say(
+                "{processes} × {each} ({kind})",
+                processes=service.processes,
+                each=per_process(service, settings),
+                kind=say(service.kind),
+            )
+            for service in layout.services
+            for settings in aliases
+        ),
+        " + ",
     )
     if layout.instances > 1:
-        terms = f"{layout.instances} × ({terms})"
-    return f"{terms} = {demand(layout, aliases)} connections"
+        terms = say("{instances} × ({terms})", instances=layout.instances, terms=terms)
+    return say(N_("{terms} = {all} connections"), terms=terms, all=demand(layout, aliases))
 
 
-def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str) -> str:
+def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str) -> Sayable:
     processes = sum(service.processes for service in layout.services) * layout.instances
     share = int(limit * COMFORTABLE) // max(1, processes * (1 + len(facts.beside)))
     share = min(share, LARGE_POOL)
-    lines = []
+    change: list[Sayable] = []
     if share >= 1:
         if not facts.settings.ours:
-            lines.append(f"{OUR_ENGINE}  # threads share a pool")
-        lines.append(f'"OPTIONS": {{"pool": {{"max_size": {share}}}}},')
+            change.append(noted(OUR_ENGINE, N_("threads share a pool")))
+        change.append(f'"OPTIONS": {{"pool": {{"max_size": {share}}}}},')
     else:
-        lines.append(f"# fewer processes: {processes} cannot share {limit} connections")
+        fewer = N_("fewer processes: {processes} cannot share {limit} connections")
+        change.append(remark(fewer, processes=processes, limit=limit))
     more = math.ceil(wanted / COMFORTABLE)
     if variable == "max_connections":
-        lines.append(_raised(more, limit))
+        change.append(_raised(more, limit))
     elif more <= SANE:
         user = facts.server.account if facts.server else ""
         name, _, host = user.rpartition("@")
-        lines.append(f"# or:\nALTER USER '{name}'@'{host}' WITH MAX_USER_CONNECTIONS {more};")
-    return "\n".join(lines)
+        change += [
+            remark(N_("or:")),
+            f"ALTER USER '{name}'@'{host}' WITH MAX_USER_CONNECTIONS {more};",
+        ]
+    return lines(*change)
 
 
 RULES = (fleet_over_max_connections, fleet_over_account_limit, was_full)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from django_lifeline.diagnosis.doctor.facts import Facts
 from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.saying import say
+from django_lifeline.diagnosis.text import N_
 
 OLDEST_MYSQLCLIENT = (2, 2, 1)
 OLDEST_PYMYSQL = (1, 1, 3)
 
 
-@rule("E001", "An option is wrong", "No connection can be made.")
+@rule("E001", N_("An option is wrong"), N_("No connection can be made."))
 def wrong_option(facts: Facts) -> Found | None:
     """OPTIONS["pool"] or OPTIONS["lifeline"] cannot be read."""
     error = facts.settings.option_error
-    return Found(Level.ERROR, error, "Correct the option.") if error else None
+    return Found(Level.ERROR, error, say(N_("Correct the option."))) if error else None
 
 
 @rule(
     "W001",
-    "CONN_MAX_AGE has no effect",
-    "Whoever reads the settings believes that connections are closed by it.",
+    N_("CONN_MAX_AGE has no effect"),
+    N_("Whoever reads the settings believes that connections are closed by it."),
 )
 def max_age_without_effect(facts: Facts) -> Found | None:
     """CONN_MAX_AGE beside a pool."""
@@ -28,17 +30,21 @@ def max_age_without_effect(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.WARNING,
-        "CONN_MAX_AGE has no effect with the pool.",
-        "Remove it. OPTIONS['pool']['max_lifetime'] limits a connection's age, also outside "
-        "requests.",
+        say(N_("CONN_MAX_AGE has no effect with the pool.")),
+        say(
+            N_(
+                "Remove it. OPTIONS['pool']['max_lifetime'] limits a connection's age, also "
+                "outside requests."
+            )
+        ),
         {"CONN_MAX_AGE": settings.conn_max_age},
     )
 
 
 @rule(
     "W002",
-    "CONN_HEALTH_CHECKS has no effect",
-    "Whoever reads the settings believes that connections are checked by it.",
+    N_("CONN_HEALTH_CHECKS has no effect"),
+    N_("Whoever reads the settings believes that connections are checked by it."),
 )
 def health_checks_without_effect(facts: Facts) -> Found | None:
     """CONN_HEALTH_CHECKS with this engine."""
@@ -47,18 +53,18 @@ def health_checks_without_effect(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.WARNING,
-        "CONN_HEALTH_CHECKS has no effect.",
-        "Remove it. Every statement is preceded by a check that costs no round trip.",
+        say(N_("CONN_HEALTH_CHECKS has no effect.")),
+        say(N_("Remove it. Every statement is preceded by a check that costs no round trip.")),
     )
 
 
-@rule("W003", "PyMySQL is older than tested", "What it does at a loss is not known.")
+@rule("W003", N_("PyMySQL is older than tested"), N_("What it does at a loss is not known."))
 def old_pymysql(facts: Facts) -> Found | None:
     """PyMySQL below the oldest that this engine is tested with."""
     return _old_driver(facts, "PyMySQL", OLDEST_PYMYSQL)
 
 
-@rule("W004", "mysqlclient is older than tested", "What it does at a loss is not known.")
+@rule("W004", N_("mysqlclient is older than tested"), N_("What it does at a loss is not known."))
 def old_mysqlclient(facts: Facts) -> Found | None:
     """The same for mysqlclient."""
     return _old_driver(facts, "mysqlclient", OLDEST_MYSQLCLIENT)
@@ -66,8 +72,11 @@ def old_mysqlclient(facts: Facts) -> Found | None:
 
 @rule(
     "W005",
-    "AUTOCOMMIT is off",
-    "Every statement is part of a transaction, which nothing can carry over to another connection.",
+    N_("AUTOCOMMIT is off"),
+    N_(
+        "Every statement is part of a transaction, which nothing can carry over to another "
+        "connection."
+    ),
 )
 def autocommit_off(facts: Facts) -> Found | None:
     """AUTOCOMMIT: False with this engine."""
@@ -76,17 +85,23 @@ def autocommit_off(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.WARNING,
-        "AUTOCOMMIT is off, so that only the first statement of each transaction survives the loss "
-        "of its connection.",
-        "Leave AUTOCOMMIT on and use transaction.atomic() where a transaction is needed.",
+        say(
+            N_(
+                "AUTOCOMMIT is off, so that only the first statement of each transaction survives "
+                "the loss of its connection."
+            )
+        ),
+        say(N_("Leave AUTOCOMMIT on and use transaction.atomic() where a transaction is needed.")),
     )
 
 
 @rule(
     "W006",
-    "max_idle is longer than wait_timeout",
-    "Nothing fails by it, since dead connections are replaced before the next statement, but each "
-    "costs a new connection.",
+    N_("max_idle is longer than wait_timeout"),
+    N_(
+        "Nothing fails by it, since dead connections are replaced before the next statement, but "
+        "each costs a new connection."
+    ),
 )
 def max_idle_over_wait_timeout(facts: Facts) -> Found | None:
     """OPTIONS["pool"]["max_idle"] above the session's wait_timeout."""
@@ -96,9 +111,15 @@ def max_idle_over_wait_timeout(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.WARNING,
-        f"the server ends a session after {wait} s without a statement (wait_timeout), before the "
-        f"pool does after {pool.max_idle:g} s (OPTIONS['pool']['max_idle']).",
-        "Remove 'max_idle': its default follows the server.",
+        say(
+            N_(
+                "the server ends a session after {wait} s without a statement (wait_timeout), "
+                "before the pool does after {idle} s (OPTIONS['pool']['max_idle'])."
+            ),
+            wait=wait,
+            idle=f"{pool.max_idle:g}",
+        ),
+        say(N_("Remove 'max_idle': its default follows the server.")),
         {"wait_timeout": wait, "max_idle": pool.max_idle},
     )
 
@@ -112,7 +133,15 @@ def _old_driver(facts: Facts, package: str, oldest: tuple[int, ...]) -> Found | 
     version, needed = (".".join(map(str, numbers)) for numbers in (driver.version, oldest))
     return Found(
         Level.WARNING,
-        f"{package} {version} is older than {needed}, the oldest that this engine is tested with.",
+        say(
+            N_(
+                "{package} {version} is older than {needed}, the oldest that this engine is tested "
+                "with."
+            ),
+            package=package,
+            version=version,
+            needed=needed,
+        ),
         f"pip install '{package}>={needed}'",
         {package: version, "needed": needed},
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django_lifeline.diagnosis.doctor.facts import Facts
-from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, remark, rule
+from django_lifeline.diagnosis.saying import Joined, Said, Sayable, lines, listed, say
+from django_lifeline.diagnosis.text import N_
 
 DEFAULT_WAIT_TIMEOUT = 28800
 LARGEST_WAIT_TIMEOUT = 31536000
@@ -16,9 +18,11 @@ OUR_ENGINE = '"ENGINE": "django_lifeline.backends.mysql",'
 
 @rule(
     "D101",
-    "Persistent connections outlive wait_timeout",
-    "The server ends a session that was idle for wait_timeout. Django keeps its end, and the first "
-    "statement after the pause fails with 2006, 2013 or 4031.",
+    N_("Persistent connections outlive wait_timeout"),
+    N_(
+        "The server ends a session that was idle for wait_timeout. Django keeps its end, and the "
+        "first statement after the pause fails with 2006, 2013 or 4031."
+    ),
 )
 def persistent_over_wait_timeout(facts: Facts) -> Found | None:
     """Stock engine, CONN_MAX_AGE not below wait_timeout, and nothing that checks."""
@@ -29,25 +33,38 @@ def persistent_over_wait_timeout(facts: Facts) -> Found | None:
     age = settings.conn_max_age
     if age is not None and age < wait:
         return None
-    kept = "for ever" if age is None else f"for {age:g} s"
+    kept = say(N_("for ever")) if age is None else say(N_("for {span} s"), span=f"{age:g}")
     shorter = max(1, min(600, wait // 2))
     return Found(
         Level.ERROR if wait <= DAY else Level.WARNING,
-        f"Django keeps each connection {kept} (CONN_MAX_AGE), the server ends it after {wait} s "
-        f"without a statement ({_hours(wait)}wait_timeout), and nothing checks it in between.",
-        f"{OUR_ENGINE}  # replaces a dead connection before each statement\n"
-        "# or, with the stock engine, for work in requests only:\n"
-        f'"CONN_MAX_AGE": {shorter},\n"CONN_HEALTH_CHECKS": True,',
+        say(
+            N_(
+                "Django keeps each connection {kept} (CONN_MAX_AGE), the server ends it after "
+                "{wait} s without a statement ({hours}wait_timeout), and nothing checks it in "
+                "between."
+            ),
+            kept=kept,
+            wait=wait,
+            hours=_hours(wait),
+        ),
+        lines(
+            noted(OUR_ENGINE, N_("replaces a dead connection before each statement")),
+            remark(N_("or, with the stock engine, for work in requests only:")),
+            f'"CONN_MAX_AGE": {shorter},',
+            '"CONN_HEALTH_CHECKS": True,',
+        ),
         {"CONN_MAX_AGE": age, "wait_timeout": wait},
     )
 
 
 @rule(
     "D102",
-    "Nothing checks connections outside requests",
-    "CONN_MAX_AGE and CONN_HEALTH_CHECKS act only when a request begins or ends. A scheduler's "
-    "thread, a consumer or a management command keeps its connection for ever and meets the dead "
-    "one with its first statement after a pause; every later statement fails too.",
+    N_("Nothing checks connections outside requests"),
+    N_(
+        "CONN_MAX_AGE and CONN_HEALTH_CHECKS act only when a request begins or ends. A scheduler's "
+        "thread, a consumer or a management command keeps its connection for ever and meets the "
+        "dead one with its first statement after a pause; every later statement fails too."
+    ),
 )
 def unchecked_outside_requests(facts: Facts) -> Found | None:
     """Stock engine: always so; it matters where work outside requests is known or pauses hurt."""
@@ -60,24 +77,37 @@ def unchecked_outside_requests(facts: Facts) -> Found | None:
     workers = tuple(service.kind for service in services if service.kind == "Celery")
     known = (*outside, *workers)
     short = wait is not None and wait <= SHORT
-    who = f" This project has such work: {', '.join(known)}." if known else ""
-    limit = f" The server's limit is {wait} s." if wait is not None else ""
+    told: list[Sayable] = [
+        say(
+            N_(
+                "With the stock engine a connection that is used outside requests is neither "
+                "checked nor closed, whatever CONN_MAX_AGE and CONN_HEALTH_CHECKS say."
+            )
+        )
+    ]
+    if known:
+        told.append(say(N_(" This project has such work: {work}."), work=listed(known)))
+    if wait is not None:
+        told.append(say(N_(" The server's limit is {wait} s."), wait=wait))
     return Found(
         Level.WARNING if known or short else Level.INFO,
-        "With the stock engine a connection that is used outside requests is neither checked nor "
-        f"closed, whatever CONN_MAX_AGE and CONN_HEALTH_CHECKS say.{who}{limit}",
-        f"{OUR_ENGINE}  # checks before each statement, everywhere\n"
-        "# or, with the stock engine, before and after each piece of work:\n"
-        "django.db.close_old_connections()",
+        Joined(tuple(told)),
+        lines(
+            noted(OUR_ENGINE, N_("checks before each statement, everywhere")),
+            remark(N_("or, with the stock engine, before and after each piece of work:")),
+            "django.db.close_old_connections()",
+        ),
         {"wait_timeout": wait, "outside_requests": list(known)},
     )
 
 
 @rule(
     "D103",
-    "The server ends idle sessions within seconds",
-    "A pause of that length in the middle of a request or a task is enough to lose the connection, "
-    "for instance while another service answers.",
+    N_("The server ends idle sessions within seconds"),
+    N_(
+        "A pause of that length in the middle of a request or a task is enough to lose the "
+        "connection, for instance while another service answers."
+    ),
 )
 def very_short_wait_timeout(facts: Facts) -> Found | None:
     """wait_timeout below a minute."""
@@ -85,20 +115,24 @@ def very_short_wait_timeout(facts: Facts) -> Found | None:
     if wait is None or wait >= VERY_SHORT:
         return None
     ours = facts.settings.ours
+    engine = () if ours else (remark(N_("and for the rest:")), OUR_ENGINE)
     return Found(
         Level.INFO if ours else Level.WARNING,
-        f"wait_timeout is {wait} s for this session.",
-        "SET GLOBAL wait_timeout = 600;" + ("" if ours else f"\n# and for the rest:\n{OUR_ENGINE}"),
+        say(N_("wait_timeout is {wait} s for this session."), wait=wait),
+        lines("SET GLOBAL wait_timeout = 600;", *engine),
         {"wait_timeout": wait},
     )
 
 
 @rule(
     "D104",
-    "wait_timeout was raised as a cure",
-    "It only makes the loss rarer: restarts, KILL, proxies and firewalls still end connections. In "
-    "exchange each client that vanished (a crashed worker, a cut network) keeps its session, its "
-    "locks and its place under max_connections for that long, until the server is full.",
+    N_("wait_timeout was raised as a cure"),
+    N_(
+        "It only makes the loss rarer: restarts, KILL, proxies and firewalls still end "
+        "connections. In exchange each client that vanished (a crashed worker, a cut network) "
+        "keeps its session, its locks and its place under max_connections for that long, until the "
+        "server is full."
+    ),
 )
 def raised_wait_timeout(facts: Facts) -> Found | None:
     """wait_timeout above the server's default of eight hours."""
@@ -107,31 +141,28 @@ def raised_wait_timeout(facts: Facts) -> Found | None:
     if server is None or wait is None or wait <= DEFAULT_WAIT_TIMEOUT:
         return None
     own = "wait_timeout" in facts.settings.init_sets
-    clamped = (
-        f" That is the most the server takes: larger values, such as 32140800, become {wait}."
-        if wait == LARGEST_WAIT_TIMEOUT
-        else ""
-    )
-    change = (
-        "# take wait_timeout out of OPTIONS['init_command']"
+    change = [
+        remark(N_("take wait_timeout out of OPTIONS['init_command']"))
         if own
-        else f"SET GLOBAL wait_timeout = {DEFAULT_WAIT_TIMEOUT};  # and the same in the server's "
-        "configuration file"
-    )
-    engine = "" if facts.settings.ours else f"\n{OUR_ENGINE}  # cures what it was raised for"
+        else noted(
+            f"SET GLOBAL wait_timeout = {DEFAULT_WAIT_TIMEOUT};",
+            N_("and the same in the server's configuration file"),
+        )
+    ]
+    if not facts.settings.ours:
+        change.append(noted(OUR_ENGINE, N_("cures what it was raised for")))
     return Found(
         Level.WARNING,
-        f"wait_timeout is {wait} s ({_hours(wait)}the default is {DEFAULT_WAIT_TIMEOUT} s)"
-        f"{', set by init_command' if own else ''}.{clamped}",
-        change + engine,
+        _raised_to(wait, own=own),
+        lines(*change),
         {"wait_timeout": wait, "default": DEFAULT_WAIT_TIMEOUT, "from_init_command": own},
     )
 
 
 @rule(
     "D105",
-    "Only one of wait_timeout and interactive_timeout counts",
-    "Changing the other one has no effect, which is how evenings are lost.",
+    N_("Only one of wait_timeout and interactive_timeout counts"),
+    N_("Changing the other one has no effect, which is how evenings are lost."),
 )
 def two_timeouts(facts: Facts) -> Found | None:
     """The two differ; say which one this client gets."""
@@ -144,17 +175,41 @@ def two_timeouts(facts: Facts) -> Found | None:
     value = interactive if facts.settings.interactive else wait
     return Found(
         Level.INFO,
-        f"wait_timeout is {wait} s, interactive_timeout {interactive} s; for this client "
-        f"{counts} counts.",
+        say(
+            N_(
+                "wait_timeout is {wait} s, interactive_timeout {interactive} s; for this client "
+                "{counts} counts."
+            ),
+            wait=wait,
+            interactive=interactive,
+            counts=counts,
+        ),
         f"SET GLOBAL wait_timeout = {value}, GLOBAL interactive_timeout = {value};",
         {"wait_timeout": wait, "interactive_timeout": interactive, "counts": counts},
     )
 
 
-def _hours(seconds: int) -> str:
+def _raised_to(wait: int, *, own: bool) -> Joined:
+    told = (
+        N_("wait_timeout is {wait} s ({hours}the default is {default} s), set by init_command.")
+        if own
+        else N_("wait_timeout is {wait} s ({hours}the default is {default} s).")
+    )
+    most = N_(" That is the most the server takes: larger values, such as 32140800, become {wait}.")
+    return Joined(
+        (
+            say(told, wait=wait, hours=_hours(wait), default=DEFAULT_WAIT_TIMEOUT),
+            say(most, wait=wait) if wait == LARGEST_WAIT_TIMEOUT else "",
+        )
+    )
+
+
+def _hours(seconds: int) -> Said | str:
     if seconds < 2 * 3600:
         return ""
-    return f"{seconds / 3600:g} hours; " if seconds < 2 * DAY else f"{seconds / DAY:g} days; "
+    if seconds < 2 * DAY:
+        return say(N_("{count} hours; "), count=f"{seconds / 3600:g}")
+    return say(N_("{count} days; "), count=f"{seconds / DAY:g}")
 
 
 RULES = (

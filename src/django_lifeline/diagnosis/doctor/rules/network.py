@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django_lifeline.diagnosis.doctor.facts import Facts, Settings
-from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
+from django_lifeline.diagnosis.saying import Joined, lines, say
+from django_lifeline.diagnosis.text import N_
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -12,9 +14,11 @@ READ_SECONDS = 60
 
 @rule(
     "D501",
-    "Connecting may wait without end",
-    "When the server's machine is gone, or a firewall drops the packets, a worker hangs in "
-    "connecting, and soon all workers do.",
+    N_("Connecting may wait without end"),
+    N_(
+        "When the server's machine is gone, or a firewall drops the packets, a worker hangs in "
+        "connecting, and soon all workers do."
+    ),
 )
 def no_connect_timeout(facts: Facts) -> Found | None:
     """mysqlclient with the stock engine, and no connect_timeout; the others have one of 10 s."""
@@ -23,7 +27,12 @@ def no_connect_timeout(facts: Facts) -> Found | None:
         return None
     return Found(
         _by_way(settings),
-        "OPTIONS has no connect_timeout, and mysqlclient's own is the operating system's, minutes.",
+        say(
+            N_(
+                "OPTIONS has no connect_timeout, and mysqlclient's own is the operating system's, "
+                "minutes."
+            )
+        ),
         f'"OPTIONS": {{"connect_timeout": {CONNECT_SECONDS}}},',
         {"connect_timeout": None},
     )
@@ -31,9 +40,11 @@ def no_connect_timeout(facts: Facts) -> Found | None:
 
 @rule(
     "D502",
-    "Reading an answer may wait without end",
-    "On a half-open connection (a cable, a firewall or a virtual machine gone without a word) a "
-    "statement or a ping of CONN_HEALTH_CHECKS waits for ever, and the worker with it.",
+    N_("Reading an answer may wait without end"),
+    N_(
+        "On a half-open connection (a cable, a firewall or a virtual machine gone without a word) "
+        "a statement or a ping of CONN_HEALTH_CHECKS waits for ever, and the worker with it."
+    ),
 )
 def no_read_timeout(facts: Facts) -> Found | None:
     """No read_timeout. This package's engine bounds its own pings and has the kernel watch."""
@@ -44,23 +55,28 @@ def no_read_timeout(facts: Facts) -> Found | None:
     watched = settings.ours and settings.lifeline.tcp_user_timeout is not None
     if not missing or (settings.ours and settings.local):
         return None
-    but = " TCP keepalive ends a dead connection; a server that hangs is waited for."
+    but = N_(" TCP keepalive ends a dead connection; a server that hangs is waited for.")
+    options = ", ".join(f'"{name}": {READ_SECONDS}' for name in missing)
+    change = [noted(f'"OPTIONS": {{{options}}},', N_("longer than your longest query"))]
+    if not settings.ours:
+        change.append(noted(OUR_ENGINE, N_("bounds its pings, and has TCP watch")))
+    names = Joined(tuple(missing), N_(" and no "))
+    told = say(N_("OPTIONS has no {names}."), names=names)
     return Found(
         Level.INFO if watched else _by_way(settings),
-        f"OPTIONS has no {' and no '.join(missing)}." + (but if watched else ""),
-        '"OPTIONS": {'
-        + ", ".join(f'"{name}": {READ_SECONDS}' for name in missing)
-        + "},  # longer than your longest query"
-        + ("" if settings.ours else f"\n{OUR_ENGINE}  # bounds its pings, and has TCP watch"),
+        Joined((told, say(but) if watched else "")),
+        lines(*change),
         dict.fromkeys(missing),
     )
 
 
 @rule(
     "D503",
-    "The connection is not encrypted",
-    "Everybody on the way reads rows and changes statements; a wrong machine that answers at this "
-    "address is not noticed.",
+    N_("The connection is not encrypted"),
+    N_(
+        "Everybody on the way reads rows and changes statements; a wrong machine that answers at "
+        "this address is not noticed."
+    ),
 )
 def no_tls(facts: Facts) -> Found | None:
     """A session without TLS that leaves this machine."""
@@ -74,7 +90,7 @@ def no_tls(facts: Facts) -> Found | None:
     )
     return Found(
         Level.WARNING,
-        f"The session to {settings.address} has no TLS.",
+        say(N_("The session to {address} has no TLS."), address=settings.address),
         change,
         {"address": settings.address, "tls": False},
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from django_lifeline.diagnosis.doctor.facts import Facts, Server
-from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, remark, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
 from django_lifeline.diagnosis.pages import address
+from django_lifeline.diagnosis.saying import Sayable, lines, listed, say, sentences
+from django_lifeline.diagnosis.text import N_
 
 SOON = timedelta(days=180)
 PROXY_IDLE = 60
@@ -68,9 +70,11 @@ ADMINISTRATORS = frozenset(
 
 @rule(
     "D701",
-    "The server cannot be reached",
-    "Nothing works without it. The settings were examined all the same; what the server would have "
-    "said is missing below.",
+    N_("The server cannot be reached"),
+    N_(
+        "Nothing works without it. The settings were examined all the same; what the server would "
+        "have said is missing below."
+    ),
     as_check=False,
 )
 def unreachable(facts: Facts) -> Found | None:
@@ -79,10 +83,20 @@ def unreachable(facts: Facts) -> Found | None:
     if trouble is None:
         return None
     number = f" ({trouble.code})" if trouble.code else ""
-    who = f" as {facts.settings.user!r}" if facts.settings.user else ""
+    told = (
+        N_("Connecting to {address} as {user} failed{number}: {text}")
+        if facts.settings.user
+        else N_("Connecting to {address} failed{number}: {text}")
+    )
     return Found(
         Level.CRITICAL,
-        f"Connecting to {facts.settings.address}{who} failed{number}: {trouble.text}",
+        say(
+            told,
+            address=facts.settings.address,
+            user=repr(facts.settings.user),
+            number=number,
+            text=trouble.text,
+        ),
         trouble.change,
         {"address": facts.settings.address, "code": trouble.code},
     )
@@ -90,10 +104,12 @@ def unreachable(facts: Facts) -> Found | None:
 
 @rule(
     "D702",
-    "Something stands between Django and the server",
-    "It closes connections by its own idle limit, which no variable of the server shows, and when "
-    "it restarts. Where it shares server connections between clients, session state (locks, "
-    "temporary tables, variables) may vanish or pin a connection.",
+    N_("Something stands between Django and the server"),
+    N_(
+        "It closes connections by its own idle limit, which no variable of the server shows, and "
+        "when it restarts. Where it shares server connections between clients, session state "
+        "(locks, temporary tables, variables) may vanish or pin a connection."
+    ),
 )
 def proxy(facts: Facts) -> Found | None:
     """ProxySQL, MaxScale, RDS Proxy, HAProxy or another that the evidence shows."""
@@ -106,16 +122,19 @@ def proxy(facts: Facts) -> Found | None:
     age = settings.conn_max_age
     trouble = settings.persistent and not settings.health_checks and (age is None or age >= limit)
     idle = settings.pool.max_idle if settings.pool else None
-    lines = [f"# its idle limit, often {limit:g} s, must be longer than what is kept here:"]
+    longer = N_("its idle limit, often {limit} s, must be longer than what is kept here:")
+    change: list[Sayable] = [remark(longer, limit=f"{limit:g}")]
     if settings.ours:
-        lines.append(f'"OPTIONS": {{"pool": {{"max_idle": {int(limit * 0.8)}}}}},')
+        change.append(f'"OPTIONS": {{"pool": {{"max_idle": {int(limit * 0.8)}}}}},')
     else:
-        lines += [f'"CONN_MAX_AGE": {int(limit * 0.8)},', '"CONN_HEALTH_CHECKS": True,']
-        lines.append(f"# or:\n{OUR_ENGINE}  # notices the cut before each statement")
+        change += [f'"CONN_MAX_AGE": {int(limit * 0.8)},', '"CONN_HEALTH_CHECKS": True,']
+        change.append(remark(N_("or:")))
+        change.append(noted(OUR_ENGINE, N_("notices the cut before each statement")))
+    seen = [say(N_("{what}: {places}"), what=say(one.name), places=one.evidence) for one in found]
     return Found(
         Level.WARNING if trouble else Level.INFO,
-        "; ".join(f"{one.name}: {one.evidence}" for one in found) + ".",
-        "\n".join(lines),
+        say(N_("{told}."), told=sentences(seen)),
+        lines(*change),
         {
             "proxies": [one.name for one in found],
             "idle_limit": min(limits) if limits else None,
@@ -127,9 +146,11 @@ def proxy(facts: Facts) -> Found | None:
 
 @rule(
     "D703",
-    "The server is at the end of its support",
-    "Crashes and security holes are not repaired any more, and Django drops old versions with each "
-    "of its releases.",
+    N_("The server is at the end of its support"),
+    N_(
+        "Crashes and security holes are not repaired any more, and Django drops old versions with "
+        "each of its releases."
+    ),
 )
 def end_of_support(facts: Facts) -> Found | None:
     """The release series against the table of dates."""
@@ -139,26 +160,32 @@ def end_of_support(facts: Facts) -> Found | None:
     ends = (MARIADB_ENDS if server.mariadb else MYSQL_ENDS).get(server.series)
     interim = server.series in INTERIM[server.mariadb]
     if interim:
-        told = f"{server.name} is an interim release; a later one has replaced it."
+        told = N_("{server} is an interim release; a later one has replaced it.")
     elif ends is None or ends - SOON > facts.today:
         return None
     else:
-        tense = "ended" if ends < facts.today else "ends"
-        told = f"Support of {server.name} {tense} on {ends:%Y-%m-%d}."
+        told = (
+            N_("Support of {server} ended on {end}.")
+            if ends < facts.today
+            else N_("Support of {server} ends on {end}.")
+        )
     past = interim or (ends is not None and ends < facts.today)
-    newer = "MariaDB 11.8 or 12.3" if server.mariadb else "MySQL 8.4 or 9.7"
+    newer = N_("MariaDB 11.8 or 12.3") if server.mariadb else N_("MySQL 8.4 or 9.7")
     return Found(
         Level.WARNING if past else Level.INFO,
-        told,
-        f"# upgrade to a release with long-term support: {newer}",
+        say(told, server=server.name, end=f"{ends:%Y-%m-%d}" if ends else ""),
+        remark(N_("upgrade to a release with long-term support: {newer}"), newer=say(newer)),
         {"version": server.version, "end": ends.isoformat() if ends else None},
     )
 
 
 @rule(
     "D704",
-    "The server takes no writes",
-    "Every write fails with 1290. After a failover the address may still lead to the old primary.",
+    N_("The server takes no writes"),
+    N_(
+        "Every write fails with 1290. After a failover the address may still lead to the old "
+        "primary."
+    ),
 )
 def read_only(facts: Facts) -> Found | None:
     """read_only or super_read_only."""
@@ -174,17 +201,20 @@ def read_only(facts: Facts) -> Found | None:
         return None
     return Found(
         Level.INFO,
-        f"{on[0]} is on. That is right for a replica that is only read.",
-        "# if this alias should write, HOST must name the primary",
+        say(N_("{name} is on. That is right for a replica that is only read."), name=on[0]),
+        remark(N_("if this alias should write, HOST must name the primary")),
         {"read_only": True},
     )
 
 
 @rule(
     "D705",
-    "The account may do more than it needs",
-    "A hole in the application becomes a hole in the server. An administrator's account also takes "
-    "the connection that is kept for administrators, and writes to replicas that are read only.",
+    N_("The account may do more than it needs"),
+    N_(
+        "A hole in the application becomes a hole in the server. An administrator's account also "
+        "takes the connection that is kept for administrators, and writes to replicas that are "
+        "read only."
+    ),
     as_check=False,
 )
 def too_many_rights(facts: Facts) -> Found | None:
@@ -193,10 +223,14 @@ def too_many_rights(facts: Facts) -> Found | None:
     if server is None or not server.rights:
         return None
     admin = sorted(server.rights & ADMINISTRATORS)
-    told = f"administrator's rights ({', '.join(admin)})" if admin else "rights on all databases"
+    told = (
+        N_("{account} has administrator's rights ({rights}).")
+        if admin
+        else N_("{account} has rights on all databases.")
+    )
     return Found(
         Level.WARNING if admin else Level.INFO,
-        f"{server.account} has {told}.",
+        say(told, account=server.account, rights=listed(admin)),
         _own_rights(server, facts.settings.name, admin=bool(admin)),
         {"account": server.account, "rights": sorted(server.rights)},
     )
@@ -208,17 +242,19 @@ NEEDED = (
 """What a Django site needs on its own database, migrations included."""
 
 
-def _own_rights(server: Server, database: str, *, admin: bool) -> str:
+def _own_rights(server: Server, database: str, *, admin: bool) -> Sayable:
     """Return the SQL for an account that may do what the site needs, and no more."""
     user, _, host = server.account.rpartition("@")
     site = "'site'@'%'" if admin else f"'{user}'@'{host}'"
     grant = f"GRANT {', '.join(NEEDED)}\n  ON {in_grant(database)}.* TO {site};"
     if admin:
         # Taking an administrator's rights away may lock everybody out.
-        first = f"CREATE USER {site} IDENTIFIED BY '…';  # and USER, PASSWORD in the settings"
+        create = f"CREATE USER {site} IDENTIFIED BY '…';"
+        first: Sayable = noted(create, N_("and USER, PASSWORD in the settings"))
     else:
         first = f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {site};"
-    return f"{first}\n{grant}\n# who needs which rights: {address('rights')}"
+    rights = remark(N_("who needs which rights: {page}"), page=address("rights"))
+    return lines(first, grant, rights)
 
 
 def in_grant(database: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django_lifeline.diagnosis.doctor.facts import Facts, Service
-from django_lifeline.diagnosis.doctor.finding import Found, Level, rule
+from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, remark, rule
 from django_lifeline.diagnosis.doctor.rules.lifetimes import OUR_ENGINE
+from django_lifeline.diagnosis.saying import Sayable, lines, say
+from django_lifeline.diagnosis.text import N_
 
 PING_KEEPS_SESSION = (1, 2, 0)
 """The first PyMySQL whose ping() does not reconnect by itself."""
@@ -13,10 +15,12 @@ OLDEST_TESTED = (1, 1, 3)
 
 @rule(
     "D301",
-    "Greenlets with the stock engine",
-    "Each greenlet has a connection of its own. There is no upper bound but the worker's, and with "
-    "CONN_MAX_AGE the connections of greenlets that ended stay open until they are collected: the "
-    "server answers 1040.",
+    N_("Greenlets with the stock engine"),
+    N_(
+        "Each greenlet has a connection of its own. There is no upper bound but the worker's, and "
+        "with CONN_MAX_AGE the connections of greenlets that ended stay open until they are "
+        "collected: the server answers 1040."
+    ),
 )
 def greenlets_with_stock(facts: Facts) -> Found | None:
     """A gevent or eventlet worker, and the stock engine."""
@@ -24,22 +28,40 @@ def greenlets_with_stock(facts: Facts) -> Found | None:
     if service is None or settings.ours:
         return None
     kept = settings.persistent
-    many = f"up to {service.greenlets}" if service.greenlets else "any number of"
+    many = (
+        say(N_("up to {count}"), count=service.greenlets)
+        if service.greenlets
+        else say(N_("any number of"))
+    )
+    told = (
+        N_(
+            "{kind} runs {many} greenlets in each process ({hub}), each with a connection of its "
+            "own that is kept (CONN_MAX_AGE)."
+        )
+        if kept
+        else N_("{kind} runs {many} greenlets in each process ({hub}), each with a connection.")
+    )
+    at_least = (remark(N_("at least, with the stock engine:")), '"CONN_MAX_AGE": 0,')
     return Found(
         Level.ERROR if kept else Level.WARNING,
-        f"{service.kind} runs {many} greenlets in each process ({service.hub}), each with a "
-        + ("connection of its own that is kept (CONN_MAX_AGE)." if kept else "connection."),
-        f'{OUR_ENGINE}\n"OPTIONS": {{"pool": {{"max_size": 10}}}},  # shared by all greenlets'
-        + ('\n# at least, with the stock engine:\n"CONN_MAX_AGE": 0,' if kept else ""),
+        say(told, kind=say(service.kind), many=many, hub=service.hub),
+        lines(
+            OUR_ENGINE,
+            noted('"OPTIONS": {"pool": {"max_size": 10}},', N_("shared by all greenlets")),
+            *(at_least if kept else ()),
+        ),
         {"greenlets": service.greenlets, "CONN_MAX_AGE": settings.conn_max_age},
     )
 
 
 @rule(
     "D302",
-    "A driver in C stalls the hub",
-    "mysqlclient waits for the server inside C, where the hub cannot switch: while one query runs, "
-    "no other greenlet of the process does anything, and a slow query looks like an outage.",
+    N_("A driver in C stalls the hub"),
+    N_(
+        "mysqlclient waits for the server inside C, where the hub cannot switch: while one query "
+        "runs, no other greenlet of the process does anything, and a slow query looks like an "
+        "outage."
+    ),
 )
 def c_driver_stalls_hub(facts: Facts) -> Found | None:
     """Greenlets and mysqlclient, without an engine that waits for it."""
@@ -48,24 +70,34 @@ def c_driver_stalls_hub(facts: Facts) -> Found | None:
         return None
     if settings.ours and service.hub == "gevent":
         return None
-    ways = [] if settings.ours else [f"{OUR_ENGINE}  # waits for mysqlclient through gevent"]
+    ways = []
+    if not settings.ours:
+        ways.append(noted(OUR_ENGINE, N_("waits for mysqlclient through gevent")))
     if service.hub != "gevent":
-        ways.append(f"# gevent instead of {service.hub}")
+        ways.append(remark(N_("gevent instead of {hub}"), hub=service.hub))
     return Found(
         Level.WARNING,
-        f"{service.kind} uses {service.hub}, and the driver is mysqlclient.",
-        "\n".join(ways)
-        + "\n# or a driver in Python, in the settings module:\n"
-        + "import pymysql; pymysql.install_as_MySQLdb()",
+        say(
+            N_("{kind} uses {hub}, and the driver is mysqlclient."),
+            kind=say(service.kind),
+            hub=service.hub,
+        ),
+        lines(
+            *ways,
+            remark(N_("or a driver in Python, in the settings module:")),
+            "import pymysql; pymysql.install_as_MySQLdb()",
+        ),
         {"hub": service.hub, "driver": settings.driver.name},
     )
 
 
 @rule(
     "D303",
-    "PyMySQL is too old for the stock engine",
-    "Before 1.2 its ping() reconnects by itself. Django's health check calls it, and then works in "
-    "a session without Django's settings, such as the isolation level.",
+    N_("PyMySQL is too old for the stock engine"),
+    N_(
+        "Before 1.2 its ping() reconnects by itself. Django's health check calls it, and then "
+        "works in a session without Django's settings, such as the isolation level."
+    ),
 )
 def old_pymysql(facts: Facts) -> Found | None:
     """The stock engine and a PyMySQL whose ping() hides a loss, or that nobody tests any more."""
@@ -75,10 +107,14 @@ def old_pymysql(facts: Facts) -> Found | None:
     oldest = PING_KEEPS_SESSION if settings.health_checks else OLDEST_TESTED
     if driver.version >= oldest:
         return None
+    told = (
+        N_("PyMySQL is {version}, and CONN_HEALTH_CHECKS calls its ping().")
+        if settings.health_checks
+        else N_("PyMySQL is {version}.")
+    )
     return Found(
         Level.WARNING,
-        f"PyMySQL is {_dotted(driver.version)}"
-        + (", and CONN_HEALTH_CHECKS calls its ping()." if settings.health_checks else "."),
+        say(told, version=_dotted(driver.version)),
         f"pip install 'PyMySQL>={_dotted(PING_KEEPS_SESSION)}'",
         {"PyMySQL": _dotted(driver.version), "needed": _dotted(oldest)},
     )
@@ -86,10 +122,12 @@ def old_pymysql(facts: Facts) -> Found | None:
 
 @rule(
     "D304",
-    "Workers are forked after the application was loaded",
-    "A connection that is open at that moment (a query at import, in AppConfig.ready() or in a "
-    "hook) is one socket in all workers: they read each other's answers, and the first that closes "
-    "it ends it for all.",
+    N_("Workers are forked after the application was loaded"),
+    N_(
+        "A connection that is open at that moment (a query at import, in AppConfig.ready() or in a "
+        "hook) is one socket in all workers: they read each other's answers, and the first that "
+        "closes it ends it for all."
+    ),
 )
 def preload_with_early_query(facts: Facts) -> Found | None:
     """Preloading and the stock engine; harm is certain where a connection was open at start-up."""
@@ -100,24 +138,33 @@ def preload_with_early_query(facts: Facts) -> Found | None:
         if not service.preload:
             continue
         told = (
-            "and importing the project opens a connection."
+            N_(
+                "{kind} loads the application before it forks ({source}), and importing the "
+                "project opens a connection."
+            )
             if early
-            else "so nothing may query the database before that."
+            else N_(
+                "{kind} loads the application before it forks ({source}), so nothing may query the "
+                "database before that."
+            )
         )
+        instead = N_("or, with the stock engine: {change}")
         return Found(
             Level.ERROR if early else Level.INFO,
-            f"{service.kind} loads the application before it forks ({service.source}), {told}",
-            f"{OUR_ENGINE}  # leaves inherited connections to their parent\n"
-            f"# or, with the stock engine: {_no_preload(service)}",
+            say(told, kind=say(service.kind), source=say(service.source)),
+            lines(
+                noted(OUR_ENGINE, N_("leaves inherited connections to their parent")),
+                remark(instead, change=_no_preload(service)),
+            ),
             {"preload": True, "open_at_startup": early},
         )
     return None
 
 
-def _no_preload(service: Service) -> str:
+def _no_preload(service: Service) -> Sayable:
     if service.kind == "uWSGI":
         return "lazy-apps = true"
-    return "preload_app = False, or connections.close_all() in post_fork"
+    return say(N_("preload_app = False, or connections.close_all() in post_fork"))
 
 
 def _with_hub(facts: Facts) -> Service | None:

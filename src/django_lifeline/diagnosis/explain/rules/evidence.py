@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django_lifeline.diagnosis.explain.facts import Facts
-from django_lifeline.diagnosis.explain.saying import Said
+from django_lifeline.diagnosis.saying import Said
 
 DECIDES = 100
 """The weight of evidence that needs no other."""

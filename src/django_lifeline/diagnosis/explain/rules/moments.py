@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import Evidence
 from django_lifeline.diagnosis.explain.rules.places import LOST
-from django_lifeline.diagnosis.explain.saying import Said, duration, say
 from django_lifeline.diagnosis.explain.serverlog import Event
 from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.saying import Said, duration, say
 from django_lifeline.diagnosis.text import N_
 
 DEFAULT_WAIT_TIMEOUT = 28800

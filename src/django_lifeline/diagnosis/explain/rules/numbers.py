@@ -10,9 +10,9 @@ from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
 from django_lifeline.diagnosis.explain.rules.places import LOST
-from django_lifeline.diagnosis.explain.saying import say
 from django_lifeline.diagnosis.explain.signs import NO_PASSWORD_LOGIN, PROXYSQL
 from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.saying import say
 from django_lifeline.diagnosis.text import N_
 
 _DECIDED: dict[int | None, str] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import Evidence
-from django_lifeline.diagnosis.explain.saying import say
 from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.saying import say
 from django_lifeline.diagnosis.text import N_
 
 LOST = frozenset({2006, 2013, 2055, 0})

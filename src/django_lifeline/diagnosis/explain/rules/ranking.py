@@ -9,7 +9,7 @@ from django_lifeline.diagnosis.causes import CAUSES, Cause
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules import moments, numbers, places
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence, Rule
-from django_lifeline.diagnosis.explain.saying import Said
+from django_lifeline.diagnosis.saying import Said
 
 RULES: tuple[Rule, ...] = (*numbers.RULES, *places.RULES, *moments.RULES)
 
