@@ -199,6 +199,11 @@ KNOWN = {
         'A.a is_usable',
         'A.a close_all',
     ),
+    "get_autocommit() after the connection was closed in a block": (
+        'A.a enter true false',
+        'A.a close_old',
+        'A.a get_autocommit',
+    ),
     "a thread ends with a user lock": (
         'A.a sql "SELECT GET_LOCK(\'{l1}\', 0)"',
         'A.a end_thread',

@@ -111,6 +111,19 @@ def test_error_that_only_the_driver_knows_may_be_djangos_here() -> None:
     assert law("read", [djangos], [drivers]) == "error"
 
 
+def test_results_that_stock_loses_with_another_cursor_may_be_there() -> None:
+    lines = 'cursor_open "p"; cursor_call "q" "two"; cursor_close "p"; cursor_nextset "q"'
+    ours = [*[record()] * 3, record(value=True)]
+    assert law(lines, [*[record()] * 3, record(value=False)], ours) == ""
+    without = lines.replace('cursor_close "p"', "read")
+    assert law(without, [*[record()] * 3, record(value=False)], ours) == "value"
+
+
+def test_cursor_that_stock_has_closed_may_serve() -> None:
+    lines, closed = 'close_old; cursor_execute "q" "SELECT 1"', ["django.db.utils.Error", 2006]
+    assert law(lines, [record(), record(error=closed)], [record(), record()]) == ""
+
+
 def test_pool_that_has_no_connection_is_lawful_only_while_somebody_holds_it() -> None:
     waited = record(error=["django.db.utils.OperationalError", 51901])
     stock = [record(), record()]

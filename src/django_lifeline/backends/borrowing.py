@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+from django.db import ProgrammingError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
@@ -67,6 +68,8 @@ class Borrowing(stock.DatabaseWrapper):
         self._hold: Hold | None = None
         self._lent: Hold | None = None
         """What `get_new_connection` has got last; Django makes it the wrapper's."""
+        self._gone: Hold | None = None
+        """What was held until it was closed or lost in a block, whose end Django waits for."""
         self._target: Target | None = None
         self._target_name: object = None
         self._connecting = False
@@ -187,6 +190,7 @@ class Borrowing(stock.DatabaseWrapper):
                 lent.pool.give_back(lent.lease)
                 lent = None
         hold = self._hold = lent or self._adopt(visible)
+        self._gone = None
         if hold.connection.facts is not self._learned:
             self._learn(hold.connection.facts)
         return hold
@@ -311,6 +315,7 @@ class Borrowing(stock.DatabaseWrapper):
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = None
+        self._gone = hold if self.in_atomic_block else None
         if hold.session.settings and reason is not Reason.CLOSED:
             self._owed = hold.session.settings
         hold.pool.discard(hold.lease, reason)
@@ -405,6 +410,13 @@ class Borrowing(stock.DatabaseWrapper):
     def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
         self.ensure_connection()
+        if self._hold is None:
+            self._refuse_in_block()
+
+    def _refuse_in_block(self) -> NoReturn:
+        """Django holds a connection throughout a block: this one's is gone."""
+        self.validate_no_broken_transaction()
+        raise ProgrammingError("Cannot open a new connection in an atomic block.")
 
     def _renew(self, hold: Hold, statement: Statement) -> Hold:
         """Replace a connection that the server may be about to end.

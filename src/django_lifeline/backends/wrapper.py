@@ -17,7 +17,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import ProgrammingError
 from django.db.backends.base.base import BaseDatabaseWrapper, debug_transaction
 from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
@@ -115,9 +114,11 @@ class LifelineMixin(Transactions):
             self._hold = hold = None
         if self._ensuring:
             # To ask whether there is one is not to take it.
-            return None if hold is None else hold.visible
+            return self._gone_in_block() if hold is None else hold.visible
+        if hold is None:
+            return self._gone_in_block()
         # With CONN_MAX_AGE stock Django shows its connection between two requests too.
-        if hold is None or hold.returned and self._is_obsolete():
+        if hold.returned and self._is_obsolete():
             return None
         if hold.resting:
             if hold.returned and not hold.lease.resume():
@@ -141,9 +142,14 @@ class LifelineMixin(Transactions):
             if mine and connection.visible is not before:
                 _lent_without.setdefault(connection, None if before is connection else before)
             return
-        self._closed, self._owed = True, ()
+        self._closed, self._owed, self._gone = True, (), None
         if self._hold is not None:
             self._let_go(self._hold)
+
+    def _gone_in_block(self) -> Any:
+        """Return the driver's connection that ended in the present block, which says so itself."""
+        gone = self._gone
+        return None if gone is None or not self.in_atomic_block else gone.visible
 
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
@@ -234,10 +240,8 @@ class LifelineMixin(Transactions):
             return
         if self._hold is None:
             self._refuse_lost_work()
-            if self.in_atomic_block:
-                # Django holds a connection throughout a block: this one's is gone.
-                self.validate_no_broken_transaction()
-                raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            if self._stays_closed() and not replaced:
+                return
             if not self._closed and not replaced:
                 with self.wrap_database_errors:
                     self._rest(self._take())
@@ -247,6 +251,12 @@ class LifelineMixin(Transactions):
             super().ensure_connection()
         finally:
             self._ensuring = False
+
+    def _stays_closed(self) -> bool:
+        """Whether Django keeps the connection that was closed: it does until the block ends."""
+        if self.in_atomic_block and not self.closed_in_transaction:
+            self._refuse_in_block()
+        return self.in_atomic_block
 
     def _is_foreign_here(self) -> bool:
         return self._thread_ident != get_ident() and not self.allow_thread_sharing
@@ -306,8 +316,9 @@ class LifelineMixin(Transactions):
         return self._new_cursor()
 
     def _new_cursor(self) -> CursorWrapper:
-        hold = self._hold
-        assert hold is not None
+        hold = self._hold or self._gone
+        if hold is None:
+            self._refuse_in_block()
         cursor = self.driver_cursor(hold)
         cursor.connection = None
         return CursorWrapper(self, cursor)
