@@ -102,6 +102,18 @@ def scenes(program: str, decorator: str = "scene") -> list[str]:
     ]
 
 
+def scenes_of(program: str, decorator: str = "of") -> list[tuple[str, str]]:
+    """The same of scenes that belong to something: what it is, and each one's name."""
+    tree = ast.parse((PROGRAMS / f"{program}.py").read_text())
+    return [
+        (ast.literal_eval(each.args[0]), node.name)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for each in node.decorator_list
+        if isinstance(each, ast.Call) and getattr(each.func, "id", None) == decorator
+    ]
+
+
 def compare(pair: Pair, scene: str) -> None:
     """Assert that a scene of a program went as it does with stock."""
     assert "Traceback" not in str(pair.stock[scene]), pair.stock[scene]

@@ -45,6 +45,24 @@ _getpid = os.getpid
 _monotonic = clock.monotonic
 _PLAIN = statement_of("SELECT 1")
 _OPTIONS_OF_OURS = ("pool", "lifeline")
+_BEGUN_ANEW = (
+    "atomic_blocks",
+    "autocommit",
+    "close_at",
+    "closed_in_transaction",
+    "errors_occurred",
+    "health_check_done",
+    "in_atomic_block",
+    "needs_rollback",
+    "rollback_exc",
+    "run_commit_hooks_on_set_autocommit_on",
+    "run_on_commit",
+    "savepoint_ids",
+    "_keepsake",
+    "_owed",
+    "_work_lost",
+)
+"""What connecting, or closing before it, sets back."""
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
 _INSERTING = frozenset({"INSERT", "REPLACE"})
@@ -214,15 +232,10 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _take(self) -> Hold:
         """Borrow for a wrapper that goes on where it was: its session is made as it was left."""
-        hold = self._accept(self.get_new_connection(self.get_connection_params()))
         try:
-            try:
-                self._connecting = True
-                self.init_connection_state()
-                connection_created.send(sender=self.__class__, connection=self)
-            finally:
-                self._connecting = False
-            hold = self._held(hold)
+            hold = self._held(
+                self._connect_again() if self._connects_otherwise else self._connect_in_its_place()
+            )
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
             self._make_again(hold)
@@ -232,6 +245,32 @@ class Borrowing(stock.DatabaseWrapper):
                 self._drop(self._hold, Reason.DIRTY)
             raise
         return hold
+
+    @property
+    def _connects_otherwise(self) -> bool:
+        """Whether a subclass connects in its own way, perhaps asking for a new password."""
+        return "connect" in self._overridden or self._covered.by_a_class("connect")
+
+    def _connect_in_its_place(self) -> Hold:
+        hold = self._accept(self.get_new_connection(self.get_connection_params()))
+        try:
+            self._connecting = True
+            self.init_connection_state()
+            connection_created.send(sender=self.__class__, connection=self)
+        finally:
+            self._connecting = False
+        return hold
+
+    def _connect_again(self) -> Hold:
+        """Connect, and go on as if nothing had begun anew."""
+        kept = {name: getattr(self, name) for name in _BEGUN_ANEW}
+        self.run_commit_hooks_on_set_autocommit_on = False
+        try:
+            self.connect()
+        finally:
+            for name, value in kept.items():
+                setattr(self, name, value)
+        return self._hold or self._connect_in_its_place()
 
     def _held(self, hold: Hold) -> Hold:
         """Return what is held after somebody else's code ran, which may have used it up."""

@@ -45,6 +45,10 @@ class Covered(frozenset[str]):
     def __contains__(self, name: object) -> bool:
         return frozenset.__contains__(self, name) or is_replaced(str(name))
 
+    def by_a_class(self, name: str) -> bool:
+        """Whether a class between the engine's and Django's has its own."""
+        return frozenset.__contains__(self, name)
+
 
 def is_replaced(name: str) -> bool:
     """Whether somebody has put his own in the place of a method in Django's class."""
