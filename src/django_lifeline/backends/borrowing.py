@@ -39,7 +39,7 @@ from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.loss import diagnose
 from django_lifeline.diagnosis.model import Done
-from django_lifeline.exceptions import ConnectionLost
+from django_lifeline.exceptions import ConnectionLost, PacketTooLarge
 
 _getpid = os.getpid
 _monotonic = clock.monotonic
@@ -650,7 +650,10 @@ class Borrowing(stock.DatabaseWrapper):
             if hold.connection.busy and not hold.is_being_read:
                 self._break_off(hold, error)
             else:
+                too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
                 self._note_failure(hold, statement, error)
+                if too_large and may_repeat:
+                    return self._where_more_is_taken(hold, statement)
             return None
         # Of a batch, earlier parts may have run whatever became of the last.
         sent = statement.batch or not self._never_left(hold, error)
@@ -662,7 +665,7 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _note_failure(self, hold: Hold, statement: Statement, error: BaseException) -> None:
         """Record what a statement may have done that was answered with an error."""
-        if hold.connection.commands == hold.seen:
+        if self._sent_nothing(hold):
             self._rest(hold)  # nothing was sent: the driver refused its parameters
             return
         hold.ran = True
@@ -671,6 +674,39 @@ class Borrowing(stock.DatabaseWrapper):
         self._observe(hold)
         hold.seen = hold.connection.commands
         self._rest(hold)
+
+    def _sent_nothing(self, hold: Hold) -> bool:
+        return hold.connection.commands == hold.seen
+
+    def _where_more_is_taken(self, hold: Hold, statement: Statement) -> Hold | None:
+        """After a statement was too large for its session: return a new one that may take it.
+
+        A session keeps the limit that was the server's when it began, and one of the pool's may
+        be old. Asking costs a round trip, after the error alone. None: the limit is what it was, or
+        the session is needed for what it holds.
+        """
+        if hold.resting and not hold.lease.resume():
+            return None
+        hold.resting = False
+        try:
+            limit = int(hold.connection.run("SELECT @@global.max_allowed_packet")[0][0])
+        except self.Database.Error:
+            return None  # whoever uses the connection next finds out what it has
+        hold.seen = hold.connection.commands
+        if limit > hold.connection.max_packet:
+            if hold.lease.slot.generation == hold.pool.generation:
+                hold.pool.retire_generation()
+            if self._decide(hold, statement, sent=False).repeat:
+                return self._renew_inside(hold)
+        self._rest(hold)
+        return None
+
+    def _renew_inside(self, hold: Hold) -> Hold:
+        """Replace a living connection where nothing depends on it but what can be made again."""
+        self._keep_for_later(hold, lost=True)
+        self._hold, self._owed = None, hold.session.settings
+        hold.pool.retire(hold.lease)
+        return self._stand_in_for(hold.session)
 
     def lost_closing(self, hold: Hold, error: BaseException) -> None:
         """What was left of an answer could not be read when its cursor was closed.
@@ -786,8 +822,18 @@ class Borrowing(stock.DatabaseWrapper):
         """Go on with another connection where the lost one stood."""
         hold.connection.loss_told = True
         self._keep_for_later(hold, lost=True)
-        was = hold.session
         self._drop(hold, reason)
+        new = self._stand_in_for(hold.session)
+        facts = replace(
+            facts,
+            done=Done.REPLACED if facts.before_sending else Done.REPEATED,
+            successor=successor_of(hold.connection, new.connection),
+        )
+        publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
+        return new
+
+    def _stand_in_for(self, was: Session) -> Hold:
+        """Return a connection whose transaction stands where that of the session before stood."""
         try:
             new = self._take()
             if was.state in (_BEGUN, _DOUBTFUL):
@@ -798,12 +844,6 @@ class Borrowing(stock.DatabaseWrapper):
             if was.in_transaction:
                 self._mark_transaction_lost(error)
             raise
-        facts = replace(
-            facts,
-            done=Done.REPLACED if facts.before_sending else Done.REPEATED,
-            successor=successor_of(hold.connection, new.connection),
-        )
-        publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return new
 
     def _lose(

@@ -19,7 +19,8 @@ from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.drivers.base import Guarded, NotADriversConnection, ends_exchange
 
 MAX_PACKET = 4096
-FACTS = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800, MAX_PACKET, 28800, 28800, 60, 30, "here:3306", None)
+BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800)
+BEHIND_THE_PACKET = (28800, 28800, 60, 30, "here:3306", None)
 GONE = (2013, "Lost connection to MySQL server during query")
 
 
@@ -60,6 +61,8 @@ class FakeServer:
         """Statements that end their session, and the number that the driver says then."""
         self.breaks_in: dict[str, BaseException] = {}
         """What breaks in while the answer to these statements is awaited."""
+        self.max_packet = MAX_PACKET
+        """The longest command that sessions which begin from now on may send."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -106,7 +109,9 @@ class FakeServer:
     def _run(self, session: ServerSession, sql: str) -> Answer:
         words = sql.upper().split()
         if sql.startswith(ServerFacts.QUERY):
-            return Answer([FACTS])
+            return Answer([(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET)])
+        if sql == "SELECT @@global.max_allowed_packet":
+            return Answer([(self.max_packet,)])
         if sql.startswith("SELECT CONCAT(@@hostname"):  # after a loss: it does not tell
             return Answer()
         if words[0] in ("BEGIN", "START"):

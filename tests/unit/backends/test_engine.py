@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -70,6 +70,9 @@ def breaks_in(*args: object) -> Iterator[None]:
     raise KeyboardInterrupt
 
 
+LIMIT_OF_NOW = "SELECT @@global.max_allowed_packet"
+
+
 # The common case
 
 
@@ -93,7 +96,45 @@ def test_statement_over_the_servers_limit_is_not_sent(wrapper: Any, server: Fake
     mark = len(server.said)
     with pytest.raises(PacketTooLarge):
         run(wrapper, f"INSERT {'x' * MAX_PACKET}")
-    assert server.since(mark) == [] and number(wrapper) == first
+    assert server.since(mark) == [LIMIT_OF_NOW] and number(wrapper) == first
+
+
+@pytest.mark.parametrize("in_a_block", [False, True])
+def test_limit_that_was_raised_is_noticed_by_who_needs_more(
+    wrapper_in_django: Any, server: FakeServer, in_a_block: bool
+) -> None:
+    first, long = number(wrapper_in_django), "x" * MAX_PACKET
+    server.max_packet = 2 * MAX_PACKET
+    with transaction.atomic() if in_a_block else nullcontext():
+        run(wrapper_in_django, f"INSERT {long}")
+    assert server.stored == [long] and number(wrapper_in_django) != first
+
+
+def test_session_that_is_needed_keeps_its_old_limit(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    first, long = number(wrapper_in_django), "x" * MAX_PACKET
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        server.max_packet = 2 * MAX_PACKET
+        with pytest.raises(PacketTooLarge):
+            run(wrapper_in_django, f"INSERT {long}")
+        assert number(wrapper_in_django) == first
+    wrapper_in_django.close_if_unusable_or_obsolete()
+    run(wrapper_in_django, f"INSERT {long}")
+    assert server.stored == ["one", long]
+
+
+def test_statement_that_is_too_long_for_the_new_limit_too_names_that(
+    wrapper: Any, server: FakeServer
+) -> None:
+    run(wrapper, "SELECT 1")
+    server.max_packet = MAX_PACKET + 1
+    with pytest.raises(PacketTooLarge) as raised:
+        run(wrapper, f"INSERT {'x' * 2 * MAX_PACKET}")
+    assert raised.value.limit == MAX_PACKET + 1
+    run(wrapper, "SELECT 1")
+    assert len(server.sessions) == 2
 
 
 # Errors inside a transaction
@@ -648,3 +689,33 @@ def test_overridden_methods_are_called_when_stock_calls_them(connect: Connect) -
         "_commit",
         "_set_autocommit",
     ]
+
+
+class ConnectsTwice(DatabaseWrapper):
+    """Begins anew where it was refused, as engines do whose password may have changed."""
+
+    def connect(self) -> None:
+        """Connect, and once more."""
+        self.asked = getattr(self, "asked", 0) + 1
+        self.close()
+        super().connect()
+
+
+def test_own_way_to_connect_is_taken_where_a_connection_is_replaced(
+    connect: Connect, server: FakeServer
+) -> None:
+    connections["default"] = wrapper = connect(ConnectsTwice)
+    try:
+        hooks: list[str] = []
+        run(wrapper, "SELECT 1")
+        run(wrapper, "SET time_zone = '+02:00'")
+        with transaction.atomic():
+            transaction.on_commit(lambda: hooks.append("ran"))
+            server.kill_all()
+            run(wrapper, "INSERT one")
+        assert (wrapper.asked, hooks, server.stored) == (2, ["ran"], ["one"])
+        assert "SET time_zone = '+02:00'" in [
+            sql for session, sql in server.said if session == server.sessions[-1].number
+        ]
+    finally:
+        del connections["default"]
