@@ -121,8 +121,10 @@ def test_session_that_is_needed_keeps_its_old_limit(
             run(wrapper_in_django, f"INSERT {long}")
         assert number(wrapper_in_django) == first
     wrapper_in_django.close_if_unusable_or_obsolete()
-    run(wrapper_in_django, f"INSERT {long}")
-    assert server.stored == ["one", long]
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT two")
+        run(wrapper_in_django, f"INSERT {long}")
+    assert server.stored == ["one", "two", long]
 
 
 def test_statement_that_is_too_long_for_the_new_limit_too_names_that(
