@@ -125,10 +125,12 @@ class LifelineMixin(Transactions):
                 # Recalled for another borrower, which is nothing that the owner should notice.
                 self._hold = None
                 return None
-            hold = self._resume(hold, _PLAIN)
-        elif hold.session.state in _BEGUN_BY_US and not hold.connection.busy:
+            with self.wrap_database_errors:
+                hold = self._resume(hold, _PLAIN)
+        elif hold.session.state in _BEGUN_BY_US and self._lives(hold):
             # What he does may end the transaction, and he counts on stock's: autocommit off.
-            hold = self._use_stock_transaction(hold, _PLAIN)
+            with self.wrap_database_errors:
+                hold = self._use_stock_transaction(hold, _PLAIN)
         hold.shown = True
         return hold.visible
 
