@@ -1,6 +1,6 @@
 """Whatever is asked of a wrapper, it answers for the server as it is now.
 
-Enumerated: every question, in every state, after everything that may have happened in between. Stock
+Enumerated: every question, in every state, after everything that may have happened. Stock
 Django is the judge where all is well. After a loss it keeps a dead connection; then laws judge.
 """
 
@@ -33,7 +33,7 @@ def cells(said: dict[str, Any]) -> Iterator[Cell]:
 
 
 def is_djangos_alone(cell: Cell) -> bool:
-    """Whether the block's connection was closed: Django answers without one until the block ends."""
+    """Whether the block's connection was closed, so that Django answers without one."""
     return cell[1].startswith("in_a_block_that_") and cell[2] == IN_THE_NEXT
 
 

@@ -148,8 +148,10 @@ def _of_session(connection: DriverConnection, column: str, session: str) -> str:
     information = ask.format("information_schema")
     if _is_mariadb(connection):
         return information
-    # MySQL's newer table is empty where performance_schema is off, and the older one is to go.
-    return f"COALESCE({ask.format('performance_schema')}, {information})"
+    # MySQL's newer table is empty where performance_schema is off. The older one is to go, and to
+    # read it may take long: it waits for each session that is being authenticated anew.
+    newer = ask.format("performance_schema")
+    return f"IF(@@global.performance_schema, {newer}, {information})"
 
 
 def _status_table(connection: DriverConnection) -> str:

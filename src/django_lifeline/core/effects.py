@@ -279,9 +279,19 @@ _NO_USER_VARIABLE = re.compile(r"""['"`]@|@@""")
 def _effect_of_statement(code: str) -> Effect:
     found = _FIRST_WORD.match(code)
     effect = _by_verb(found[1] if found else "", code)
-    if ":=" in code or ("@" in code and "@" in _NO_USER_VARIABLE.sub("", code)):
-        return effect & ~(Effect.READ | Effect.SETS) | Effect.PINS
-    return effect
+    sets = ":=" in code
+    if not sets and ("@" not in code or "@" not in _NO_USER_VARIABLE.sub("", code)):
+        return effect
+    effect &= ~(Effect.READ | Effect.SETS)
+    # To read a variable leaves nothing behind: whoever set it has pinned the session by that, and
+    # one that nobody set is NULL in every session.
+    if not sets and found and found[1] in _READS_VARIABLES and not _INTO_VARIABLE.search(code):
+        return effect
+    return effect | Effect.PINS
+
+
+_INTO_VARIABLE = re.compile(r"\bINTO\s*@", re.ASCII)
+_READS_VARIABLES = _words("DELETE INSERT REPLACE SELECT TABLE UPDATE VALUES WITH")
 
 
 def _by_verb(verb: str, code: str) -> Effect:

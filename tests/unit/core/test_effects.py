@@ -72,6 +72,12 @@ TABLE = {
         "SET STATEMENT max_statement_time = 5 FOR SELECT 1",
     ],
     NONE: [
+        "SELECT @x",
+        "(SELECT @'x', 1)",
+        "SELECT a, @`x` FROM t",
+        "SELECT a FROM t WHERE a IN(@x)",
+        "SELECT @@x, @y",
+        "WITH c AS (SELECT @x) SELECT * FROM c",
         "SELECT SLEEP(1)",
         "SELECT BENCHMARK(10, MD5('x'))",
         "SELECT MASTER_POS_WAIT(%s, %s)",
@@ -84,6 +90,8 @@ TABLE = {
         " -- nothing\n;",
     ],
     DML: [
+        "INSERT INTO t (a) VALUES (@x)",
+        "UPDATE t SET a = @x WHERE b = @'y'",
         "INSERT INTO `t` (`a`, `b`) VALUES (%s, %s), (%s, %s)",
         "INSERT IGNORE INTO `db`.`t` (`a`) VALUES (%s)",
         "INSERT LOW_PRIORITY t (a) VALUES (1)",
@@ -132,10 +140,11 @@ TABLE = {
         "EXPLAIN INSERT INTO t (a) VALUES (f(1))",
     ],
     DML | PINS: [
-        "INSERT INTO t (a) VALUES (@x)",
         "UPDATE t SET a = (@x := @x + 1)",
         "DELETE FROM t WHERE RELEASE_LOCK('x')",
         "SELECT a FROM t INTO @x",
+        "SELECT 1, a INTO @x FROM t",
+        "SELECT 1 INTO\n@`x`",
     ],
     SAVEPOINT: [
         "SAVEPOINT `s1_x1`",
@@ -211,11 +220,9 @@ TABLE = {
         "/*M!100501 SET x=1 */",
     ],
     PINS: [
-        "SELECT @x",
-        "SELECT @'x', 1",
-        "SELECT a, @`x` FROM t",
-        "SELECT a FROM t WHERE a IN(@x)",
-        "SELECT @@x, @y",
+        "SELECT @x := 1",
+        "SELECT a, @x, GET_LOCK('x', 1) FROM t",
+        "SHOW TABLES LIKE @x",
         "SELECT GET_LOCK(%s, 10)",
         "SELECT get_lock ('x', 1), IS_FREE_LOCK('x')",
         "SELECT RELEASE_ALL_LOCKS()",
@@ -287,7 +294,7 @@ TABLE = {
         "SELECT 1; DROP TABLE t",
     ],
     OPAQUE | DML | TRANSACTION: ["INSERT INTO t (a) VALUES (1); COMMIT"],
-    OPAQUE | PINS: ["SET x = 1; SELECT 1", "SELECT @x; SELECT 1"],
+    OPAQUE | PINS: ["SET x = 1; SELECT 1", "SELECT @x := 1; SELECT 1"],
     PREVIOUS: [
         "SELECT LAST_INSERT_ID()",
         "SELECT LAST_INSERT_ID(5)",
@@ -320,11 +327,11 @@ def test_statement_has_the_effect_of_its_row(sql, effect):
         ("SELECT /*!50000 SQL_NO_CACHE */ a FROM t", READ),
         ("SELECT a FROM t /*! FOR UPDATE */", DML),
         ("SELECT a /*M!100100 , f(1) */ FROM t", OPAQUE),
-        ("SELECT 1 /*!50000 , @x */", PINS),
+        ("SELECT 1 /*!50000 , @x := 1 */", PINS),
         ("/*!40000 SELECT */ 1", COMMITS),
         # The quote is code to one server and a comment to the other.
         ("SELECT 1 /*!99999 ' */ FROM t FOR UPDATE -- '", DML),
-        ("SELECT 1 /*!99999 ' */, @x /* ' */", PINS),
+        ("SELECT 1 /*!99999 ' */, @x := 1 /* ' */", PINS),
     ],
 )
 def test_comment_that_some_servers_run_counts_both_ways(sql, effect):
@@ -336,7 +343,7 @@ def test_long_statement_is_judged_like_a_short_one_and_not_remembered():
     start = "INSERT INTO `t` (`a`, `b`) VALUES "
     assert effect_of(start + rows) == DML
     assert effect_of(start + rows + ", (f(1), 2)") == DML | OPAQUE
-    assert effect_of(start + rows + ", (@x, 2)") == DML | PINS
+    assert effect_of(start + rows + ", (@x := 1, 2)") == DML | PINS
     assert effect_of(start + rows + "; COMMIT") == DML | OPAQUE | TRANSACTION
     assert effect_of("SELECT a%s, " + "%s, " * 5000 + "a%s, bs(1)") == OPAQUE
 
@@ -393,7 +400,8 @@ PATTERNS = [
     ("SELECT{}GET_LOCK{}({}a{})", PINS),
     ("SELECT{}a{}FROM{}t{}FOR{}UPDATE{}", DML),
     ("{}INSERT{}INTO{}t{}({}a{}){}VALUES{}({}LAST_INSERT_ID{}(){})", DML | PREVIOUS),
-    ("UPDATE{}t{}SET{}a{}={}@x{}", DML | PINS),
+    ("UPDATE{}t{}SET{}a{}={}@x{}:={}1", DML | PINS),
+    ("UPDATE{}t{}SET{}a{}={}@x{}", DML),
     ("SET{}SESSION{}a{}={}1{},{}b{}={}DEFAULT{};", SETS),
     ("SET{}NAMES{}utf8", SETS),
     ("SET{}SESSION{}TRANSACTION{}READ{}ONLY", SETS),
@@ -439,7 +447,7 @@ def test_white_space_and_comments_change_nothing(pattern, data):
             ("SELECT {} FROM {} WHERE {}.{} IN (1)", READ, "`"),
             ("SELECT {} ({})", OPAQUE, "`"),
             ("INSERT INTO {} ({}) VALUES (1)", DML, "`"),
-            ("INSERT INTO t (a) VALUES ({}, @x, {})", DML | PINS, "'\""),
+            ("INSERT INTO t (a) VALUES ({}, @x := 1, {})", DML | PINS, "'\""),
             ("SELECT {}; SELECT {}", OPAQUE, "'\"`"),
             ("SET a = {}, b = {}", SETS, "'\""),
             ("USE {}", SETS, "`"),
