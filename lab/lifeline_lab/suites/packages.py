@@ -162,14 +162,6 @@ PACKAGES = (
         why="Raw SQL by cursors kept between statements.",
     ),
     Package(
-        "django-guardian",
-        "3.5.2",
-        settings="guardian.testapp.testsettings",
-        labels=("guardian",),
-        requirements=("django-environ",),
-        why="Permissions in bulk.",
-    ),
-    Package(
         "wagtail",
         "8.0.1",
         settings="wagtail.test.settings",
