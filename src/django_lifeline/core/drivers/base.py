@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Protocol
 
+from django_lifeline.core.classification import Connection as Fate
+from django_lifeline.core.classification import verdict
 from django_lifeline.core.liveness import Channel, Sight, SightKind, TcpOptions
 from django_lifeline.core.session import Session
 from django_lifeline.exceptions import NET_PACKET_TOO_LARGE, PacketTooLarge
@@ -18,6 +20,7 @@ OpeningSets = str | Callable[[str], str]
 
 HANDSHAKE_FAILED = 2012
 COMMANDS_OUT_OF_SYNC = 2014
+SERVER_GONE = 2006
 SERVER_LOST = 2013
 
 NO_ANSWER = object()
@@ -178,6 +181,8 @@ class Guarded:
     busy: bool = False
     """Whether an answer is still to be read, wholly or in part."""
     _under_way: bool = False
+    _lost: bool = False
+    """Whether the exchange that is under way for ever was broken off by a loss."""
     _opened: bool = False
     _opening_sets: str | Callable[[str], str] = ""
     _opening_statements: tuple[str, ...] = ()
@@ -275,7 +280,7 @@ class Guarded:
     def _begin(self, size: int) -> None:
         """Start a command of ``size`` bytes, or raise before anything is sent."""
         if self.busy:
-            raise self._out_of_sync()
+            raise self._why_not()
         if 0 < self.max_packet < size:
             error = PacketTooLarge(
                 NET_PACKET_TOO_LARGE,
@@ -290,7 +295,15 @@ class Guarded:
         self.commands += 1
         self.busy = self._under_way = True
 
-    def _out_of_sync(self) -> Exception:
+    def _note_loss(self, error: Exception) -> None:
+        """Remember that the server is gone, for whoever goes on using the connection."""
+        code = error.args[0] if error.args else None
+        self._lost = self._lost or verdict(code).connection is Fate.DEAD
+
+    def _why_not(self) -> Exception:
+        """Return why no command can be sent: the connection was lost, or an answer is unread."""
+        if self._lost:
+            return self.OperationalError(SERVER_GONE, "MySQL server has gone away")
         # The class that mysqlclient gives it; PyMySQL reads the rest by itself.
         return self.ProgrammingError(
             COMMANDS_OUT_OF_SYNC,

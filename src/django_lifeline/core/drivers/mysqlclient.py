@@ -413,7 +413,7 @@ class Connection(Guarded, StockConnection):
     def _resume(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
         """Read on in an answer, unless something broke into the reading before."""
         if self._under_way:
-            raise self._out_of_sync()
+            raise self._why_not()
         self.busy = self._under_way = True
         return self._step(rest, self._blocking, call, *args)
 
@@ -437,6 +437,8 @@ class Connection(Guarded, StockConnection):
     def _ended_by(self, error: Exception) -> None:
         if ends_exchange(error):
             self._under_way = self.busy = False
+        else:
+            self._note_loss(error)
 
     def _has_rows(self, answer: object = None) -> bool:
         return self.field_count() > 0 or self._has_more()

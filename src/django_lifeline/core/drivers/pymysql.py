@@ -333,7 +333,9 @@ class Connection(Guarded, StockConnection):
         if isinstance(error, self.Error):
             if ends_exchange(error):
                 self._answer_ends()
-            elif _is_misreading(error):
+                return
+            self._note_loss(error)
+            if _is_misreading(error):
                 self._say_torn(error)
         elif self._is_torn(error) or _was_misread(error):
             self._say_torn(error)
@@ -383,7 +385,7 @@ class Connection(Guarded, StockConnection):
     def next_result(self, unbuffered: bool = False) -> Any:
         """Read the next result of several."""
         if self._under_way:
-            raise self._out_of_sync()
+            raise self._why_not()
         self.busy = self._under_way = True
         return super().next_result(unbuffered)
 
@@ -432,7 +434,7 @@ class _Result(MySQLResult):
         if connection.closed:
             raise connection.InterfaceError(0, "")
         if connection._under_way:
-            raise connection._out_of_sync()
+            raise connection._why_not()
         connection.busy = connection._under_way = True
         return connection._answered(super()._read_rowdata_packet_unbuffered)
 
