@@ -56,6 +56,23 @@ def crash(scene: Scene) -> None:
     scene.note("fault", "server is back")
 
 
+def read_only_for(seconds: float) -> Fault:
+    """Make the server read only, and writable again some seconds later: a switch-over in small."""
+
+    def lock(scene: Scene) -> None:
+        scene.server.query("SET GLOBAL read_only = 1")
+        scene.note("fault", "read_only = 1")
+
+        def unlock() -> None:
+            scene.over.wait(seconds)
+            scene.server.query("SET GLOBAL read_only = 0")
+            scene.note("fault", "writable again")
+
+        scene.meanwhile(unlock)
+
+    return lock
+
+
 def cut(scene: Scene) -> None:
     """Reset every connection, as a proxy does with idle ones."""
     scene.note("fault", "proxy cuts the connection")

@@ -18,6 +18,7 @@ CAUSES = (
     "idle timeout",
     "KILL between statements",
     "server restart",
+    "failover",
     "network",
     "closed behind Django's back",
     "oversized packet",

@@ -67,7 +67,12 @@ def test_signals_are_these() -> None:
         print(*sorted(n for n, v in vars(signals).items() if isinstance(v, Signal)))
         """
     )
-    assert names.split() == ["connection_lost", "connection_restored", "pool_exhausted"]
+    assert names.split() == [
+        "connection_lost",
+        "connection_restored",
+        "failover_finished",
+        "pool_exhausted",
+    ]
 
 
 def test_importing_needs_no_settings_no_driver_and_starts_no_thread() -> None:

@@ -65,7 +65,7 @@ RAISED = {
     "packet": ("PacketTooLarge", "packet_too_large", "certain"),
     "full": ("OperationalError", "too_many_connections", "certain"),
     "exhausted": ("PoolTimeout", "pool_exhausted", "certain"),
-    "read_only": ("OperationalError", "read_only", "likely"),
+    "read_only": ("OperationalError", "read_only", "certain"),
     "crashed_in_flight": ("ConnectionLost", "server_restarted", "likely"),
 }
 

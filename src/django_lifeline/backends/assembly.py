@@ -20,6 +20,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from django_lifeline.backends.errors import explain_refusal, number_of
+from django_lifeline.backends.failover import Writer
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.backoff import Backoff
@@ -103,6 +104,9 @@ class Target:
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
             )
         )
+
+        self.writer = Writer(self.name, lifeline, clock, lambda: self.pool)
+        """Where its writes go."""
 
     def __repr__(self) -> str:
         return f"<Target {self.name}>"
@@ -342,6 +346,7 @@ class Targets:
             for connection in target.pool.connections():
                 connection.park()
             target.pool.start_over_after_fork()
+            target.writer.start_over_after_fork()
 
     def say_goodbye(self) -> None:
         """When the interpreter ends: close what nobody is using.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
@@ -23,6 +23,7 @@ from django_lifeline.backends.evidence import (
     tell_found_dead,
     torn,
 )
+from django_lifeline.backends.failover import Search, ask_role
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.hooks import covered, overridden
 from django_lifeline.backends.keepsake import Keepsake
@@ -36,6 +37,7 @@ from django_lifeline.core.pool import DirectPool, Pool
 from django_lifeline.core.retry import Decision, Label, Loss, decide
 from django_lifeline.core.session import Session, Setting, State
 from django_lifeline.core.statement import Statement, statement_of
+from django_lifeline.core.topology import RAISE_QUESTIONS, Then, after_refusal, goes_on
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.loss import diagnose
 from django_lifeline.diagnosis.model import Done
@@ -66,6 +68,7 @@ _BEGUN_ANEW = (
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
 _INSERTING = frozenset({"INSERT", "REPLACE"})
+_WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
 
 class Borrowing(stock.DatabaseWrapper):
@@ -98,6 +101,8 @@ class Borrowing(stock.DatabaseWrapper):
         """What was set in a session that is lost, and is to be set in the next one."""
         self._keepsake: Keepsake | None = None
         """What may be asked about the last statement, if its connection was recalled."""
+        self._wrote_on: ServerFacts | None = None
+        """The server on which a write was seen to go through."""
         self._learned: ServerFacts | None = None
         """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
@@ -176,6 +181,8 @@ class Borrowing(stock.DatabaseWrapper):
             raise
         if target.forgotten:
             targets.remember(target)
+        if lease.fresh:
+            target.writer.look_at(lease)
         hold = self._lent = Hold(lease, target.pool, pid, _monotonic())
         connection = hold.connection
         if connection.keepsake is not None:
@@ -357,7 +364,10 @@ class Borrowing(stock.DatabaseWrapper):
         self._gone = hold if self.in_atomic_block else None
         if hold.session.settings and reason is not Reason.CLOSED:
             self._owed = hold.session.settings
-        hold.pool.discard(hold.lease, reason)
+        if reason is Reason.RETIRED:
+            hold.pool.retire(hold.lease)
+        else:
+            hold.pool.discard(hold.lease, reason)
 
     def _mark_transaction_lost(self, error: BaseException | None) -> None:
         """Refuse statements and COMMIT until the transaction's author rolls back.
@@ -593,6 +603,8 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _note_id(self, hold: Hold, statement: Statement, cursor: Any) -> None:
         """Remember whose number ``LAST_INSERT_ID()`` answers with from now on."""
+        if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
+            self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number.
         returned = statement.keyword in _INSERTING and cursor.description is not None
         if returned or getattr(cursor, "lastrowid", None):
@@ -609,6 +621,15 @@ class Borrowing(stock.DatabaseWrapper):
             return
         keepsake = Keepsake(hold, cursor.rowcount, warned=warned)
         hold.keepsake = hold.connection.keepsake = keepsake
+
+    def _note_write(self, hold: Hold) -> None:
+        """A write went through: the alias is one that writes, and the server took it.
+
+        Not where it may have been to a temporary table, which a server that is read only takes.
+        """
+        if not hold.session.lost_with_it:
+            self._wrote_on = facts = hold.connection.facts
+            self._find_target().writer.wrote(facts, self.alias)
 
     def finished_reading(self, hold: Hold) -> None:
         """A result that was read row by row has been read to its end."""
@@ -639,29 +660,112 @@ class Borrowing(stock.DatabaseWrapper):
         return hold.pid == _getpid() and not connection.busy and bool(connection.alive())
 
     def recover(
-        self, hold: Hold, statement: Statement, error: BaseException, *, may_repeat: bool = True
+        self, hold: Hold, statement: Statement, error: BaseException, *, repeats: int = 0
     ) -> Hold | None:
         """After *error* came out of *statement*: return a connection to repeat it on, or None.
 
-        None means that *error* itself is for the caller. Raises ``ConnectionLost`` when the
-        connection was lost and repeating is not safe.
+        *repeats*: how often it was repeated already. None means that *error* itself is for the
+        caller. Raises ``ConnectionLost`` when the connection was lost and repeating is not safe.
         """
         if not self._is_loss(hold, error):
             if hold.connection.busy and not hold.is_being_read:
                 self._break_off(hold, error)
-            else:
-                too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
+                return None
+            too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
+            again = self._after_refusal(hold, statement, error, may_follow=repeats < 2)
+            if again is None and self._hold is hold:
                 self._note_failure(hold, statement, error)
-                if too_large and may_repeat:
+                if too_large and not repeats:
                     return self._where_more_is_taken(hold, statement)
-            return None
+            return again
         # Of a batch, earlier parts may have run whatever became of the last.
         sent = statement.batch or not self._never_left(hold, error)
         decision = self._decide(hold, statement, sent=sent)
         facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
-        if not (decision.repeat and may_repeat):
+        if not decision.repeat or repeats:
             raise self._lose(hold, facts, Reason.LOST) from error
         return self._swap(hold, facts, Reason.LOST)
+
+    # After a refusal
+
+    def _after_refusal(
+        self, hold: Hold, statement: Statement, error: BaseException, *, may_follow: bool = True
+    ) -> Hold | None:
+        """Return a connection to a server that takes what this one refused for its part; or None.
+
+        A refused statement did not run, so it may be repeated like one that was never sent.
+        """
+        left = self._leave_if_demoted(hold, statement, error)
+        if left is None:
+            return None
+        decision, facts = left
+        return self._follow(hold, facts, error) if decision.repeat and may_follow else None
+
+    def _leave_if_demoted(
+        self, hold: Hold, statement: Statement, error: BaseException
+    ) -> tuple[Decision, LossFacts] | None:
+        """Leave a server that takes no writes any more; None: it is not that, or not known."""
+        code = error.args[0] if error.args and isinstance(error, self.Database.Error) else None
+        if code not in RAISE_QUESTIONS or hold.connection.busy:
+            return None
+        writer = self._find_target().writer
+        role = ask_role(hold.connection, code)
+        hold.seen = hold.connection.commands
+        then = after_refusal(role, wanted=writer.wanted, written=writer.written)
+        if then is Then.LEAVE:
+            hold.lease.slot.set_aside()
+        if role is None or then is not Then.FOLLOW:
+            if role is not None:
+                error.takes_writes = role.takes_writes  # type: ignore[attr-defined]
+            return None
+        writer.leave(hold.lease)
+        # Of several commands, or of code that is not in the text, a part may have run before.
+        part = statement.batch or statement.opaque or verdict(code).ran is not Ran.NO
+        decision = self._decide(hold, statement, sent=part)
+        facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
+        facts = replace(facts, refused_for=role.told)
+        error.diagnosis = diagnose(facts)  # type: ignore[attr-defined]
+        return decision, facts
+
+    def _follow(self, hold: Hold, facts: LossFacts, error: BaseException) -> Hold | None:
+        """Go on where the server's name leads to one that takes writes; None: there was none.
+
+        Then what is held is the last that was found, on which all but writing works.
+        """
+        search = self._find_target().writer.search()
+        if search is None:
+            return None
+        code = error.args[0]
+        new = self._stand_in(hold, Reason.RETIRED, partial(self._search, search, code))
+        if not search.found:
+            self._rest(new)
+            return None
+        successor = successor_of(hold.connection, new.connection)
+        done = replace(facts, done=Done.REPEATED, successor=successor)
+        publish(Restored(self._find_target().name, self.alias, diagnose(done)))
+        return new
+
+    def _search(self, search: Search, code: object) -> Hold:
+        """Borrow until it is from a server that takes writes, or the time is over.
+
+        Without a connection meanwhile: those who wait for the turn must not fill the pool.
+        """
+        with search.turn():
+            while True:
+                try:
+                    hold = self._take()
+                except self.Database.Error as away:
+                    if not goes_on(away.args[0] if away.args else None) or not search.pauses():
+                        raise
+                    continue
+                found = search.ends(hold.connection, code, self.alias)
+                hold.seen = hold.connection.commands
+                if found:
+                    return hold
+                hold.lease.slot.set_aside()
+                if not search.pauses():
+                    return hold
+                self._drop(hold, Reason.RETIRED)
 
     def _note_failure(self, hold: Hold, statement: Statement, error: BaseException) -> None:
         """Record what a statement may have done that was answered with an error."""
@@ -706,7 +810,7 @@ class Borrowing(stock.DatabaseWrapper):
         self._keep_for_later(hold, lost=True)
         self._hold, self._owed = None, hold.session.settings
         hold.pool.retire(hold.lease)
-        return self._stand_in_for(hold.session)
+        return self._stand_in_for(hold.session, self._take)
 
     def lost_closing(self, hold: Hold, error: BaseException) -> None:
         """What was left of an answer could not be read when its cursor was closed.
@@ -820,10 +924,7 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
-        hold.connection.loss_told = True
-        self._keep_for_later(hold, lost=True)
-        self._drop(hold, reason)
-        new = self._stand_in_for(hold.session)
+        new = self._stand_in(hold, reason, self._take)
         facts = replace(
             facts,
             done=Done.REPLACED if facts.before_sending else Done.REPEATED,
@@ -832,10 +933,17 @@ class Borrowing(stock.DatabaseWrapper):
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return new
 
-    def _stand_in_for(self, was: Session) -> Hold:
+    def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:
+        """Take another connection and make it what the one was that is ended."""
+        hold.connection.loss_told = True
+        self._keep_for_later(hold, lost=True)
+        self._drop(hold, reason)
+        return self._stand_in_for(hold.session, take)
+
+    def _stand_in_for(self, was: Session, take: Callable[[], Hold]) -> Hold:
         """Return a connection whose transaction stands where that of the session before stood."""
         try:
-            new = self._take()
+            new = take()
             if was.state in (_BEGUN, _DOUBTFUL):
                 self._begin(new)
             elif was.state is State.OFF and new.session.state is not State.OFF:

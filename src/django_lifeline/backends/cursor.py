@@ -228,20 +228,10 @@ class CursorWrapper(stock.CursorWrapper):
         try:
             result = getattr(self.cursor, method)(query, args)
         except BaseException as error:
-            self._cut_off(hold)
-            again = db.recover(hold, statement, error)
+            again = self._run_again(hold, statement, error, method, (query, args))
             if again is None:
-                self._say_integrity(error)
                 raise
-            hold = again
-            self._move(hold)
-            try:
-                result = getattr(self.cursor, method)(query, args)
-            except BaseException as second:
-                self._cut_off(hold)
-                db.recover(hold, statement, second, may_repeat=False)
-                self._say_integrity(second)
-                raise
+            hold, result = again
         if hold.connection.busy:
             db.settle(hold, statement, query, self._below)
             self._go_on_reading(hold, statement)
@@ -249,6 +239,34 @@ class CursorWrapper(stock.CursorWrapper):
             self._below.connection = None
             db.settle(hold, statement, query, self._below)
         return result
+
+    def _run_again(
+        self,
+        hold: Hold,
+        statement: Statement,
+        error: BaseException,
+        method: str,
+        given: tuple[Any, Any],
+        repeats: int = 0,
+    ) -> tuple[Hold, Any] | None:
+        """Run it on another connection, where nothing of it has happened or that is no matter.
+
+        Once after a loss and once after a refusal, since a failover may have both. None: *error*
+        is for the caller.
+        """
+        self._cut_off(hold)
+        hold_again = self._db.recover(hold, statement, error, repeats=repeats)
+        if hold_again is None:
+            self._say_integrity(error)
+            return None
+        self._move(hold_again)
+        try:
+            return hold_again, getattr(self.cursor, method)(*given)
+        except BaseException as next_error:
+            again = self._run_again(hold_again, statement, next_error, method, given, repeats + 1)
+            if again is None:
+                raise
+            return again
 
     def _go_on_reading(self, hold: Hold, statement: Statement) -> None:
         """The rest of the answer is read later, by whoever uses this cursor."""

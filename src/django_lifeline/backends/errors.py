@@ -120,7 +120,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
         if isinstance(error, PacketTooLarge):
             facts = RefusalFacts(code=code, size=error.size, limit=error.limit)
         elif code in REFUSED_STATEMENTS:
-            facts = RefusalFacts(code=code)
+            facts = RefusalFacts(code=code, takes_writes=getattr(error, "takes_writes", None))
         else:
             return None
         return diagnose_refusal(replace(facts, place=self.wrapper.target.name))

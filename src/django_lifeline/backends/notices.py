@@ -40,6 +40,19 @@ class Refused(Loss):
     """A connection could not be had, or a statement was refused; the caller got the error."""
 
 
+@dataclass(frozen=True, slots=True)
+class FailoverFinished(Event):
+    """The server took no writes any more, and one that does was found where its name leads."""
+
+    alias: str
+    old: str
+    """What the server that was left calls itself, host and port; empty where it does not tell."""
+    new: str
+    """The same of the one that was found; it may be the old one, writable again."""
+    seconds: float
+    """From the first refused statement to this moment."""
+
+
 _observers: list[Observer] = []
 
 
@@ -72,6 +85,14 @@ def _log(event: Event) -> None:
     elif isinstance(event, Refused):
         told = event.diagnosis.evidence.get("code") in _TOLD_BY_THE_POOL
         _log_loss(logging.DEBUG if told else logging.WARNING, "Refused by %r: %s", event)
+    elif isinstance(event, FailoverFinished):
+        logger.warning(
+            "%r follows the writable server from %s to %s, found after %.2f s.",
+            event.alias,
+            event.old or "an unknown one",
+            event.new or "an unknown one",
+            event.seconds,
+        )
     elif isinstance(event, PoolExhausted):
         logger.warning("Pool %s exhausted: %r", event.pool, event)
     else:

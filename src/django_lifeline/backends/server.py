@@ -20,6 +20,8 @@ class ServerFacts:
     lower_case_table_names: bool
     has_zoneinfo_database: bool
     limits: Limits
+    read_only: bool = False
+    """Whether it took no writes when the connection was opened, unless by privilege."""
     host: str = ""
     """What the server calls itself: its host name and port."""
     client: str | None = None
@@ -31,7 +33,8 @@ class ServerFacts:
         " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL,"
         " @@session.wait_timeout, @@max_allowed_packet,"
         " @@global.wait_timeout, @@global.interactive_timeout,"
-        " @@session.net_write_timeout, @@session.net_read_timeout"
+        " @@session.net_write_timeout, @@session.net_read_timeout,"
+        " @@global.read_only, @@global.innodb_read_only"
     )
 
     @property
@@ -66,7 +69,7 @@ class ServerFacts:
     def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
         """Build the facts from the row that `ask` gets."""
         version, sql_mode, engine, null, names, zones, *limits, host, client = row
-        wait, packet, global_wait, interactive, net_write, net_read = limits
+        wait, packet, global_wait, interactive, net_write, net_read, *locks = limits
         return cls(
             version=version,
             sql_mode=sql_mode,
@@ -82,6 +85,7 @@ class ServerFacts:
                 net_read_timeout=float(net_read),
                 max_allowed_packet=int(packet),
             ),
+            read_only=any(str(lock).upper() not in ("0", "OFF") for lock in locks),
             host=str(host),
             client=None if client is None else str(client),
         )
@@ -138,7 +142,8 @@ class ServerFacts:
         )
 
 
-def _is_mariadb(connection: DriverConnection) -> bool:
+def is_mariadb(connection: DriverConnection) -> bool:
+    """Whether the server is a MariaDB, whatever version it hides behind."""
     return "mariadb" in connection.server_version.lower()
 
 
@@ -146,7 +151,7 @@ def _of_session(connection: DriverConnection, column: str, session: str) -> str:
     """Return SQL for what the list of sessions says of one of them; NULL where it is not in it."""
     ask = f"(SELECT {column} FROM {{}}.processlist WHERE id = {session})"
     information = ask.format("information_schema")
-    if _is_mariadb(connection):
+    if is_mariadb(connection):
         return information
     # MySQL's newer table is empty where performance_schema is off. The older one is to go, and to
     # read it may take long: it waits for each session that is being authenticated anew.
@@ -155,7 +160,7 @@ def _of_session(connection: DriverConnection, column: str, session: str) -> str:
 
 
 def _status_table(connection: DriverConnection) -> str:
-    schema = "information_schema" if _is_mariadb(connection) else "performance_schema"
+    schema = "information_schema" if is_mariadb(connection) else "performance_schema"
     return f"{schema}.global_status"
 
 

@@ -175,7 +175,8 @@ class Transactions(Borrowing):
         if not self._is_loss(hold, error):
             if hold.connection.busy:
                 self._drop(hold, Reason.INTERRUPTED)
-            return None
+                return None
+            return self._after_refusal(hold, _BEGIN_BY_US, error)
         decision = Decision(Label.NOT_EXECUTED, repeat=True)
         facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
         return self._swap(hold, facts, Reason.LOST)
@@ -253,6 +254,7 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
+                self._leave_if_demoted(hold, _COMMIT, error)
                 session.failed(_COMMIT, error.args[0] if error.args else None)
                 hold.seen = hold.connection.commands
             raise error

@@ -53,6 +53,7 @@ ER_SESSION_WAS_KILLED = 3169  # MySQL
 ER_CLIENT_INTERACTION_TIMEOUT = 4031
 
 # The server ends a statement, and the session lives.
+ER_UNKNOWN_COM_ERROR = 1047
 ER_LOCK_WAIT_TIMEOUT = 1205
 ER_LOCK_DEADLOCK = 1213
 ER_OPTION_PREVENTS_STATEMENT = 1290
@@ -61,6 +62,9 @@ ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION = 1792
 ER_READ_ONLY_MODE = 1836
 ER_STATEMENT_TIMEOUT = 1969  # MariaDB
 ER_QUERY_TIMEOUT = 3024  # MySQL
+ER_BEFORE_DML_VALIDATION_ERROR = 3098  # Group Replication, like the next two
+ER_RUN_HOOK_ERROR = 3100
+ER_TRANSACTION_ROLLBACK_DURING_COMMIT = 3101
 
 CLOSED_BY_US = 0
 """PyMySQL raises ``InterfaceError(0, "")`` for a connection that is closed already."""
@@ -160,6 +164,14 @@ _TABLE = {
     # The session's own choice, SET TRANSACTION READ ONLY, or a replica's default.
     ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: Verdict(
         _ALIVE, _NO, "ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION"
+    ),
+    # Galera's node that is not ready says it to everything but SET and SHOW.
+    ER_UNKNOWN_COM_ERROR: Verdict(_ALIVE, _NO, "ER_UNKNOWN_COM_ERROR"),
+    # The group refuses before the statement, or before the commit, and then all is rolled back.
+    ER_BEFORE_DML_VALIDATION_ERROR: Verdict(_ALIVE, _NO, "ER_BEFORE_DML_VALIDATION_ERROR"),
+    ER_RUN_HOOK_ERROR: Verdict(_ALIVE, _NO, "ER_RUN_HOOK_ERROR"),
+    ER_TRANSACTION_ROLLBACK_DURING_COMMIT: Verdict(
+        _ALIVE, _NO, "ER_TRANSACTION_ROLLBACK_DURING_COMMIT"
     ),
     # Stopped on the way: InnoDB takes the rows back, tables without transactions keep them.
     ER_QUERY_INTERRUPTED: Verdict(_ALIVE, _MAYBE, "ER_QUERY_INTERRUPTED"),

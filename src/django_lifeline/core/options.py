@@ -60,8 +60,17 @@ class LifelineOptions:
     """Idle time before the kernel's keepalive probes begin; None leaves the system's."""
     ping_timeout: float = 5.0
     """The longest a liveness ping waits for its answer."""
+    target: str = "writable"
+    """``"writable"``: follow the writable server once it was written to; ``"any"``: never."""
+    failover_timeout: float = 10.0
+    """How long a refused write waits until the server's name leads to one that takes it."""
 
     def __post_init__(self) -> None:
+        if self.target not in ("writable", "any"):
+            raise OptionError(
+                f"OPTIONS['lifeline']['target'] is {self.target!r}. "
+                "Set it to 'writable', or to 'any' for a replica."
+            )
         if not isinstance(self.retry_reads, bool):
             raise OptionError(
                 f"OPTIONS['lifeline']['retry_reads'] is {self.retry_reads!r}. "
@@ -73,6 +82,7 @@ class LifelineOptions:
             _seconds("lifeline", "tcp_user_timeout", self.tcp_user_timeout)
         _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
+        _seconds("lifeline", "failover_timeout", self.failover_timeout, least_is_zero=True)
 
 
 def pool_options(value: object) -> PoolOptions | None:
@@ -118,8 +128,10 @@ def _whole(setting: str, name: str, value: Any, *, least: int) -> None:
         )
 
 
-def _seconds(setting: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+def _seconds(setting: str, name: str, value: Any, *, least_is_zero: bool = False) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (value > 0 or least_is_zero and value == 0):
+        least = "0 or more" if least_is_zero else "above 0"
         raise OptionError(
-            f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to a number of seconds above 0."
+            f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to a number of seconds {least}."
         )

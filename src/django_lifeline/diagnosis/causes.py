@@ -272,6 +272,26 @@ _ALL = (
         settle=N_("SELECT @@read_only, @@super_read_only (MySQL) and ask who the primary is."),
     ),
     Cause(
+        name="failover",
+        title=N_("The server that took the writes takes none any more: a failover"),
+        meaning=N_(
+            "A server that this process has written to became read only, or left its cluster. "
+            "Another one takes the writes, or will: the old sessions stay with the old server."
+        ),
+        evidence=N_(
+            "This process had written there before, and the server itself, asked after a refusal, "
+            "says that it takes no writes: read_only, super_read_only, wsrep_ready and the like."
+        ),
+        fix=N_(
+            "Use this package's ENGINE, which follows the name in HOST to the writable server. "
+            "Let that name or proxy lead there soon, and end transactions that were open with "
+            "retries of the whole block."
+        ),
+        settle=N_(
+            "SELECT @@hostname, @@read_only on a new connection, and ask who the primary is."
+        ),
+    ),
+    Cause(
         name="interrupted",
         title=N_("The program broke into its own query"),
         meaning=N_(

@@ -147,6 +147,8 @@ class LossFacts:
     """The driver's connection or its descriptor was closed in this process, not by the engine."""
     ended_for: str = ""
     """Why the engine itself had ended it."""
+    refused_for: str = ""
+    """What a server on which this process had written said against writing there now."""
     unread: bool = False
     """The answer to the statement before was left unread."""
     interrupted_by: str = ""
@@ -217,5 +219,7 @@ class RefusalFacts:
     size: int = 0
     """The statement's length, where it was too long."""
     limit: int = 0
+    takes_writes: bool | None = None
+    """Whether the server that refused a statement takes writes, as it says; None: not known."""
     figures: tuple[tuple[str, object], ...] = ()
     """More for the evidence, by name."""

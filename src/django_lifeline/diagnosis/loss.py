@@ -113,6 +113,7 @@ def _evidence(facts: LossFacts) -> dict[str, object]:
         "code": facts.code,
         "driver_cause": facts.driver_cause,
         "statement": facts.statement,
+        "refused_for": facts.refused_for,
         "bytes_sent": facts.bytes_sent,
         "seconds_in_flight": 0 if facts.before_sending else round(facts.elapsed, 1),
         "longest_pause": round(facts.pause, 1),

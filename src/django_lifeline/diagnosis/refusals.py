@@ -76,7 +76,9 @@ def refusal(facts: RefusalFacts) -> Finding | None:
     if cause == "packet_too_large" and facts.size:
         met = f"the statement has {facts.size} bytes, max_allowed_packet is {facts.limit}."
         return Finding(cause, Confidence.CERTAIN, met)
-    sure = facts.code not in _OPTIONS_OR_FAILOVER
+    if facts.takes_writes and facts.code == codes.ER_OPTION_PREVENTS_STATEMENT:
+        return None  # another option than read_only: the error's text names it
+    sure = facts.code not in _OPTIONS_OR_FAILOVER or facts.takes_writes is False
     met = f"error {facts.code} says so{_after_waiting(facts)}."
     return Finding(cause, Confidence.CERTAIN if sure else Confidence.LIKELY, met)
 

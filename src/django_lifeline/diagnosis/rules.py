@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django_lifeline.core import classification as codes
 from django_lifeline.core.liveness import SightKind
 from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
-from django_lifeline.diagnosis.model import Confidence
+from django_lifeline.diagnosis.model import Confidence, Done
 
 CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
 
@@ -153,6 +153,17 @@ def closed_by_application(facts: LossFacts) -> Finding | None:
 
 
 # What the server said.
+
+
+def failover(facts: LossFacts) -> Finding | None:
+    """A server that took this process's writes says that it takes none any more."""
+    if not facts.refused_for:
+        return None
+    said = f" with error {facts.code}" if facts.code else ""
+    told = f"a server that took writes refused one{said}: {facts.refused_for}"
+    if facts.done is Done.REPEATED:
+        return Finding("failover", CERTAIN, f"{told}; its name leads to a writable one now.")
+    return Finding("failover", LIKELY, f"{told}.", ("read_only",))
 
 
 def said_by_server(facts: LossFacts) -> Finding | None:
@@ -510,6 +521,7 @@ def _reset(facts: LossFacts) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
+    failover,
     shared_after_fork,
     recalled,
     shared_between_threads,

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from django_lifeline.backends.notices import Loss, observe
+from django_lifeline.backends.notices import FailoverFinished, Loss, observe
 from django_lifeline.core.effects import first_keyword
 from django_lifeline.core.events import ConnectFailed, ConnectionOpened, Event, LeaseWaited
 from django_lifeline.core.pool import Pool
@@ -104,6 +104,10 @@ class Telemetry:
             unit="{error}",
             description="Connections that could not be opened.",
         )
+        self._failover = self._seconds(
+            "django_lifeline.failover.duration",
+            "How long writes were refused until a server was found that takes them.",
+        )
         for gauge in _GAUGES:
             create = getattr(meter, f"create_observable_{gauge.kind}")
             create(
@@ -137,6 +141,8 @@ class Telemetry:
             self._create_time.record(event.seconds, attributes)
         elif isinstance(event, LeaseWaited):
             self._wait_time.record(event.seconds, {**attributes, **self._work()})
+        elif isinstance(event, FailoverFinished):
+            self._failover.record(event.seconds, attributes)
         elif isinstance(event, ConnectFailed):
             self._failures.add(1, {**attributes, "error.type": event.error})
         elif isinstance(event, Loss):

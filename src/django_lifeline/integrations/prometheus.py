@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django_lifeline.backends.notices import Loss, observe
+from django_lifeline.backends.notices import FailoverFinished, Loss, observe
 from django_lifeline.core.events import ConnectionOpened, Event, LeaseWaited
 from django_lifeline.core.pool import Pool
 from django_lifeline.core.pool.stats import PoolStats
@@ -31,6 +31,7 @@ except ImportError as error:
     raise missing("prometheus") from error
 
 PREFIX = "django_lifeline"
+FAILOVER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CONNECT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 _COUNTED = {
@@ -98,12 +99,13 @@ class LifelineCollector:
             "outcome",
             "work",
         )
-        self._connect_seconds = Histogram(
-            f"{PREFIX}_connect_seconds",
-            "How long it took to open connections.",
-            ["pool"],
-            registry=None,
-            buckets=CONNECT_BUCKETS,
+        self._connect_seconds = _histogram(
+            "connect_seconds", "How long it took to open connections.", CONNECT_BUCKETS
+        )
+        self._failover_seconds = _histogram(
+            "failover_seconds",
+            "How long writes were refused until a server was found that takes them.",
+            FAILOVER_BUCKETS,
         )
         Pool.tells_waits = True
         observe(self._on_event)
@@ -111,7 +113,8 @@ class LifelineCollector:
     def _metrics(self) -> Iterator[Any]:
         yield from (self._connections, self._waiting, self._min, self._max)
         yield from self._counters.values()
-        yield from (self._waited, self._work_waited, self._losses, self._connect_seconds)
+        yield from (self._waited, self._work_waited, self._losses)
+        yield from (self._connect_seconds, self._failover_seconds)
 
     def describe(self) -> Iterable[Any]:
         """Return what there is, without a figure."""
@@ -160,6 +163,8 @@ class LifelineCollector:
         elif isinstance(event, Loss):
             cause, work = event.diagnosis.cause, self._works.current()
             self._losses.labels(event.pool, cause, outcome_of(event), work).inc()
+        elif isinstance(event, FailoverFinished):
+            self._failover_seconds.labels(event.pool).observe(event.seconds)
         elif isinstance(event, LeaseWaited):
             self._work_waited.labels(event.pool, self._works.current()).inc(event.seconds)
 
@@ -188,6 +193,10 @@ def _gauge(name: str, help_text: str, *labels: str) -> Any:
         registry=None,
         multiprocess_mode="livesum",
     )
+
+
+def _histogram(name: str, help_text: str, buckets: tuple[float, ...]) -> Any:
+    return Histogram(f"{PREFIX}_{name}", help_text, ["pool"], registry=None, buckets=buckets)
 
 
 def _counter(name: str, help_text: str, *labels: str) -> Any:

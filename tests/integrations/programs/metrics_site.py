@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.multiprocess import MultiProcessCollector
 from tests.integrations.programs.metrics_gunicorn_conf import exporter
 
+from django_lifeline.backends.notices import FailoverFinished, publish
 from django_lifeline.integrations.opentelemetry import WORK
 from django_lifeline.integrations.work import named_work
 
@@ -31,12 +32,13 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 def heal(request: HttpRequest) -> HttpResponse:
-    """Lose the connection between two statements, which is healed."""
+    """Lose the connection between two statements, which is healed; and tell of a failover."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT CONNECTION_ID()")
         program_setup.admin(f"KILL {cursor.fetchone()[0]}")
         time.sleep(0.05)
         cursor.execute("SELECT 1")
+    publish(FailoverFinished(connection.pool.name, "default", "db1:3306", "db2:3306", 0.4))
     return HttpResponse("healed")
 
 

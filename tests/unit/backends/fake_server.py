@@ -20,7 +20,8 @@ from django_lifeline.core.drivers.base import Guarded, NotADriversConnection, en
 
 MAX_PACKET = 4096
 BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800)
-BEHIND_THE_PACKET = (28800, 28800, 60, 30, "here:3306", None)
+BEHIND_THE_PACKET = (28800, 28800, 60, 30, 0, 0, "here:3306", None)
+FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET)
 GONE = (2013, "Lost connection to MySQL server during query")
 
 

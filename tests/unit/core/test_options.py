@@ -106,3 +106,14 @@ def test_wrong_value_is_named_with_what_it_may_be(given: dict[str, Any], words: 
 def test_wrong_lifeline_option_is_refused(given: object) -> None:
     with pytest.raises(OptionError, match="OPTIONS\\['lifeline'\\]"):
         lifeline_options(given)
+
+
+def test_search_for_another_server_may_be_of_one_attempt() -> None:
+    assert lifeline_options({"failover_timeout": 0}).failover_timeout == 0
+    with pytest.raises(OptionError, match="0 or more"):
+        lifeline_options({"failover_timeout": -1})
+
+
+def test_unknown_target_is_refused_with_the_words_there_are() -> None:
+    with pytest.raises(OptionError, match="'writable', or to 'any'"):
+        lifeline_options({"target": "replica"})

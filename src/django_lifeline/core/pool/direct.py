@@ -133,6 +133,12 @@ class DirectPool(Generic[C]):
         with self._lock:
             self.generation += 1
 
+    def hurry_retired(self) -> None:
+        """Have connections of retired generations replaced as soon as they come to rest."""
+        for lease in list(self._leases):
+            if lease.slot.generation != self.generation:
+                lease.slot.expires = float("-inf")
+
     def drain(self) -> None:
         """Make all leases `due`."""
         self.retire_generation(Reason.CLOSED)

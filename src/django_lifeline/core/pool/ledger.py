@@ -33,8 +33,6 @@ slot; in a busy pool each borrower that has to queue would pay for one."""
 LOST_AFTER = 0.05
 """Seconds for which a slot must be in no hand before it counts as lost."""
 
-LOST_GENERATION = -1
-
 _RESTING = State.RESTING
 
 
@@ -287,7 +285,7 @@ class Ledger(Generic[C]):
             if slot.missed_at_lend != slot.lends:
                 slot.missed_at_lend, slot.missed_since = slot.lends, now
             elif now - slot.missed_since >= LOST_AFTER:
-                slot.generation = LOST_GENERATION
+                slot.set_aside()
                 if slot.state is State.IDLE:
                     lost.append(slot)
         return lost

@@ -119,6 +119,15 @@ class Opening(Generic[C]):
             last_connect_error=counters.last_connect_error,
         )
 
+    def hurry_retired(self) -> None:
+        """Have lent connections of retired generations replaced as soon as they come to rest.
+
+        Else it is when they are given back, which a program that runs for ever may never do.
+        """
+        for slot in list(self._ledger.slots):
+            if slot.generation != self.generation:
+                slot.expires = float("-inf")
+
     def owner(self) -> Owner:
         """The calling thread or greenlet."""
         try:

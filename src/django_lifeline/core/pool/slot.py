@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PooledConnection)
 
+RETIRED_GENERATION = -1
+"""Of slots that are set aside one by one; no pool's generation is ever this one."""
+
 
 class IllegalMove(RuntimeError):
     """A slot was to go to a state that its present one does not lead to."""
@@ -105,6 +108,10 @@ class Slot(Generic[C]):
         self.expires = now + kept.max_lifetime
         self.max_idle = kept.max_idle
         self.lend_until = min(now + self.max_idle, self.expires)
+
+    def set_aside(self) -> None:
+        """Lend the connection to nobody else: it ends when its borrower gives it back."""
+        self.generation = RETIRED_GENERATION
 
     def move(self, to: State) -> None:
         """Go to the state ``to``; `IllegalMove` if the present one does not lead there."""
