@@ -24,7 +24,7 @@ from django_lifeline.backends.failover import Writer
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.backoff import Backoff
-from django_lifeline.core.classification import is_full
+from django_lifeline.core.classification import is_away, is_full
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection, OpeningSets
@@ -89,6 +89,7 @@ class Target:
         self._hurried = 0
         """The thread that asks after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
+        self._timeout = PoolOptions().timeout if pool is None else pool.timeout
         self.forgotten = False
         """Whether it is not among the process's targets any more: it had nothing for long."""
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
@@ -102,6 +103,7 @@ class Target:
                 emit=self._hear,
                 lifetimes=lambda connection: self._lifetimes(pool),
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
+                is_away=self._is_away,
             )
         )
 
@@ -128,7 +130,7 @@ class Target:
         if hurried:
             params["connect_timeout"] = ASKING_TIMEOUT
         started = clock.monotonic()
-        backoff = Backoff(started, self.lifeline.full_server_timeout)
+        backoff = Backoff(started, 0.0)
         attempts = 0
         while True:
             attempts += 1
@@ -139,11 +141,25 @@ class Target:
             except self._error as error:
                 now = clock.monotonic()
                 self.connect_error = code = number_of(error) or 0
-                pause = backoff.next_pause(now) if is_full(code) and not hurried else None
+                backoff.patience = 0.0 if hurried else self._patience(code)
+                pause = backoff.next_pause(now)
                 if pause is None:
                     explain_refusal(error, self.name, attempts, now - started)
                     raise
             clock.sleep(pause)
+
+    def _is_away(self, error: Exception) -> bool:
+        """Whether connecting failed in a way that tells all borrowers of the pool something.
+
+        Whoever asks after a loss has less time than they would take.
+        """
+        return is_away(number_of(error)) and self._hurried != threading.get_ident()
+
+    def _patience(self, code: int) -> float:
+        """For how many seconds connecting is tried again after an error of this number."""
+        if is_full(code):
+            return self.lifeline.full_server_timeout
+        return min(self.lifeline.ride_out or 0.0, self._timeout) if is_away(code) else 0.0
 
     def _tcp_options(self) -> TcpOptions:
         return TcpOptions(

@@ -204,6 +204,29 @@ def verdict(code: object, *, answered: bool = True) -> Verdict:
     return replace(found, ran=_MAYBE)
 
 
+_AWAY = frozenset(
+    {
+        CR_CONNECTION_ERROR,
+        CR_CONN_HOST_ERROR,
+        CR_UNKNOWN_HOST,
+        CR_SERVER_GONE_ERROR,
+        CR_SERVER_HANDSHAKE_ERR,
+        CR_SERVER_LOST,
+        CR_SERVER_LOST_EXTENDED,
+        ER_SERVER_SHUTDOWN,
+    }
+)
+
+
+def is_away(code: object) -> bool:
+    """Whether connecting failed since no server is there, for now, for anybody.
+
+    Not with a wrong password, nor for want of a database: no time mends those, and the next
+    borrower may come with another password.
+    """
+    return code in _AWAY
+
+
 def is_full(code: object) -> bool:
     """Whether the server refused a connection because all it allows are taken, for now."""
     return code in (ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS)

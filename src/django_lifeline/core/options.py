@@ -54,6 +54,8 @@ class LifelineOptions:
     """Repeat a plain SELECT once, on a new connection, when it was lost in flight."""
     full_server_timeout: float = 5.0
     """How long connecting is tried again while the server says that it is full (1040, 1203)."""
+    ride_out: float | None = None
+    """How long connecting is tried again while the server is away; None: not at all."""
     tcp_user_timeout: float | None = 30.0
     """How long sent data may stay unacknowledged before the kernel gives the connection up."""
     tcp_keepalive: int | None = 60
@@ -78,8 +80,9 @@ class LifelineOptions:
             )
         if self.tcp_keepalive is not None:
             _whole("lifeline", "tcp_keepalive", self.tcp_keepalive, least=1)
-        if self.tcp_user_timeout is not None:
-            _seconds("lifeline", "tcp_user_timeout", self.tcp_user_timeout)
+        for name in ("tcp_user_timeout", "ride_out"):
+            if getattr(self, name) is not None:
+                _seconds("lifeline", name, getattr(self, name))
         _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
         _seconds("lifeline", "failover_timeout", self.failover_timeout, least_is_zero=True)

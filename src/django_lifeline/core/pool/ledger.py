@@ -14,17 +14,10 @@ from typing import Generic
 
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.lease import Lease
+from django_lifeline.core.pool.outage import Outage
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
-
-GROWERS = 4
-"""How many borrowers of one pool connect at the same time.
-
-With one, the last of ten borrowers of a cold pool waits for ten connects in a row, which is
-200 ms over TLS and more from afar. Without a limit a burst opens ``max_size`` connections that
-the first two returned ones would have served, and storms a server that has just restarted.
-"""
 
 SCAN_PAUSE = 0.01
 """Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
@@ -84,6 +77,9 @@ class Ledger(Generic[C]):
         be in it and lent all the same."""
         self.waiters: deque[Waiter[C]] = deque()
         self.connecting = 0
+        self.outage = Outage()
+        self._now = float("-inf")
+        """When the ledger was settled last."""
         self._scanned_at = float("-inf")
 
     # -- slots ---------------------------------------------------------------------------
@@ -111,7 +107,12 @@ class Ledger(Generic[C]):
 
     def may_open(self) -> bool:
         """Whether one more connection may be opened now."""
-        return self.connecting < GROWERS and len(self.slots) < self.max_size
+        outage = self.outage
+        return (
+            self.connecting < outage.growers
+            and len(self.slots) < self.max_size
+            and self._now >= outage.opens_from
+        )
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""
@@ -174,6 +175,7 @@ class Ledger(Generic[C]):
 
         With ``scan``, look for abandoned slots first.
         """
+        self._now = now
         orders: Orders[C] = Orders()
         if scan and self.waiters and not self.idle:
             orders.end += self.abandoned(now)
@@ -214,6 +216,19 @@ class Ledger(Generic[C]):
         waiter = self.pass_on(slot)
         if waiter is not None:
             orders.wake.append(waiter)
+
+    def refuse_waiters(self, error: BaseException) -> list[Waiter[C]]:
+        """Let all who wait have this error; they are to be woken."""
+        refused = [waiter for waiter in self.waiters if waiter.lease is None]
+        for waiter in refused:
+            waiter.refusal = error
+        self.waiters.clear()
+        return refused
+
+    def has_answered(self, since: float) -> bool:
+        """Whether a connection came to rest after *since*, so that the server is not away."""
+        known = (slot for slot in self.slots if slot.state is not State.CONNECTING)
+        return any(max(slot.returned_at, slot.rested_at) >= since for slot in known)
 
     # -- taking back ---------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import random
 import threading
@@ -24,9 +25,11 @@ from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
 from django_lifeline.core.pool.ledger import Ledger, Orders
+from django_lifeline.core.pool.outage import LIFE
 from django_lifeline.core.pool.owners import Owner, introduce
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.stats import Counters, PoolStats, name_error
+from django_lifeline.core.pool.waiters import Waiter
 
 JITTER = 0.1
 """How much earlier than its lifetime a connection may end, so that not all end at once."""
@@ -61,6 +64,7 @@ class Opening(Generic[C]):
         clock: Clock | None = None,
         emit: Observer = ignore,
         lifetimes: Callable[[C], Lifetimes] | None = None,
+        is_away: Callable[[Exception], bool] | None = None,
     ) -> None:
         self.name = name
         self.options = options
@@ -70,6 +74,8 @@ class Opening(Generic[C]):
         self._connect = connect
         self._emit = emit
         self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(options))
+        self._is_away = is_away or (lambda error: False)
+        """Whether connecting failed for want of a server, which is the same for every borrower."""
         self.random = random.Random()
         """Where the jitter of the lifetimes comes from."""
         self._closed = False
@@ -162,23 +168,40 @@ class Opening(Generic[C]):
                 self._ledger.opened(lease)
                 self._counters.opened += 1
                 self._counters.connects_fail = False
+                self._ledger.outage.succeeded()
         except BaseException as error:
             lease.hold.clear()  # it is filled when the exception came after the last step
-            self._connect_failed(slot, error)
+            self._connect_failed(slot, error, started)
             raise
         lease.fresh = True
         tell(self._emit, ConnectionOpened(self.name, now - started))
         self.settle()  # the next in the queue may connect now
 
-    def _connect_failed(self, slot: Slot[C], error: BaseException) -> None:
+    def _connect_failed(self, slot: Slot[C], error: BaseException, started: float) -> None:
         if slot.connection is not None:
             slot.connection.discard()
+        away = isinstance(error, Exception) and self._is_away(error)
+        refused: list[Waiter[C]] = []
         with self._lock:
+            if away:
+                refused = self._those_refused_with_it(error, started)
             self._counters.connect_errors += 1
             self._counters.connects_fail = True
             self._counters.last_connect_error = name_error(error)
         self._forget(slot)
+        for waiter in refused:
+            waiter.ring()
         tell(self._emit, ConnectFailed(self.name, name_error(error)))
+
+    def _those_refused_with_it(self, error: BaseException, started: float) -> list[Waiter[C]]:
+        """Let those who wait have the error too, where the server is away. Under the lock.
+
+        Each would try in vain, one after the other, and learn after the last one's time.
+        """
+        ledger, now = self._ledger, self.now()
+        if not ledger.outage.failed(started, now) or ledger.has_answered(now - LIFE):
+            return []
+        return ledger.refuse_waiters(copy.copy(error).with_traceback(None))
 
     def _jittered(self, kept: Lifetimes) -> Lifetimes:
         factor = 1 - JITTER * self.random.random()

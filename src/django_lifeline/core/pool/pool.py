@@ -53,9 +53,12 @@ class Pool(Queueing[C]):
         emit: Observer = ignore,
         lifetimes: Callable[[C], Lifetimes] | None = None,
         ping: Callable[[C], bool] | None = None,
+        is_away: Callable[[Exception], bool] | None = None,
     ) -> None:
         self.ping = ping
-        super().__init__(name, options, connect, clock=clock, emit=emit, lifetimes=lifetimes)
+        super().__init__(
+            name, options, connect, clock=clock, emit=emit, lifetimes=lifetimes, is_away=is_away
+        )
 
     def _begin(self) -> None:
         super()._begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -76,7 +77,10 @@ class Queueing(Opening[C], ABC):
                     raise self._timed_out(now - started)
                 scan = True  # not without having looked for abandoned slots
                 continue
-            pause = HEAD_PAUSE if self._is_first(waiter) else QUEUE_PAUSE
+            pause = QUEUE_PAUSE
+            if self._is_first(waiter):
+                until_an_attempt = self._ledger.outage.opens_from - now
+                pause = min(HEAD_PAUSE, until_an_attempt) if until_an_attempt > 0 else HEAD_PAUSE
             scan = not waiter.wait(min(pause, deadline - now))
             if waiter.lease is not None:  # nobody changes it any more
                 return waiter.lease
@@ -87,6 +91,9 @@ class Queueing(Opening[C], ABC):
         with self._lock:
             if self._closed:
                 raise refusals.closed(self.name, self._closed_by)
+            if waiter.refusal is not None:
+                # Each borrower has an object of his own, with his own traceback.
+                raise copy.copy(waiter.refusal)
             ledger, now = self._ledger, self.now()
             joins = waiter.ledger is not ledger
             if joins:

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 class Waiter(Generic[C]):
     """One borrower in the queue, and the hand into which the pool puts its lease.
 
-    ``lease`` is written and read under the pool's lock. Whatever ends the wait, the borrower
-    looks into its hand once more before it goes: that is the acknowledgement.
+    ``lease`` and ``refusal`` are written and read under the pool's lock. Whatever ends the wait,
+    the borrower looks into its hand once more before it goes: that is the acknowledgement.
     """
 
-    __slots__ = ("_bell", "lease", "ledger", "owner", "since")
+    __slots__ = ("_bell", "lease", "ledger", "owner", "refusal", "since")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.lease: Lease[C] | None = None
         self.ledger: Ledger[C] | None = None
         """The ledger it has joined; a forked child has another one."""
+        self.refusal: BaseException | None = None
+        """Why another borrower could not connect, which is why this one cannot either."""
         self.since = 0.0
         """When the wait began that is not in the statistics yet."""
         self._bell = threading.Lock()

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
-from django_lifeline.core.pool.ledger import GROWERS, Ledger, Orders
+from django_lifeline.core.pool.ledger import Ledger, Orders
+from django_lifeline.core.pool.outage import GROWERS
 from django_lifeline.core.pool.owners import Owner, _Presence
 from django_lifeline.core.pool.slot import IllegalMove, Slot, State
 from django_lifeline.core.pool.waiters import Waiter

@@ -1,0 +1,60 @@
+"""When connecting fails since the server is away: how often to try, and whom to tell.
+
+Plain values, changed under the pool's lock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+GROWERS = 4
+"""How many borrowers of one pool connect at the same time.
+
+With one, the last of ten borrowers of a cold pool waits for ten connects in a row, which is
+200 ms over TLS and more from afar. Without a limit a burst opens ``max_size`` connections that
+the first two returned ones would have served, and storms a server that has just restarted.
+"""
+
+FIRST_PAUSE = 0.005
+LONGEST_PAUSE = 0.25
+"""Seconds between the beginnings of two attempts. Short, since stock's caller would not wait at
+all: a script that tries a few times in a row loses some hundredths of a second."""
+
+SLOW = 1.0
+"""Seconds after which an attempt that failed speaks for all who waited for it."""
+
+LIFE = 1.0
+"""Seconds for which an answer on another connection proves that the server is not away."""
+
+
+@dataclass(slots=True)
+class Outage:
+    """What is known of a server that cannot be reached, if it cannot."""
+
+    chance: Callable[[], float] = random.random
+    failures: int = 0
+    """Attempts in a row that failed."""
+    opens_from: float = float("-inf")
+    """When the next attempt may begin."""
+    growers: int = GROWERS
+    """How many may connect at the same time: one while it fails, and then twice as many each."""
+
+    def failed(self, started: float, now: float) -> bool:
+        """Take in a failed attempt; return whether those who wait shall have its error.
+
+        One refusal alone may be a chance: the next in the queue tries it too. Where an attempt took
+        long, as in a black hole, they have waited as long as stock's caller would have.
+        """
+        self.failures += 1
+        self.growers = 1
+        pause = min(FIRST_PAUSE * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE)
+        self.opens_from = max(self.opens_from, started + pause * (1 - 0.5 * self.chance()))
+        return self.failures > 1 or now - started >= SLOW
+
+    def succeeded(self) -> None:
+        """Take in that a connection was opened."""
+        self.failures = 0
+        self.opens_from = float("-inf")
+        self.growers = min(2 * self.growers, GROWERS)
