@@ -19,7 +19,7 @@ from django_lifeline.diagnosis.usage import UsageError
 COMMANDS = {
     "doctor": "django_lifeline.diagnosis.doctor.command",
     "explain": "django_lifeline.diagnosis.explain.command",
-    "status": "django_lifeline.diagnosis.status",
+    "status": "django_lifeline.panel.status",
 }
 """Each command's name and its module."""
 

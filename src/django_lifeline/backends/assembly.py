@@ -77,7 +77,9 @@ class Target:
         """Whether something passes the connections on; None: not known."""
         self.connect_error: int | None = None
         """The number of the latest attempt to connect, None if it succeeded."""
-        self._alias, self._kind = wrapper.alias, type(wrapper)
+        self.alias: str = wrapper.alias
+        """The alias that it is the target of."""
+        self._kind = type(wrapper)
         self._settings = wrapper.settings_dict
         database = wrapper.Database
         self.driver = driver_for(database)
@@ -215,7 +217,7 @@ class Target:
 
     def _open_alone(self) -> DriverConnection:
         """Open a connection for nobody in particular, through a wrapper of its own."""
-        wrapper = self._kind(self._settings, self._alias)
+        wrapper = self._kind(self._settings, self.alias)
         opened: DriverConnection = wrapper.open_for_the_pool(self)
         return opened
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.crypto import salted_hmac
 
 from django_lifeline.backends.notices import observe
@@ -177,13 +178,18 @@ def write(content: Snapshot) -> None:
 
 
 def _remove_own() -> None:
-    with contextlib.suppress(OSError, Unsafe):
+    with contextlib.suppress(OSError, Unsafe, ImproperlyConfigured):
         _own_file().unlink()
 
 
 def all_processes() -> list[Snapshot]:
     """Return this process's state and what the others wrote last; remove what is stale."""
-    found = [{**snapshot(), "own": True}]
+    return [{**snapshot(), "own": True}, *other_processes()]
+
+
+def other_processes() -> list[Snapshot]:
+    """Return what the other processes wrote last; remove what is stale."""
+    found = []
     with contextlib.suppress(OSError, Unsafe):
         own = _own_file().name
         for path in sorted(folder().glob("*.json")):

@@ -79,6 +79,8 @@ class DirectPool(Generic[C]):
                 slot.connection.discard()
             with self._lock:
                 self._counters.connect_errors += 1
+                self._counters.connects_fail = True
+                self._counters.failed_at = self.now()
                 self._counters.last_connect_error = name_error(error)
             tell(self._emit, ConnectFailed(self.name, name_error(error)))
             raise
@@ -88,6 +90,7 @@ class DirectPool(Generic[C]):
         with self._lock:
             self._leases.add(lease)
             self._counters.opened += 1
+            self._counters.connects_fail = False
         tell(self._emit, ConnectionOpened(self.name, self.now() - started))
         return lease
 
@@ -168,7 +171,9 @@ class DirectPool(Generic[C]):
     def stats(self) -> PoolStats:
         """The pool at this moment. Takes no lock."""
         counters = self._counters
-        states = [lease.slot.state for lease in list(self._leases)]
+        slots = [lease.slot for lease in list(self._leases)]
+        states = [slot.state for slot in slots]
+        answered = max((slot.last_answer for slot in slots), default=float("-inf"))
         return PoolStats(
             name=self.name,
             min_size=0,
@@ -189,6 +194,7 @@ class DirectPool(Generic[C]):
             queue_full=0,
             wait_ms_total=0.0,
             last_connect_error=counters.last_connect_error,
+            away=counters.away(self.now(), answered),
         )
 
     def __repr__(self) -> str:

@@ -227,8 +227,7 @@ class Ledger(Generic[C]):
 
     def has_answered(self, since: float) -> bool:
         """Whether a connection came to rest after *since*, so that the server is not away."""
-        known = (slot for slot in self.slots if slot.state is not State.CONNECTING)
-        return any(max(slot.returned_at, slot.rested_at) >= since for slot in known)
+        return any(slot.last_answer >= since for slot in self.slots)
 
     # -- taking back ---------------------------------------------------------------------
 

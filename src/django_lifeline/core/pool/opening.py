@@ -103,6 +103,8 @@ class Opening(Generic[C]):
         connecting = states.count(State.CONNECTING)
         returned = len(self._ledger.at_rest())
         idle = states.count(State.IDLE) + returned
+        now = self.now()
+        answered = max((slot.last_answer for slot in slots), default=float("-inf"))
         return PoolStats(
             name=self.name,
             min_size=self.options.min_size,
@@ -123,7 +125,15 @@ class Opening(Generic[C]):
             queue_full=counters.queue_full,
             wait_ms_total=1000 * (counters.waited + sum(slot.waited for slot in slots)),
             last_connect_error=counters.last_connect_error,
+            longest_wait=self._longest_wait(now),
+            away=counters.away(now, answered),
         )
+
+    def _longest_wait(self, now: float) -> float:
+        try:
+            return now - self.waiters[0].started
+        except IndexError:
+            return 0.0
 
     def hurry_retired(self) -> None:
         """Have lent connections of retired generations replaced as soon as they come to rest.
@@ -187,6 +197,7 @@ class Opening(Generic[C]):
                 refused = self._those_refused_with_it(error, started)
             self._counters.connect_errors += 1
             self._counters.connects_fail = True
+            self._counters.failed_at = self.now()
             self._counters.last_connect_error = name_error(error)
         self._forget(slot)
         for waiter in refused:

@@ -44,7 +44,7 @@ class Queueing(Opening[C], ABC):
         self, owner: Owner, timeout: float | None, connect: Callable[[], C] | None
     ) -> Lease[C]:
         waiter: Waiter[C] = Waiter(owner)
-        waiter.since = started = self.now()
+        waiter.started = waiter.since = started = self.now()
         seconds = self.options.timeout if timeout is None else timeout
         try:
             while True:

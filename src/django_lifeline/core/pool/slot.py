@@ -109,6 +109,11 @@ class Slot(Generic[C]):
         self.max_idle = kept.max_idle
         self.lend_until = min(now + self.max_idle, self.expires)
 
+    @property
+    def last_answer(self) -> float:
+        """When its connection came to rest last: by then the server had answered."""
+        return max(self.returned_at, self.rested_at)
+
     def set_aside(self) -> None:
         """Lend the connection to nobody else: it ends when its borrower gives it back."""
         self.generation = RETIRED_GENERATION

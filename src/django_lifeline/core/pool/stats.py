@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KNOWN_FOR = 10.0
+"""Seconds after a failed attempt to connect for which the server counts as away."""
+
 
 @dataclass(slots=True)
 class Counters:
@@ -22,6 +25,16 @@ class Counters:
     last_connect_error: str | None = None
     connects_fail: bool = False
     """Whether the latest attempt to connect failed."""
+    failed_at: float = float("-inf")
+    """When it did."""
+
+    def away(self, now: float, answered_at: float) -> bool:
+        """Whether the server is away, as far as is known; *answered_at*: its latest answer.
+
+        Without another attempt that is not known any more after a while.
+        """
+        fresh = self.connects_fail and now - self.failed_at < KNOWN_FOR
+        return fresh and answered_at <= self.failed_at
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,6 +67,10 @@ class PoolStats:
     """Milliseconds that borrowers spent in the queue."""
     last_connect_error: str | None
     """Type and number of the last error on connecting, never its text."""
+    longest_wait: float = 0.0
+    """Seconds for which the first in the queue has been waiting."""
+    away: bool = False
+    """Whether connecting failed a moment ago, and no connection has answered since."""
 
     def __repr__(self) -> str:
         limit = self.max_size or "no limit"

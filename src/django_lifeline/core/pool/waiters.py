@@ -21,7 +21,7 @@ class Waiter(Generic[C]):
     the borrower looks into its hand once more before it goes: that is the acknowledgement.
     """
 
-    __slots__ = ("_bell", "lease", "ledger", "owner", "refusal", "since")
+    __slots__ = ("_bell", "lease", "ledger", "owner", "refusal", "since", "started")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -32,6 +32,8 @@ class Waiter(Generic[C]):
         """Why another borrower could not connect, which is why this one cannot either."""
         self.since = 0.0
         """When the wait began that is not in the statistics yet."""
+        self.started = 0.0
+        """When its owner asked for a connection."""
         self._bell = threading.Lock()
         self._bell.acquire()
 
