@@ -194,7 +194,10 @@ class Target:
         connection.opened_at = clock.monotonic()
         connection.opened_by = threading.current_thread().name
         try:
-            connection.facts = self._ask(connection)
+            connection.facts = facts = self._ask(connection)
+            if facts.sql_auto_is_null:
+                # It would make ``pk IS NULL`` find the row inserted last.
+                connection.set_for_good("@@session.sql_auto_is_null = 0")
         except BaseException as error:
             connection.discard()
             if isinstance(error, self._error):
@@ -202,7 +205,7 @@ class Target:
                 self.connect_error = number_of(error) or 0
                 explain_refusal(error, self.name, 1, clock.monotonic() - connection.opened_at)
             raise
-        connection.max_packet = connection.facts.limits.max_allowed_packet
+        connection.max_packet = facts.limits.max_allowed_packet
         return connection
 
     def _ask(self, connection: DriverConnection) -> ServerFacts:
@@ -258,13 +261,13 @@ class Target:
 def _opening_sets(isolation_level: str | None, server_version: str) -> str:
     """Return the assignments that Django makes on a new session, to travel with SET NAMES.
 
-    SQL_AUTO_IS_NULL would make ``pk IS NULL`` find the row inserted last.
+    Only of variables that proxies keep track of, in a form that they read: whatever else is set
+    binds the session to one connection of the proxy's.
     """
-    sets = "@@session.sql_auto_is_null = 0"
-    if isolation_level:
-        level = isolation_level.upper().replace(" ", "-")
-        sets += f", @@session.{_isolation_variable(server_version)} = '{level}'"
-    return sets
+    if not isolation_level:
+        return ""
+    level = isolation_level.upper().replace(" ", "-")
+    return f"@@session.{_isolation_variable(server_version)} = '{level}'"
 
 
 def _isolation_variable(server_version: str) -> str:

@@ -102,6 +102,9 @@ class DriverConnection(Protocol):
     def run_within(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:
         """As `run`; None after an error or too long a silence: then discard it."""
 
+    def set_for_good(self, assignment: str) -> None:
+        """Set a variable of the session, now and again whenever it is reset."""
+
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""
 
@@ -251,6 +254,12 @@ class Guarded:
         rows: list[tuple[Any, ...]] | None = self._within(seconds, lambda: self.run(sql))
         return None if rows is NO_ANSWER else rows
 
+    def set_for_good(self, assignment: str) -> None:
+        """Set a variable of the session, now and again whenever it is reset."""
+        before = self._opening_assignments()
+        self._opening_sets = f"{before}, {assignment}" if before else assignment
+        self.run(f"SET {assignment}")
+
     def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
         """Return what *call* returns, `NO_ANSWER` after an error or ``seconds`` of waiting."""
         raise NotImplementedError
@@ -316,10 +325,12 @@ class Guarded:
     def _set_names(self, charset: str, collation: str | None) -> str:
         """Return the one statement that opens a session, our own assignments included."""
         names = f"SET NAMES {charset}" + (f" COLLATE {collation}" if collation else "")
-        sets = self._opening_sets
-        if callable(sets):
-            sets = sets(_plain_version(self.get_server_info()))
+        sets = self._opening_assignments()
         return f"{names}, {sets}" if sets else names
+
+    def _opening_assignments(self) -> str:
+        sets = self._opening_sets
+        return sets(_plain_version(self.get_server_info())) if callable(sets) else sets
 
 
 def adopted_class(kind: type, guarded: type, stock: type) -> type:
