@@ -27,7 +27,7 @@ def test_in_a_black_hole_nobody_waits_for_several_attempts_in_a_row(outage: Any)
     said, attempts = outage["lifeline"]["silent"]
     stocks, stock_attempts = outage["stock"]["silent"]
     assert said == stocks
-    assert (attempts, stock_attempts) == (4, CALLERS)
+    assert 4 <= attempts < CALLERS == stock_attempts
 
 
 def test_after_an_outage_everybody_is_served(outage: Any) -> None:

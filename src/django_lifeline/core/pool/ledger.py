@@ -14,7 +14,7 @@ from typing import Generic
 
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.lease import Lease
-from django_lifeline.core.pool.outage import Outage
+from django_lifeline.core.pool.outage import SLOW, Outage
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
@@ -80,6 +80,8 @@ class Ledger(Generic[C]):
         self.outage = Outage()
         self._now = float("-inf")
         """When the ledger was settled last."""
+        self._begun_at = float("-inf")
+        """When the latest attempt to connect began."""
         self._scanned_at = float("-inf")
 
     # -- slots ---------------------------------------------------------------------------
@@ -107,12 +109,10 @@ class Ledger(Generic[C]):
 
     def may_open(self) -> bool:
         """Whether one more connection may be opened now."""
-        outage = self.outage
-        return (
-            self.connecting < outage.growers
-            and len(self.slots) < self.max_size
-            and self._now >= outage.opens_from
-        )
+        outage, now = self.outage, self._now
+        room = len(self.slots) < self.max_size and now >= outage.opens_from
+        # Those who connect may be stuck, where a new attempt would get through.
+        return room and (self.connecting < outage.growers or now - self._begun_at >= SLOW)
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""
@@ -123,6 +123,7 @@ class Ledger(Generic[C]):
         slot.owner = owner
         self.slots.add(slot)
         self.connecting += 1
+        self._begun_at = self._now
         return lease
 
     def opened(self, lease: Lease[C]) -> None:

@@ -14,7 +14,8 @@ GROWERS = 4
 
 With one, the last of ten borrowers of a cold pool waits for ten connects in a row, which is
 200 ms over TLS and more from afar. Without a limit a burst opens ``max_size`` connections that
-the first two returned ones would have served, and storms a server that has just restarted.
+the first two returned ones would have served, and storms a server that has just restarted. After
+a second without another attempt one more may begin all the same.
 """
 
 FIRST_PAUSE = 0.005
@@ -23,7 +24,8 @@ LONGEST_PAUSE = 0.25
 all: a script that tries a few times in a row loses some hundredths of a second."""
 
 SLOW = 1.0
-"""Seconds after which an attempt that failed speaks for all who waited for it."""
+"""Seconds after which an attempt is slow: where it fails it speaks for all who waited for it, and
+while it lasts the next one may begin beside it."""
 
 LIFE = 1.0
 """Seconds for which an answer on another connection proves that the server is not away."""

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
 from django_lifeline.core.pool.ledger import Ledger, Orders
-from django_lifeline.core.pool.outage import GROWERS
+from django_lifeline.core.pool.outage import GROWERS, SLOW
 from django_lifeline.core.pool.owners import Owner, _Presence
 from django_lifeline.core.pool.slot import IllegalMove, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
@@ -66,6 +66,7 @@ class Borrowing(RuleBasedStateMachine):
         self.connecting = []
         self.held = []
         self.time = 0.0
+        self.begun_at = float("-inf")
 
     def settle(self, *, scan=False):
         self.time += 1
@@ -102,6 +103,8 @@ class Borrowing(RuleBasedStateMachine):
     @precondition(lambda self: self.queue and self.ledger.may_open())
     @rule()
     def connect(self):
+        assert len(self.connecting) < GROWERS or self.time - self.begun_at >= SLOW
+        self.begun_at = self.time
         waiter, person = self.queue.pop(0)
         orders = Orders()
         lease = self.ledger.claim_turn(waiter, 0, orders)
@@ -190,7 +193,6 @@ class Borrowing(RuleBasedStateMachine):
     @invariant()
     def is_bounded(self):
         assert len(self.ledger.slots) <= self.MAX_SIZE
-        assert self.ledger.connecting <= GROWERS
         assert self.ledger.connecting == len(self.connecting)
 
     @invariant()

@@ -139,3 +139,18 @@ def test_while_it_fails_no_attempt_begins_before_its_time(make_pool, connector, 
     clock.advance(FIRST_PAUSE)
     pool.discard(pool.lease(), Reason.CLOSED)
     assert len(connector.opened) == 1
+
+
+def test_beside_attempts_that_are_stuck_one_more_may_begin_each_second(
+    make_pool, in_thread, eventually, connector, clock
+):
+    pool = make_pool(max_size=10, arguments={"is_away": is_away})
+    go_on = threading.Event()
+    connector.before = lambda: go_on.wait(20)
+    borrowers = [in_thread(pool.lease) for _ in range(GROWERS + 2)]
+    eventually(lambda: pool.stats().connecting == GROWERS and pool.stats().waiting == 2)
+    clock.advance(SLOW)
+    eventually(lambda: pool.stats().connecting == GROWERS + 1)
+    assert pool.stats().waiting == 1
+    go_on.set()
+    assert [borrower.exception(20) for borrower in borrowers] == [None] * (GROWERS + 2)
