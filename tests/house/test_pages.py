@@ -148,8 +148,8 @@ def test_links_of_readme_lead_to_pages_and_images_of_the_site() -> None:
 
 
 def test_readme_names_how_many_causes_there_are() -> None:
-    assert len(CAUSES) == 5 + 21
-    assert "twenty-one more" in README
+    assert len(CAUSES) == 5 + 22
+    assert "twenty-two more" in README
 
 
 def test_figures_of_the_proof_are_those_of_the_last_run() -> None:
