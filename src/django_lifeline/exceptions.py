@@ -18,6 +18,7 @@ POOL_TIMEOUT = 51901
 POOL_QUEUE_FULL = 51902
 POOL_DEADLOCK = 51903
 POOL_CLOSED = 51904
+CREDENTIALS_UNAVAILABLE = 51910
 NET_PACKET_TOO_LARGE = 1153
 
 
@@ -58,6 +59,10 @@ class PoolClosed(PoolTimeout):
 
 class PoolQueueFull(LifelineError, OperationalError):
     """``max_waiting`` borrowers were waiting already."""
+
+
+class CredentialsUnavailable(LifelineError, OperationalError):
+    """``credentials`` or ``password_file`` gave nothing to connect with."""
 
 
 class PacketTooLarge(LifelineError, DataError):

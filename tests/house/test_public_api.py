@@ -29,7 +29,12 @@ def run_python(program: str) -> str:
 
 
 def test_package_offers_these_names() -> None:
-    assert sorted(django_lifeline.__all__) == ["connection_scope", "explain", "pools"]
+    assert sorted(django_lifeline.__all__) == [
+        "Credentials",
+        "connection_scope",
+        "explain",
+        "pools",
+    ]
     with pytest.raises(AttributeError, match="no_such_name"):
         django_lifeline.no_such_name  # noqa: B018
 
@@ -45,6 +50,7 @@ def test_exceptions_are_these_and_all_are_djangos() -> None:
     assert sorted(classes) == [
         "CommitOutcomeUnknown",
         "ConnectionLost",
+        "CredentialsUnavailable",
         "LifelineError",
         "PacketTooLarge",
         "PoolClosed",

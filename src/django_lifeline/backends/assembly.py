@@ -13,12 +13,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
 
+from django_lifeline.backends.credentials import connect_with, source_of
 from django_lifeline.backends.errors import explain_refusal, number_of
 from django_lifeline.backends.failover import Writer
 from django_lifeline.backends.notices import publish
@@ -70,6 +72,8 @@ class Target:
     ) -> None:
         self.params = params
         self.lifeline = lifeline
+        self.credentials = source_of(lifeline)
+        """Where the password comes from; None: from the settings."""
         self.name = _name(params)
         self.facts: ServerFacts | None = None
         """What the server said of itself when a connection was opened last."""
@@ -167,6 +171,18 @@ class Target:
         return TcpOptions(
             keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
         )
+
+    def authenticated(
+        self, params: Mapping[str, Any], connect: Callable[[Mapping[str, Any]], DriverConnection]
+    ) -> DriverConnection:
+        """Let *connect* open a connection with *params* and the credentials of this moment."""
+        source = self.credentials
+        connection = connect_with(
+            source, params, connect, place=f"DATABASES[{self._alias!r}]", errors=self._error
+        )
+        if source is not None:
+            connection.latest_credentials = source.latest
+        return connection
 
     def open(self, params: Mapping[str, Any], isolation_level: str | None) -> DriverConnection:
         """Open a connection with the driver's *params*, and ask the server about itself.
@@ -384,7 +400,7 @@ class Targets:
 targets = Targets()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Known:
     """The target found for one dict of settings, and what the dict held then."""
 
@@ -435,12 +451,13 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
         return Target(params, None, lifeline, wrapper)
     for name in ("password", "passwd"):
         options.pop(name, None)
+    asked = [getattr(lifeline, field.name) for field in fields(lifeline)]
     place = _distinguishing(settings)
     kind, connect = type(wrapper), wrapper.Database.connect
     # By identity: a proxy that a monitoring tool has put there is equal to what it wraps. Who
     # begins to watch the driver sees new connections, and who ends it is left alone by them.
     opener = (wrapper.Database.__name__, id(connect))
-    key = (wrapper.alias, kind, opener, _frozen(place), _frozen(options), pool, lifeline)
+    key = (wrapper.alias, kind, opener, _frozen(place), _frozen(options), pool, _frozen(asked))
     target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
@@ -463,6 +480,8 @@ def _name(params: Mapping[str, Any]) -> str:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Promise):
+        return id(value)  # the source, not its answer, which may change
     if isinstance(value, Mapping):
         return tuple(sorted((str(key), _frozen(item)) for key, item in value.items()))
     if isinstance(value, list | tuple):

@@ -192,6 +192,10 @@ class Borrowing(stock.DatabaseWrapper):
         return connection.visible
 
     def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
+        """Open a connection with the credentials of this moment."""
+        return target.authenticated(params, partial(self._open_with, target))
+
+    def _open_with(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
         """Open a connection; a class that we stand in front of opens it in its own way."""
         level = self.isolation_level
         if "get_new_connection" in self._covered:

@@ -23,7 +23,9 @@ from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
 from django_lifeline.backends.assembly import clock, targets
+from django_lifeline.backends.client import DatabaseClient
 from django_lifeline.backends.creation import DatabaseCreation
+from django_lifeline.backends.credentials import params_to_connect
 from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.hold import Hold
@@ -77,6 +79,7 @@ WARM = 0.01
 class LifelineMixin(Transactions):
     """Mix in front of a MySQL ``DatabaseWrapper`` to make it an engine of this package."""
 
+    client_class = DatabaseClient
     creation_class = DatabaseCreation
     validation_class = DatabaseValidation
 
@@ -169,6 +172,13 @@ class LifelineMixin(Transactions):
         params.pop("pool", None)
         params.pop("lifeline", None)
         return params
+
+    def params_to_connect(self) -> dict[str, Any]:
+        """Return the driver's parameters with the credentials of this moment.
+
+        For those who connect without the pool.
+        """
+        return params_to_connect(self)
 
     def params_of_settings(self) -> dict[str, Any]:
         """Return the driver's parameters as the settings give them, with no password or token.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 
@@ -66,6 +67,10 @@ class LifelineOptions:
     """``"writable"``: follow the writable server once it was written to; ``"any"``: never."""
     failover_timeout: float = 10.0
     """How long a refused write waits until the server's name leads to one that takes it."""
+    credentials: Callable[[], object] | str | None = field(default=None, repr=False)
+    """A callable, or its dotted path, that gives the password, and the user where that changes."""
+    password_file: str | os.PathLike[str] | None = None
+    """A file that holds the password, read for each connection."""
 
     def __post_init__(self) -> None:
         if self.target not in ("writable", "any"):
@@ -86,6 +91,30 @@ class LifelineOptions:
         _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
         _seconds("lifeline", "failover_timeout", self.failover_timeout, least_is_zero=True)
+        self._check_credentials()
+
+    def _check_credentials(self) -> None:
+        """Refuse what gives no password; the message shows no value, which might be one."""
+        given, path = self.credentials, self.password_file
+        if isinstance(given, str) and not all(map(str.isidentifier, given.split("."))):
+            raise OptionError(
+                "OPTIONS['lifeline']['credentials'] is a str that is no dotted path. Name the "
+                "callable that gives the password; the password itself belongs into PASSWORD."
+            )
+        if given is not None and not isinstance(given, str) and not callable(given):
+            raise OptionError(
+                f"OPTIONS['lifeline']['credentials'] is a {type(given).__name__}. Set it to a "
+                "callable or to the dotted path of one."
+            )
+        if path is not None and not (isinstance(path, str | os.PathLike) and os.path.isabs(path)):
+            raise OptionError(
+                "OPTIONS['lifeline']['password_file'] is no absolute path. Set it to one, such "
+                "as '/run/secrets/database-password'."
+            )
+        if given is not None and path is not None:
+            raise OptionError(
+                "OPTIONS['lifeline'] has both 'credentials' and 'password_file'. Keep one of them."
+            )
 
 
 def pool_options(value: object) -> PoolOptions | None:

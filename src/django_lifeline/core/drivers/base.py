@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from django_lifeline.core.classification import Connection as Fate
 from django_lifeline.core.classification import verdict
+from django_lifeline.core.credentials import Credentials
 from django_lifeline.core.liveness import Channel, Sight, SightKind, TcpOptions
 from django_lifeline.core.session import Session
 from django_lifeline.exceptions import NET_PACKET_TOO_LARGE, PacketTooLarge
@@ -58,6 +59,8 @@ class DriverConnection(Protocol):
     """The number that AUTO_INCREMENT gave last; the engine sets it to 0 for each borrower."""
     commands: int
     """How many commands were sent, by whomever."""
+    latest_credentials: Callable[[], Credentials | None] | None
+    """What gives the newest credentials, to log in again with; set by whoever opened it."""
     ended_for: str
     """Why the engine itself ended it, where that is a cause of the catalogue."""
     loss_told: bool
@@ -166,6 +169,7 @@ class Guarded:
     last_size: int = 0
     last_sight: Sight | None = None
     ping_timeout: float = 5.0
+    latest_credentials: Callable[[], Credentials | None] | None = None
     ended_for: str = ""
     loss_told: bool = False
     used_by: int = 0

@@ -231,6 +231,12 @@ class Connection(Guarded, StockConnection):
 
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""
+        if self.latest_credentials is not None:
+            # The server asks for the password again, and the old one may be over.
+            latest = self.latest_credentials()
+            if latest is None:
+                return False
+            self._params = latest.put_into(self._params)
         user, password, database = (
             self._params.get(name) or self._params.get(alias)
             for name, alias in (("user", "user"), ("password", "passwd"), ("database", "db"))

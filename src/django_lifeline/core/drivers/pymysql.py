@@ -59,7 +59,8 @@ _CONVERTS = "_read_row_from_packet"
 _get_ident = threading.get_ident
 _send = StockConnection._execute_command
 
-_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+_contexts: dict[tuple[object, ...], tuple[tuple[object, ...], ssl.SSLContext]] = {}
+"""For each set of options the context, and what its files were like when it was made."""
 
 
 def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:
@@ -414,12 +415,12 @@ class Connection(Guarded, StockConnection):
         # Building one reads the system's certificates, forty times the cost of connecting.
         # Gevent puts a class of its own in its place, and the two do not work on each other's
         # sockets: a parent may have connected before its children patch.
-        options = sorted((name, str(value), _stamp(value)) for name, value in sslp.items())
-        key = (ssl.SSLContext, *options)
-        context = _contexts.get(key)
-        if context is None:
-            context = _contexts[key] = super()._create_ssl_ctx(sslp)
-        return context
+        key = (ssl.SSLContext, *sorted((name, str(value)) for name, value in sslp.items()))
+        stamps = tuple(_stamp(sslp[name]) for name in sorted(sslp))
+        known = _contexts.get(key)
+        if known is None or known[0] != stamps:
+            known = _contexts[key] = stamps, super()._create_ssl_ctx(sslp)
+        return known[1]
 
 
 class _Result(MySQLResult):
@@ -451,12 +452,13 @@ class _Result(MySQLResult):
         connection._answered(super()._finish_unbuffered_query)
 
 
-def _stamp(path: object) -> float:
-    """Return when a file was changed, 0 for what is no file: a renewed certificate counts."""
+def _stamp(path: object) -> tuple[int, ...]:
+    """Return what tells a file from its successor, nothing for what is no file."""
     try:
-        return os.stat(path).st_mtime if isinstance(path, str) else 0.0
+        found = os.stat(path) if isinstance(path, str) else None
     except (OSError, ValueError):
-        return 0.0
+        found = None
+    return () if found is None else (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def _is_misreading(error: Exception) -> bool:

@@ -101,7 +101,8 @@ def without_secrets(text: str, params: Mapping[str, Any]) -> str:
 def _connect(wrapper: Any) -> Any:
     params: dict[str, Any] = {}
     try:
-        params = _bounded(wrapper.get_connection_params())
+        given = getattr(wrapper, "params_to_connect", wrapper.get_connection_params)
+        params = _bounded(given())
         return wrapper.Database.connect(**params)
     except Exception as error:
         raise CannotConnect(_why(error, params)) from None

@@ -125,6 +125,9 @@ _MEANINGS = {
         "All of the pool's connections are held by borrowers that wait for another one."
     ),
     ours.POOL_CLOSED: N_("The application had closed this package's pool for good, with close()."),
+    ours.CREDENTIALS_UNAVAILABLE: N_(
+        "The credentials or password_file of the settings gave nothing to connect with."
+    ),
 }
 _NAMES = {
     NO_PASSWORD_LOGIN: "ER_ACCESS_DENIED_NO_PASSWORD_ERROR",
