@@ -346,7 +346,7 @@ class Targets:
             key, target = self._round[0]
         except (IndexError, RuntimeError):  # another thread is at it
             return
-        if target is used or not target.pooled:
+        if target is used:
             return
         if target.pool.look_after(FORGET_AFTER):
             self._forget(key, target)
@@ -358,6 +358,9 @@ class Targets:
                 target.forgotten = True
             with suppress(ValueError):
                 self._round.remove((key, target))
+        for number, known in list(_known.items()):
+            if known.target is target:
+                _known.pop(number, None)
 
     def remember(self, target: Target) -> None:
         """Take up a target again that was forgotten while a wrapper still knew it."""

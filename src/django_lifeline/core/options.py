@@ -31,6 +31,8 @@ class PoolOptions:
     """Idle time after which one is closed; None: 600, or less where ``wait_timeout`` is less."""
     keepalive: float | None = None
     """Ping idle connections this often, from a thread started for it; None: never."""
+    upkeep: bool = False
+    """End idle connections also while nobody asks for any, from a thread started for it."""
 
     def __post_init__(self) -> None:
         _whole("pool", "min_size", self.min_size, least=0)
@@ -40,6 +42,7 @@ class PoolOptions:
         for name in ("max_lifetime", "max_idle", "keepalive"):
             if getattr(self, name) is not None:
                 _seconds("pool", name, getattr(self, name))
+        _flag("pool", "upkeep", self.upkeep)
         if self.min_size > self.max_size:
             raise OptionError(
                 f"OPTIONS['pool']['min_size'] is {self.min_size}, more than 'max_size' "
@@ -78,11 +81,7 @@ class LifelineOptions:
                 f"OPTIONS['lifeline']['target'] is {self.target!r}. "
                 "Set it to 'writable', or to 'any' for a replica."
             )
-        if not isinstance(self.retry_reads, bool):
-            raise OptionError(
-                f"OPTIONS['lifeline']['retry_reads'] is {self.retry_reads!r}. "
-                "Set it to True or False."
-            )
+        _flag("lifeline", "retry_reads", self.retry_reads)
         if self.tcp_keepalive is not None:
             _whole("lifeline", "tcp_keepalive", self.tcp_keepalive, least=1)
         for name in ("tcp_user_timeout", "ride_out"):
@@ -158,6 +157,11 @@ def _whole(setting: str, name: str, value: Any, *, least: int) -> None:
             f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to a whole number, "
             f"{least} or more."
         )
+
+
+def _flag(setting: str, name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"OPTIONS[{setting!r}][{name!r}] is {value!r}. Set it to True or False.")
 
 
 def _seconds(setting: str, name: str, value: Any, *, least_is_zero: bool = False) -> None:

@@ -58,7 +58,7 @@ def test_pool_of_another_type_is_refused(value: object) -> None:
         ({"time_out": 1}, "timeout"),
         ({"max_wait": 1}, "max_waiting"),
         ({"keep_alive": 1}, "keepalive"),
-        ({3: 1}, "timeout"),
+        ({3: 1}, "upkeep"),
     ],
 )
 def test_unknown_key_is_answered_with_the_nearest_and_all(

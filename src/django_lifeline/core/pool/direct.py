@@ -55,6 +55,7 @@ class DirectPool(Generic[C]):
         self._lock = threading.RLock()
         self._counters = Counters()
         self._leases: weakref.WeakSet[Lease[C]] = weakref.WeakSet()
+        self._asked_at = self.now()
 
     def lease(
         self,
@@ -70,7 +71,7 @@ class DirectPool(Generic[C]):
         if self._closed_by:
             raise refusals.closed(self.name, self._closed_by)
         slot: Slot[C] = Slot(self.generation)
-        started = self.now()
+        self._asked_at = started = self.now()
         try:
             slot.connection = connection = (connect or self._connect)()
             slot.opened(connection, self.now(), self._lifetimes(connection))
@@ -152,8 +153,11 @@ class DirectPool(Generic[C]):
         self.drain()
 
     def look_after(self, long: float) -> bool:
-        """Return False: nothing is kept here that could be too old."""
-        return False
+        """Return whether there is no connection, and nobody asked for ``long`` seconds."""
+        now = self.now()
+        if self._leases:
+            self._asked_at = now
+        return now - self._asked_at >= long
 
     def settle(self) -> None:
         """Nothing: nobody waits here."""

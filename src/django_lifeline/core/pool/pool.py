@@ -9,6 +9,7 @@ from django_lifeline.core.clock import Clock
 from django_lifeline.core.events import Observer, Reason, ignore
 from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool import refusals
+from django_lifeline.core.pool import upkeep as upkeeping
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
 from django_lifeline.core.pool.owners import introduce
@@ -64,7 +65,8 @@ class Pool(Queueing[C]):
         super()._begin()
         self._tidy_at = 0.0
         self._asked_at = self.now()
-        self.upkeep: Upkeep[C] | None = None
+        self.upkeep: Upkeep | None = None
+        """Who goes the rounds of this pool, None where nobody does."""
 
     # -- borrowing -----------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Pool(Queueing[C]):
             upkeep, self.upkeep = self.upkeep, None
             waiters = list(self.waiters)
         if upkeep is not None:
-            upkeep.stop()
+            upkeep.remove(self)
         for waiter in waiters:
             waiter.ring()
         self.drain()
@@ -257,10 +259,13 @@ class Pool(Queueing[C]):
         for lease in leases:
             self._end(lease, reason)
 
-    def _tidy(self, now: float) -> None:
-        """Close a few connections that nobody has needed for a while."""
+    def tidy(self) -> None:
+        """Close all connections that nobody has needed for a while."""
+        self._tidy(self.now(), len(self._ledger.slots))
+
+    def _tidy(self, now: float, limit: int = TIDY_LIMIT) -> None:
         with self._lock:
-            leases = self._ledger.take_stale(now, self.owner(), TIDY_LIMIT)
+            leases = self._ledger.take_stale(now, self.owner(), limit)
             # Whoever ended inside a transaction holds its locks until its connection ends.
             abandoned = self._ledger.abandoned(now)
             self._tidy_at = now + TIDY_PAUSE
@@ -292,17 +297,27 @@ class Pool(Queueing[C]):
         return self._unfit(slot)
 
     def _keep_up(self) -> None:
-        """Start the upkeep thread, where an option asks for one and none runs."""
-        if not self.options.min_size and self.options.keepalive is None:
+        """Have rounds gone, where an option asks for them and nobody goes them yet."""
+        options = self.options
+        if not (options.upkeep or options.min_size or options.keepalive is not None):
             return
         with self._lock:
             if self._closed or self.upkeep is not None:
                 return
-            self.upkeep = upkeep = Upkeep(self)
+            self.upkeep = upkeep = upkeeping.current()
         try:
-            upkeep.start()
+            upkeep.add(self)
         except RuntimeError:  # no more threads, or the interpreter is ending: go without
             self.upkeep = None
+
+    def leave_upkeep(self) -> bool:
+        """Want no more rounds if there is nothing to keep; the next connection begins them anew."""
+        with self._lock:
+            if self._ledger.slots or self.options.min_size or self.upkeep is None:
+                return False
+            self.upkeep.remove(self)
+            self.upkeep = None
+            return True
 
     def look_after(self, long: float) -> bool:
         """Do in passing what borrowers do for the pool they use: end what was idle too long.
@@ -310,10 +325,10 @@ class Pool(Queueing[C]):
         Returns whether the pool is empty, and nobody asked for ``long`` seconds.
         """
         now = self.now()
-        if now >= self._tidy_at:
-            self._tidy(now)
         if self._ledger.slots or self.waiters:
             self._asked_at = now
+            if now >= self._tidy_at:
+                self._tidy(now)
         return now - self._asked_at >= long
 
     def idle_slots(self) -> list[Slot[C]]:

@@ -1,12 +1,17 @@
-"""The background work of a pool with ``min_size`` or ``keepalive``; others have no thread."""
+"""The background work of the pools that ask for it: one thread for all of a process.
+
+Without ``min_size``, ``keepalive`` and ``upkeep`` there is none.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any
 
+from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.slot import C
 
@@ -16,42 +21,108 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ROUND = 30.0
-"""Seconds between two rounds, or ``keepalive`` where that is less."""
+"""Seconds between two rounds of a pool, or its ``keepalive`` or ``max_idle`` if less."""
+
+monotonic = SystemClock.monotonic
 
 
-class Upkeep(Generic[C]):
-    """A daemon thread that goes its rounds until the pool is closed or forgotten."""
+class Upkeep:
+    """A daemon thread that goes the rounds of all pools it knows, until there is none.
 
-    def __init__(self, pool: Pool[C]) -> None:
-        self._pool = weakref.ref(pool)
-        self._stopped = threading.Event()
-        self._pause = min(ROUND, pool.options.keepalive or ROUND)
-        self.thread = threading.Thread(target=self._run, name="lifeline-upkeep", daemon=True)
+    It knows them weakly. ``_lock`` guards ``_due``; nothing that may block happens under it.
+    """
 
-    def start(self) -> None:
-        """Start the thread."""
-        self.thread.start()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._due: dict[weakref.ref[Pool[Any]], float] = {}
+        self._thread: threading.Thread | None = None
 
-    def stop(self) -> None:
-        """Ask the thread to end; does not wait for it."""
-        self._stopped.set()
+    def add(self, pool: Pool[Any]) -> None:
+        """Go the rounds of this pool too; `RuntimeError` where no thread can be started."""
+        with self._lock:
+            known = weakref.ref(pool, self._forget)
+            self._due.setdefault(known, monotonic())
+            starts = self._thread is None
+            if starts:
+                self._thread = threading.Thread(
+                    target=self._run, name="lifeline-upkeep", daemon=True
+                )
+            thread = self._thread
+        if not starts:
+            self._woken.set()
+            return
+        assert thread is not None
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads, or the interpreter is ending
+            with self._lock:
+                self._due.clear()
+                self._thread = None
+            raise
+
+    def remove(self, pool: Pool[Any]) -> None:
+        """Go its rounds no more; does not wait for one under way."""
+        self._forget(weakref.ref(pool))
+
+    def _forget(self, known: weakref.ref[Pool[Any]]) -> None:
+        # Perhaps from a finalizer on the thread that holds the lock: one atomic step, without it.
+        self._due.pop(known, None)
+        self._woken.set()
 
     def _run(self) -> None:
-        while True:
-            pool = self._pool()
-            if pool is None or pool.upkeep is not self:  # a forked child has begun anew
-                return
-            try:
-                go_round(pool)
-            except Exception:
-                logger.warning("Upkeep of pool %r failed; it goes on.", pool.name, exc_info=True)
-            del pool
-            if self._stopped.wait(self._pause):
-                return
+        try:
+            while (pause := self._go_rounds()) is not None:
+                self._woken.wait(pause)
+        finally:
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread = None
+
+    def _go_rounds(self) -> float | None:
+        """Look after the pools whose turn it is; how long to pause then, None: for ever."""
+        self._woken.clear()
+        now = monotonic()
+        for known, due in list(self._due.items()):
+            if due <= now:
+                self._look_after(known)
+        with self._lock:
+            first = min(list(self._due.values()), default=None)
+            if first is None:
+                self._thread = None  # whoever comes next starts another one
+                return None
+        return max(0.0, first - monotonic())
+
+    def _look_after(self, known: weakref.ref[Pool[Any]]) -> None:
+        pool = known()
+        if pool is None or pool.upkeep is not self:
+            self._due.pop(known, None)
+            return
+        try:
+            go_round(pool)
+        except Exception:
+            logger.warning("Upkeep of pool %r failed; it goes on.", pool.name, exc_info=True)
+        pause = min(ROUND, pool.options.keepalive or ROUND, pool.options.max_idle or ROUND)
+        if not pool.leave_upkeep() and known in self._due:
+            self._due[known] = monotonic() + pause
+
+
+_current = (os.getpid(), Upkeep())
+
+
+def current() -> Upkeep:
+    """The one of this process. A forked child has a new one, since threads are not inherited."""
+    global _current
+    pid, upkeep = _current
+    if pid != os.getpid():
+        upkeep = Upkeep()
+        _current = os.getpid(), upkeep
+    return upkeep
 
 
 def go_round(pool: Pool[C]) -> None:
-    """Replace what is worn out, ping what has been silent, fill up to ``min_size``."""
+    """End what is idle or left behind, replace what is worn out, ping what has been silent, fill up to ``min_size``."""
+    pool.tidy()
     _end_worn_out(pool)
     if pool.options.keepalive is not None:
         _ping_silent(pool, pool.options.keepalive)

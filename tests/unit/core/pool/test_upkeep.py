@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from django_lifeline.core.options import PoolOptions
-from django_lifeline.core.pool import Pool
+from django_lifeline.core.pool import Pool, upkeep
 from django_lifeline.core.pool.upkeep import go_round
 
 
@@ -42,6 +42,48 @@ def test_first_lease_starts_the_thread_that_fills_the_pool(make_pool, eventually
     assert lease.connection.open
 
 
+def test_all_pools_of_a_process_have_one_thread(make_pool, eventually):
+    pools = [make_pool(min_size=1, keepalive=0.01) for _ in range(300)]
+    for pool in pools:
+        pool.give_back(pool.lease())
+    assert len(upkeep_threads()) == 1
+    for pool in pools:
+        pool.close()
+    eventually(lambda: not upkeep_threads())
+
+
+def test_silent_pools_are_emptied_where_a_thread_is_allowed(make_pool, clock, eventually):
+    quiet = [make_pool(upkeep=True, keepalive=0.01, max_idle=10.0) for _ in range(3)]
+    for pool in quiet:
+        pool.give_back(pool.lease())
+    assert [pool.stats().size for pool in quiet] == [1, 1, 1]
+    clock.advance(11)
+    eventually(lambda: not any(pool.stats().size for pool in quiet))
+    eventually(lambda: not upkeep_threads())  # there is nothing to look after any more
+    lease = quiet[0].lease()
+    assert len(upkeep_threads()) == 1
+    quiet[0].give_back(lease)
+
+
+def test_pings_do_not_keep_what_nobody_needs(make_pool, clock):
+    pool = make_pool(min_size=1, keepalive=60.0, max_idle=100.0, arguments={"ping": bool})
+    leases = [pool.lease() for _ in range(3)]
+    for lease in leases:
+        pool.give_back(lease)
+    for _ in range(2):
+        clock.advance(60)
+        go_round(pool)
+    assert pool.stats().size == 1
+
+
+def test_what_an_ended_thread_has_left_is_ended_by_a_round(make_pool, in_thread):
+    pool = make_pool(upkeep=True)
+    lease = in_thread(pool.lease).result()
+    go_round(pool)
+    assert lease.connection.discarded
+    assert pool.stats().size == 0
+
+
 def test_close_ends_the_thread(make_pool, eventually):
     pool = make_pool(min_size=1)
     pool.give_back(pool.lease())
@@ -50,11 +92,12 @@ def test_close_ends_the_thread(make_pool, eventually):
     eventually(lambda: not upkeep_threads())
 
 
-def test_forked_child_starts_a_thread_of_its_own(make_pool, eventually):
+def test_forked_child_starts_a_thread_of_its_own(make_pool, eventually, monkeypatch):
     pool = make_pool(min_size=2, keepalive=0.01)
     pool.give_back(pool.lease())
     eventually(lambda: pool.stats().idle == 2)
     (before,) = upkeep_threads()
+    monkeypatch.setattr(upkeep, "_current", (0, upkeep.current()))  # as a child sees it
     pool.start_over_after_fork()
     pool.give_back(pool.lease())
     eventually(lambda: pool.stats().idle == 2)
