@@ -25,6 +25,13 @@ from django_lifeline.backends.errors import explain_refusal, number_of
 from django_lifeline.backends.failover import Writer
 from django_lifeline.backends.notices import publish
 from django_lifeline.backends.server import ServerFacts
+from django_lifeline.backends.sharing import (
+    Likeness,
+    budget_of,
+    database_of,
+    likeness,
+    room_in,
+)
 from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.classification import is_away, is_full
 from django_lifeline.core.clock import SystemClock
@@ -39,7 +46,7 @@ from django_lifeline.core.options import (
     lifeline_options,
     pool_options,
 )
-from django_lifeline.core.pool import DirectPool, Lifetimes, Pool
+from django_lifeline.core.pool import Budget, DirectPool, Lifetimes, Pool, refusals
 from django_lifeline.diagnosis.facts import ServerNow
 
 DEFAULT_MAX_LIFETIME = 3600.0
@@ -74,6 +81,10 @@ class Target:
         self.lifeline = lifeline
         self.credentials = source_of(lifeline)
         """Where the password comes from; None: from the settings."""
+        self.budget: Budget[DriverConnection] | None = (
+            None if pool is None else budget_of(params, lifeline)
+        )
+        """The limit over all pools of its server; None: there is none."""
         self.name = _name(params)
         self.facts: ServerFacts | None = None
         """What the server said of itself when a connection was opened last."""
@@ -87,6 +98,7 @@ class Target:
         self._settings = wrapper.settings_dict
         database = wrapper.Database
         self.driver = driver_for(database)
+        self._connects_by = id(database.connect)
         self._error = database.OperationalError
         self._mistaken = database.Error
         self.found_dead: list[ConnectionClosed] = []
@@ -107,9 +119,10 @@ class Target:
                 self._open_alone,
                 clock=clock,
                 emit=self._hear,
-                lifetimes=lambda connection: self._lifetimes(pool),
+                lifetimes=lambda connection: self._lifetimes(pool, connection),
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
                 is_away=self._is_away,
+                budget=self.budget,
             )
         )
 
@@ -172,13 +185,45 @@ class Target:
             keepalive=self.lifeline.tcp_keepalive, user_timeout=self.lifeline.tcp_user_timeout
         )
 
+    def opened_within_budget(
+        self,
+        params: Mapping[str, Any],
+        connect: Callable[[Mapping[str, Any]], DriverConnection],
+        wanted: Likeness | None,
+    ) -> DriverConnection:
+        """Open a connection as `authenticated`, or take one over that another pool can spare.
+
+        Raises `PoolTimeout` where none can be spared in time.
+        """
+        budget, pool = self.budget, self.pool
+        if budget is None or not isinstance(pool, Pool):
+            return self.authenticated(params, connect)
+        hurried = self._hurried == threading.get_ident()
+        seconds = ASKING_TIMEOUT if hurried else pool.options.timeout
+        try:
+            connection = room_in(budget, seconds, wanted, database_of(params))
+        except TimeoutError:
+            raise refusals.budget_spent(pool.stats(), seconds, budget.name, budget.limit) from None
+        if connection is None:
+            connection = self.authenticated(params, connect)
+            connection.likeness = wanted
+        return connection
+
+    def like(
+        self, kind: type, params: Mapping[str, Any], isolation_level: str | None
+    ) -> Likeness | None:
+        """Return what a session opened with *params* is like; None without a budget."""
+        if self.budget is None:
+            return None
+        return likeness((kind, self._connects_by), params, isolation_level, self.lifeline)
+
     def authenticated(
         self, params: Mapping[str, Any], connect: Callable[[Mapping[str, Any]], DriverConnection]
     ) -> DriverConnection:
         """Let *connect* open a connection with *params* and the credentials of this moment."""
         source = self.credentials
         connection = connect_with(
-            source, params, connect, place=f"DATABASES[{self._alias!r}]", errors=self._error
+            source, params, connect, place=f"DATABASES[{self.alias!r}]", errors=self._error
         )
         if source is not None:
             connection.latest_credentials = source.latest
@@ -266,10 +311,12 @@ class Target:
         self.pool.give_back(lease)
         return answer, lease.connection
 
-    def _lifetimes(self, options: PoolOptions) -> Lifetimes:
+    def _lifetimes(self, options: PoolOptions, connection: DriverConnection) -> Lifetimes:
         limit = self.facts.limits.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None
+        # One that comes from another pool is not young.
+        age = clock.monotonic() - connection.opened_at
         return Lifetimes(
-            max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME),
+            max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME) - age,
             max_idle=_below(limit, options.max_idle, DEFAULT_MAX_IDLE),
         )
 
@@ -383,6 +430,9 @@ class Targets:
         self.pid = pid
         self._lock = threading.Lock()
         for target in self._targets.values():
+            if target.budget is not None:
+                target.budget.start_over()
+        for target in self._targets.values():
             for connection in target.pool.connections():
                 connection.park()
             target.pool.start_over_after_fork()
@@ -428,8 +478,9 @@ class _Known:
         )
 
 
-_known: dict[int, _Known] = {}
-_KNOWN_LIMIT = 1024
+_known: dict[tuple[int, object], _Known] = {}
+"""By the dict of settings and the database that it names, which sites of many tenants change."""
+_KNOWN_LIMIT = 4096
 
 
 def target_for(wrapper: Any, *, private: bool = False) -> Target:
@@ -440,7 +491,9 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     Raises ``ImproperlyConfigured`` for a wrong option.
     """
     settings = wrapper.settings_dict
-    known = _known.get(id(settings))
+    name = settings["NAME"]
+    place_of_known = id(settings), name if type(name) is str else id(name)
+    known = _known.get(place_of_known)
     if known is not None and not private and known.still_describes(wrapper):
         return known.target
     options = dict(settings["OPTIONS"])
@@ -464,7 +517,7 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    _known[id(settings)] = _Known(
+    _known[place_of_known] = _Known(
         settings, wrapper.alias, kind, connect, place, dict(settings["OPTIONS"]), target
     )
     return target

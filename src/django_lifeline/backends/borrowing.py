@@ -192,8 +192,16 @@ class Borrowing(stock.DatabaseWrapper):
         return connection.visible
 
     def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
-        """Open a connection with the credentials of this moment."""
-        return target.authenticated(params, partial(self._open_with, target))
+        """Open a connection with the credentials of this moment, within the server's budget."""
+        wanted = None
+        if target.budget is not None and not self._opens_otherwise():
+            wanted = target.like(type(self), params, self.isolation_level)
+        return target.opened_within_budget(params, partial(self._open_with, target), wanted)
+
+    def _opens_otherwise(self) -> bool:
+        """Whether somebody's own code has a part in opening a connection."""
+        name = "get_new_connection"
+        return name in self._overridden or name in self._covered
 
     def _open_with(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
         """Open a connection; a class that we stand in front of opens it in its own way."""

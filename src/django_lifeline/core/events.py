@@ -30,6 +30,10 @@ class Reason(enum.Enum):
     """A statement found it dead."""
     INTERRUPTED = "interrupted"
     """Something broke into an exchange, so an answer may still be on its way."""
+    GAVE_WAY = "gave_way"
+    """Another pool of its server needed a connection, and it had been idle longest."""
+    MOVED = "moved"
+    """The same, and it goes on there: it was not ended but got another database."""
     ABANDONED = "abandoned"
     """Its borrower ended, or forgot the lease, without giving it back."""
 

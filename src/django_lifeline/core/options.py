@@ -72,6 +72,8 @@ class LifelineOptions:
     """How long a refused write waits until the server's name leads to one that takes it."""
     credentials: Callable[[], object] | str | None = field(default=None, repr=False)
     """A callable, or its dotted path, that gives the password, and the user where that changes."""
+    max_connections: int | None = None
+    """The most connections of this process to one server, over all its databases; None: any."""
     password_file: str | os.PathLike[str] | None = None
     """A file that holds the password, read for each connection."""
 
@@ -90,6 +92,8 @@ class LifelineOptions:
         _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
         _seconds("lifeline", "failover_timeout", self.failover_timeout, least_is_zero=True)
+        if self.max_connections is not None:
+            _whole("lifeline", "max_connections", self.max_connections, least=1)
         self._check_credentials()
 
     def _check_credentials(self) -> None:

@@ -59,6 +59,12 @@ class DriverConnection(Protocol):
     """The number that AUTO_INCREMENT gave last; the engine sets it to 0 for each borrower."""
     commands: int
     """How many commands were sent, by whomever."""
+    Error: type[Exception]
+    """What all errors of the driver are."""
+    named_database: str
+    """The database that was named when it was opened or moved last."""
+    likeness: Any
+    """What a session must be like to take its place; set by whoever opened it, None: none can."""
     latest_credentials: Callable[[], Credentials | None] | None
     """What gives the newest credentials, to log in again with; set by whoever opened it."""
     ended_for: str
@@ -110,6 +116,9 @@ class DriverConnection(Protocol):
 
     def reset_session(self) -> bool:
         """Give the session back its state at connecting; False: it could not, close it."""
+
+    def move_to(self, database: str) -> bool:
+        """Make *database* the session's, now and after a reset; False: it could not, close it."""
 
     def close(self) -> None:
         """Say goodbye and close; a busy connection is discarded instead. Never raises."""
@@ -169,6 +178,7 @@ class Guarded:
     last_size: int = 0
     last_sight: Sight | None = None
     ping_timeout: float = 5.0
+    likeness: Any = None
     latest_credentials: Callable[[], Credentials | None] | None = None
     ended_for: str = ""
     loss_told: bool = False

@@ -250,6 +250,20 @@ class Connection(Guarded, StockConnection):
             return False
         return True
 
+    @property
+    def named_database(self) -> str:
+        """The database that was named when it was opened or moved last."""
+        return str(self._params.get("database") or self._params.get("db") or "")
+
+    def move_to(self, database: str) -> bool:
+        """Make *database* the session's, now and after a reset; False: it could not, close it."""
+        try:
+            self.select_db(database)
+        except self.Error:
+            return False
+        self._params = {**self._params, "database": database, "db": ""}
+        return True
+
     def close(self) -> None:
         """Say goodbye and close; a busy connection is discarded instead. Never raises."""
         if self._inherited():

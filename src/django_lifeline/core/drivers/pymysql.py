@@ -244,6 +244,21 @@ class Connection(Guarded, StockConnection):
             return False
         return True
 
+    @property
+    def named_database(self) -> str:
+        """The database that was named when it was opened or moved last."""
+        name = self.db
+        return name.decode() if isinstance(name, bytes) else str(name or "")
+
+    def move_to(self, database: str) -> bool:
+        """Make *database* the session's, now and after a reset; False: it could not, close it."""
+        try:
+            self.select_db(database)
+        except self.Error:
+            return False
+        self.db = database
+        return True
+
     def close(self) -> None:
         """Say goodbye and close; a busy connection is discarded instead. Never raises."""
         if self._inherited():

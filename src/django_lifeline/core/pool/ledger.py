@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.lease import Lease
@@ -18,6 +18,10 @@ from django_lifeline.core.pool.outage import SLOW, Outage
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
+
+if TYPE_CHECKING:
+    from django_lifeline.core.pool.budget import Budget
+    from django_lifeline.core.pool.pool import Pool
 
 SCAN_PAUSE = 0.01
 """Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
@@ -70,6 +74,8 @@ class Ledger(Generic[C]):
         self.max_size = max_size
         self._new_lease = new_lease
         self.slots: set[Slot[C]] = set()
+        self.counted: tuple[Budget[C], Pool[C]] | None = None
+        """Where else the slots are counted, and as whose."""
         self.idle: deque[Slot[C]] = deque()
         """The most recently used at the right end; the longest idle at the left."""
         self.returned: dict[Slot[C], None] = {}
@@ -122,6 +128,9 @@ class Ledger(Generic[C]):
         slot.lease = weakref.ref(lease)
         slot.owner = owner
         self.slots.add(slot)
+        if self.counted is not None:
+            budget, pool = self.counted
+            budget.add(slot, pool)
         self.connecting += 1
         self._begun_at = self._now
         return lease
@@ -139,6 +148,8 @@ class Ledger(Generic[C]):
         if slot not in self.slots:
             return False
         self.slots.remove(slot)
+        if self.counted is not None:
+            self.counted[0].remove(slot)
         self.returned.pop(slot, None)
         if slot.state is State.CONNECTING:
             self.connecting -= 1
@@ -322,10 +333,15 @@ class Ledger(Generic[C]):
         """The slots that rest with owners who are done with them."""
         return [slot for slot in list(self.slots) if slot.state is State.RESTING and slot.returned]
 
-    def take_out(self, slot: Slot[C], owner: Owner, to: State = State.LENT) -> Lease[C] | None:
-        """Take exactly this slot if nobody uses it; None: somebody does."""
+    def take_out(
+        self, slot: Slot[C], owner: Owner, to: State = State.LENT, *, recall: bool = False
+    ) -> Lease[C] | None:
+        """Take exactly this slot if nobody uses it; None: somebody does.
+
+        With ``recall`` one that rests is taken from an owner who is not done with it, too.
+        """
         if slot.state is State.RESTING:
-            won = slot.returned and self._claimed(slot)
+            won = (recall or slot.returned) and self._claimed(slot)
         else:
             try:
                 self.idle.remove(slot)

@@ -6,13 +6,21 @@ from collections.abc import Callable
 from typing import cast
 
 from django_lifeline.core.clock import Clock
-from django_lifeline.core.events import Observer, Reason, ignore
+from django_lifeline.core.events import (
+    ConnectionClosed,
+    LeaseRecalled,
+    Observer,
+    Reason,
+    ignore,
+    tell,
+)
 from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool import refusals
 from django_lifeline.core.pool import upkeep as upkeeping
+from django_lifeline.core.pool.budget import Budget
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
-from django_lifeline.core.pool.owners import introduce
+from django_lifeline.core.pool.owners import Owner, introduce
 from django_lifeline.core.pool.queueing import Queueing
 from django_lifeline.core.pool.slot import C, IllegalMove, Slot, State
 from django_lifeline.core.pool.upkeep import Upkeep
@@ -44,7 +52,7 @@ class Pool(Queueing[C]):
     idle takes it back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that it is told, since it knows no driver
         self,
         name: str,
         options: PoolOptions,
@@ -55,14 +63,19 @@ class Pool(Queueing[C]):
         lifetimes: Callable[[C], Lifetimes] | None = None,
         ping: Callable[[C], bool] | None = None,
         is_away: Callable[[Exception], bool] | None = None,
+        budget: Budget[C] | None = None,
     ) -> None:
         self.ping = ping
+        self.budget = budget
+        """The limit that it shares with other pools; whoever connects keeps to it."""
         super().__init__(
             name, options, connect, clock=clock, emit=emit, lifetimes=lifetimes, is_away=is_away
         )
 
     def _begin(self) -> None:
         super()._begin()
+        if self.budget is not None:
+            self._ledger.counted = self.budget, self
         self._tidy_at = 0.0
         self._asked_at = self.now()
         self.upkeep: Upkeep | None = None
@@ -121,14 +134,8 @@ class Pool(Queueing[C]):
             return
         now = self.now()
         generation = self.generation
-        if slot.generation != generation:
-            self._end(lease, Reason.CLOSED if self._closed else Reason.RETIRED)
-            return
-        if now >= slot.expires:
-            self._end(lease, Reason.EXPIRED)
-            return
-        if lease.connection.busy:
-            self._end(lease, Reason.INTERRUPTED)
+        if slot.generation != generation or now >= slot.expires or lease.connection.busy:
+            self._end(lease, self._unfit_to_keep(slot, now))
             return
         slot.returned_at = now
         fresh_until, expires = now + slot.max_idle, slot.expires
@@ -138,6 +145,8 @@ class Pool(Queueing[C]):
             self._pass_on(slot)
             return
         self._idle.append(slot)
+        if self.budget is not None:
+            self.budget.returned(slot, self)
         if self.waiters:
             self.settle()
         if self.generation != generation:  # retired meanwhile, before the slot could be seen
@@ -162,6 +171,8 @@ class Pool(Queueing[C]):
             return False
         slot.returned = True
         self._returned[slot] = None
+        if self.budget is not None:
+            self.budget.returned(slot, self)
         if self.waiters:
             self.settle()
         if self.generation != generation:  # retired meanwhile, before the slot could be seen
@@ -276,6 +287,12 @@ class Pool(Queueing[C]):
 
     # -- small things --------------------------------------------------------------------
 
+    def _unfit_to_keep(self, slot: Slot[C], now: float) -> Reason:
+        """Why this slot, just given back, must not go on the idle stack."""
+        if slot.generation != self.generation:
+            return Reason.CLOSED if self._closed else Reason.RETIRED
+        return Reason.EXPIRED if now >= slot.expires else Reason.INTERRUPTED
+
     def _unfit(self, slot: Slot[C]) -> Reason | None:
         """Why this slot, just taken from the idle stack, must not be lent; None: it is fit."""
         if slot.generation != self.generation:
@@ -342,6 +359,47 @@ class Pool(Queueing[C]):
             slot.lends -= 1
         return lease
 
+    # -- what it shares with others --------------------------------------------------------
+
+    def reserve(self, owner: Owner) -> Lease[C] | None:
+        """As `Opening.reserve`; a spent budget is not for connections that nobody asks for."""
+        if self.budget is not None and self.budget.spent:
+            return None
+        return super().reserve(owner)
+
+    def needs_all(self) -> bool:
+        """Whether it has no more connections than it is to keep."""
+        return len(self._ledger.slots) <= self.options.min_size
+
+    def recall(self, slot: Slot[C]) -> Lease[C] | None:
+        """Lease a slot that rests, also where its owner is not done with it; None: he uses it."""
+        with self._lock:
+            lease = self._ledger.take_out(slot, self.owner(), recall=True)
+            if lease is not None:
+                self._counters.recalls += 1
+        if lease is not None:
+            tell(self._emit, LeaseRecalled(self.name))
+        return lease
+
+    def unfit(self, lease: Lease[C]) -> Reason | None:
+        """Why a connection that was taken out must not be used any more; None: it is fit."""
+        return self._unfit(lease.slot)
+
+    def give_way(self, lease: Lease[C]) -> None:
+        """End a connection since another pool needs one more than this."""
+        lease.hold.clear()
+        self._end(lease, Reason.GAVE_WAY)
+
+    def part_with(self, lease: Lease[C]) -> None:
+        """Forget a connection that goes on in another pool."""
+        lease.hold.clear()
+        slot = lease.slot
+        slot.move(State.CLOSING)
+        with self._lock:
+            self._counters.closed += 1
+        self._forget(slot)
+        tell(self._emit, ConnectionClosed(self.name, Reason.MOVED))
+
     def put_under(self, lease: Lease[C]) -> None:
         """Return a slot that upkeep has pinged to the far end of the stack: it was not used."""
         slot = lease.hold.pop()
@@ -349,5 +407,7 @@ class Pool(Queueing[C]):
         slot.lend_until = min(now + slot.max_idle, slot.expires)
         slot.move(State.IDLE)
         self._idle.appendleft(slot)
+        if self.budget is not None:
+            self.budget.returned(slot, self)
         if self.waiters:
             self.settle()

@@ -27,6 +27,19 @@ def timed_out(stats: PoolStats, waited: float, *, connects_fail: bool) -> except
     )
 
 
+def budget_spent(
+    stats: PoolStats, waited: float, budget: str, limit: int
+) -> exceptions.PoolTimeout:
+    """All pools of the server together have as many connections as they may."""
+    return exceptions.PoolTimeout(
+        exceptions.POOL_TIMEOUT,
+        f"No connection within {waited:.1f} s from pool {stats.name!r}: {_state(stats)}. All "
+        f"{limit} connections to {budget} that 'max_connections' allows this process are in use, "
+        "by whichever databases. Look for slow statements and for borrowers that keep a "
+        "connection while they do something else, or raise 'max_connections'.",
+    )
+
+
 def queue_full(stats: PoolStats, max_waiting: int) -> exceptions.PoolQueueFull:
     """The queue is as long as it may get."""
     return exceptions.PoolQueueFull(

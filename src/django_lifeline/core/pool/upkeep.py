@@ -121,7 +121,7 @@ def current() -> Upkeep:
 
 
 def go_round(pool: Pool[C]) -> None:
-    """End what is idle or left behind, replace what is worn out, ping what has been silent, fill up to ``min_size``."""
+    """End what nobody needs, replace what is worn out, ping what is silent, fill up."""
     pool.tidy()
     _end_worn_out(pool)
     if pool.options.keepalive is not None:
