@@ -207,6 +207,8 @@ class Target:
         if connection is None:
             connection = self.authenticated(params, connect)
             connection.likeness = wanted
+        else:
+            self.facts = connection.facts
         return connection
 
     def like(
@@ -455,31 +457,30 @@ targets = Targets()
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Known:
-    """The target found for one dict of settings, and what the dict held then."""
+    """The target found for some settings, and what they held then."""
 
-    settings: Mapping[str, Any]
-    alias: str
     kind: type
     connect: Any
     values: tuple[Any, ...]
+    given: Mapping[str, Any]
+    """The dict of OPTIONS itself, and what was in it."""
     options: Mapping[str, Any]
     target: Target
 
     def still_describes(self, wrapper: Any) -> bool:
         settings = wrapper.settings_dict
         return (
-            self.settings is settings
-            and self.alias == wrapper.alias
+            self.given is settings["OPTIONS"]
             and self.connect is wrapper.Database.connect
             and self.kind is type(wrapper)
             and not self.target.forgotten
             and self.values == _distinguishing(settings)
-            and self.options == settings["OPTIONS"]
+            and self.options == self.given
         )
 
 
-_known: dict[tuple[int, object], _Known] = {}
-"""By the dict of settings and the database that it names, which sites of many tenants change."""
+_known: dict[tuple[str, int, object], _Known] = {}
+"""By alias, dict of OPTIONS and name of the database, which sites of many tenants change."""
 _KNOWN_LIMIT = 4096
 
 
@@ -487,13 +488,13 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     """Return the target of *wrapper*'s settings; *private* ones are shared with nobody.
 
     It is remembered for as long as the settings stay the same: all threads' wrappers of an alias
-    share one dict of them, and every new thread or greenlet asks anew.
+    share one dict of OPTIONS, and every new thread or greenlet asks anew.
     Raises ``ImproperlyConfigured`` for a wrong option.
     """
     settings = wrapper.settings_dict
     name = settings["NAME"]
-    place_of_known = id(settings), name if type(name) is str else id(name)
-    known = _known.get(place_of_known)
+    given = wrapper.alias, id(settings["OPTIONS"]), name if type(name) is str else id(name)
+    known = _known.get(given)
     if known is not None and not private and known.still_describes(wrapper):
         return known.target
     options = dict(settings["OPTIONS"])
@@ -517,8 +518,8 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    _known[place_of_known] = _Known(
-        settings, wrapper.alias, kind, connect, place, dict(settings["OPTIONS"]), target
+    _known[given] = _Known(
+        kind, connect, place, settings["OPTIONS"], dict(settings["OPTIONS"]), target
     )
     return target
 

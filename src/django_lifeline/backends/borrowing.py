@@ -242,7 +242,7 @@ class Borrowing(stock.DatabaseWrapper):
 
     def _learn(self, facts: ServerFacts) -> None:
         """Forget what Django knows of another server, or of this one before it was changed."""
-        if self._learned is not None:
+        if self._learned is not None and self._learned != facts:
             for knows in (self, self.features, self.ops, self.introspection):
                 for name in list(knows.__dict__):
                     if isinstance(getattr(type(knows), name, None), cached_property):

@@ -74,7 +74,7 @@ def in_passing() -> dict[str, Any]:
 
     wait_until(forgotten, "for the empty pools to be forgotten")
     connections[names[0]].close()
-    known = [known for known in assembly._known.values() if known.alias.startswith("passed")]
+    known = [it for it in assembly._known.values() if it.target._alias.startswith("passed")]
     assembly.FORGET_AFTER = 600.0
     gc.collect()
     left = [target for target in gc.get_objects() if type(target) is assembly.Target]
