@@ -31,6 +31,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "results" / "rotations.md"
 THREADS = 4
 LIFETIME = 0.05
 """Seconds that a connection lives, so that many are opened while passwords change."""
+BREATH = 0.002
+"""Seconds between two rows of a thread: what is measured is not the machine."""
 ENGINES = {"lifeline": "django_lifeline.backends.mysql", "stock": "django.db.backends.mysql"}
 ACCOUNTS = ("app_a", "app_b")
 
@@ -94,6 +96,7 @@ def under_load(rotation: Rotation, rotations: int, pause: float) -> dict[str, An
             except Error as error:
                 counted[f"{type(error).__name__} {error.args[0]}"] += 1
             close_old_connections()
+            over.wait(BREATH)
         connection.close()
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(THREADS)]

@@ -102,6 +102,8 @@ def silent(facts: Facts) -> Case:
     return Case(facts)
 
 
+TENANTS = tuple(Settings(alias=f"tenant{number}", **OURS) for number in range(200))
+EIGHT = LifelineOptions(max_connections=8)
 GEVENT = fleet(Service(kind="gunicorn", greenlets=1000, hub="gevent"))
 EVENTLET = fleet(Service(kind="Celery", greenlets=50, hub="eventlet"))
 PROXY = Proxy(name="a TCP proxy", evidence="we connect from port 5, the server sees 1.2.3.4:6")
@@ -159,6 +161,30 @@ CASES: dict[str, list[Case]] = {
         silent(facts()),
     ],
     "D201": [
+        says(
+            ERROR,
+            facts(layout=fleet(WEB), beside=TENANTS, **OURS),
+            '"lifeline": {"max_connections": 30}',
+            absent="max_size",
+        ),
+        silent(
+            facts(
+                layout=fleet(WEB),
+                beside=tuple(replace(one, lifeline=EIGHT) for one in TENANTS),
+                lifeline=EIGHT,
+                **OURS,
+            )
+        ),
+        says(
+            WARNING,
+            facts(
+                layout=fleet(WEB, instances=4),
+                beside=tuple(replace(one, lifeline=EIGHT) for one in TENANTS),
+                lifeline=EIGHT,
+                **OURS,
+            ),
+            "4 × (4 × 8 (gunicorn)) = 128",
+        ),
         says(
             ERROR,
             facts(layout=fleet(Service(kind="uWSGI", processes=20, threads=8))),

@@ -113,12 +113,20 @@ def per_process(service: Service, settings: Settings) -> int:
     return min(settings.pool.max_size, service.borrowers)
 
 
+def in_a_process(service: Service, aliases: tuple[Settings, ...]) -> list[int]:
+    """Return how many one process may open: to each alias, and to all that share one limit."""
+    shared = [it for it in aliases if it.pool is not None and it.lifeline.max_connections]
+    own = [per_process(service, settings) for settings in aliases if settings not in shared]
+    if not shared:
+        return own
+    limit = min(it.lifeline.max_connections or 0 for it in shared)
+    return [*own, min(limit, sum(per_process(service, settings) for settings in shared))]
+
+
 def demand(layout: Layout, aliases: tuple[Settings, ...]) -> int:
     """Return how many connections the whole fleet may open."""
     each = sum(
-        service.processes * per_process(service, settings)
-        for service in layout.services
-        for settings in aliases
+        service.processes * sum(in_a_process(service, aliases)) for service in layout.services
     )
     return each * layout.instances
 
@@ -158,11 +166,11 @@ def _sum(layout: Layout, aliases: tuple[Settings, ...]) -> Said:
             say(
                 "{processes} × {each} ({kind})",
                 processes=service.processes,
-                each=per_process(service, settings),
+                each=each,
                 kind=say(service.kind),
             )
             for service in layout.services
-            for settings in aliases
+            for each in in_a_process(service, aliases)
         ),
         " + ",
     )
@@ -176,7 +184,10 @@ def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str
     share = int(limit * COMFORTABLE) // max(1, processes * (1 + len(facts.beside)))
     share = min(share, LARGE_POOL)
     change: list[Sayable] = []
-    if share >= 1:
+    for_all = int(limit * COMFORTABLE) // max(1, processes)
+    if share < 1 <= for_all and facts.beside and facts.settings.pool is not None:
+        change.append(f'"OPTIONS": {{"lifeline": {{"max_connections": {for_all}}}}},')
+    elif share >= 1:
         if not facts.settings.ours:
             change.append(noted(OUR_ENGINE, N_("threads share a pool")))
         change.append(f'"OPTIONS": {{"pool": {{"max_size": {share}}}}},')
