@@ -79,6 +79,9 @@ def refused_by_pymysql(error: OSError) -> BaseException:
         def settimeout(self, seconds: object) -> None:
             raise error
 
+        def makefile(self, mode: str) -> None:  # what PyMySQL before 1.2 asks for
+            raise error
+
     connection = pymysql.Connection(defer_connect=True)
     with pytest.raises(pymysql.OperationalError) as raised:
         connection.connect(sock=Failing())

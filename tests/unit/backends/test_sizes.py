@@ -41,7 +41,8 @@ BETWEEN = len(", _binary ")
 
 
 def by_pymysql(value: Any) -> int:
-    return len(pymysql.converters.escape_item(value, "utf8mb4").encode())
+    # Before 1.2 bytes are put among the text as lone surrogates.
+    return len(pymysql.converters.escape_item(value, "utf8mb4").encode(errors="surrogateescape"))
 
 
 def by_mysqlclient(value: Any) -> int:

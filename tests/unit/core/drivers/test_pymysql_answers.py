@@ -147,7 +147,13 @@ def test_what_the_greeting_was_is_not_told(connect: Connect) -> None:
 @pytest.mark.parametrize(
     "login",
     [
-        pytest.param(packet(2, b"\x55"), id="nonsense"),
+        pytest.param(
+            packet(2, b"\x55"),
+            id="nonsense",
+            marks=pytest.mark.skipif(
+                pymysql.VERSION[:2] < (1, 2), reason="PyMySQL 1.1 takes any packet for an OK"
+            ),
+        ),
         pytest.param(packet(5, OK), id="sequence"),
         pytest.param(packet(2, b"\xff\x01"), id="cut error"),
     ],
