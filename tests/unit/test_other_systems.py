@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TAKEN_AWAY = """
     import os, select, socket, sys, _socket
+    pair = socket.socketpair()  # to be looked at
     # Python's own parts that would miss them are loaded first.
     import asyncio, multiprocessing.util, random, selectors, subprocess, tempfile
     for name in (
@@ -18,7 +19,7 @@ TAKEN_AWAY = """
     ):
         vars(os).pop(name, None)
     for module in (socket, _socket):
-        for name in ("AF_UNIX", "MSG_DONTWAIT", "TCP_INFO", "TCP_USER_TIMEOUT", "socketpair"):
+        for name in ("MSG_DONTWAIT", "TCP_INFO", "TCP_USER_TIMEOUT", "socketpair"):
             vars(module).pop(name, None)
     for name in ("poll", "epoll", "POLLIN", "POLLPRI", "POLLRDHUP", "POLLHUP", "POLLERR"):
         vars(select).pop(name, None)
@@ -74,3 +75,24 @@ def test_processes_tell_one_another_of_their_pools_without_user_ids(tmp_path: Pa
         tmp_path,
     )
     assert said == ["1", "2"]  # its own too
+
+
+def test_pool_is_made_and_an_idle_connection_is_looked_at_without_what_only_unix_has(
+    tmp_path: Path,
+) -> None:
+    said = run(
+        """
+        here, there = pair
+        from django_lifeline.core.liveness import Channel
+        channel = Channel(here.fileno())
+        print(channel.silent(), channel.look().kind.value)
+        there.sendall(b"x" * 7)
+        print(channel.look().kind.value)
+        there.close()
+        channel.close()
+        from django_lifeline.backends.assembly import targets
+        print(targets.find("shop", lambda: "made"))
+        """,
+        tmp_path,
+    )
+    assert said == ["True", "silent", "data", "made"]

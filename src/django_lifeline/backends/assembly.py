@@ -377,7 +377,8 @@ class Targets:
                     target = self._targets[key] = make()
                     self._round.append((key, target))
                 if not self._hooked:
-                    os.register_at_fork(after_in_child=self.notice_fork)
+                    if hasattr(os, "register_at_fork"):  # Windows has no fork
+                        os.register_at_fork(after_in_child=self.notice_fork)
                     atexit.register(self.say_goodbye)
                     self._hooked = True
         return target

@@ -32,6 +32,9 @@ _NOTSENT_OFFSET = 8 + 24 * 4 + 4 * 8 + 2 * 4
 _LONG = struct.Struct("=Q")
 _ACKED_OFFSET, _SENT_OFFSET, _RESENT_OFFSET = 8 + 24 * 4 + 2 * 8, 200, 208
 _TCP_INFO_BYTES = 224
+_IS_UNIX = hasattr(os, "get_blocking") and os.name != "nt"
+_ONE_LOOK = getattr(_socket, "MSG_DONTWAIT", None)
+"""How a read is told not to wait; None on Windows."""
 _TCP_STATES = (
     ("ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT")
     + ("CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING")
@@ -116,7 +119,8 @@ class Channel:
 
     def __init__(self, driver_fd: int, *, tls: bool = True) -> None:
         """Duplicate ``driver_fd``; ``tls`` says whether it may be encrypted."""
-        os.set_inheritable(driver_fd, False)
+        if _IS_UNIX:
+            os.set_inheritable(driver_fd, False)
         self.driver_fd = driver_fd
         self._sock = _duplicate(driver_fd)
         self.fd = self._sock.fileno()
@@ -150,7 +154,9 @@ class Channel:
 
         Raises `BlockingIOError` when there are none, another `OSError` after a reset.
         """
-        return self._sock.recv(size, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        if _ONE_LOOK is None and not self.poll(0):
+            raise BlockingIOError
+        return self._sock.recv(size, _socket.MSG_PEEK | (_ONE_LOOK or 0))
 
     @property
     def tls(self) -> bool:
@@ -226,7 +232,7 @@ class Channel:
             return
         self.poll = _closed_poll
         numbers = [self.fd, self.driver_fd] if self._still_the_drivers() else [self.fd]
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         for number in numbers:
             os.dup2(null, number, inheritable=False)
         os.close(null)
@@ -316,6 +322,11 @@ class _Duplicate(_socket.socket):
 def _duplicate(fd: int) -> _Duplicate:
     # The blocking flag is shared with the driver's descriptor, and making a socket object may
     # change it (socket.setdefaulttimeout).
+    if not _IS_UNIX:
+        # There a socket is a handle and no descriptor, and each duplicate has its own flag.
+        [sock] = map(_Duplicate, (-1,), (-1,), (-1,), map(_socket.dup, (fd,)))
+        sock.settimeout(None)
+        return sock
     blocking = os.get_blocking(fd)
     unknown = (-1,)
     # In one go in C: an exception from nowhere that came between the duplicate and its socket
