@@ -90,8 +90,11 @@ def room_in(
     pool, lease = found.pool, found.lease
     connection = lease.connection
     unfit = pool.unfit(lease)
+    if unfit in (Reason.DEAD, Reason.INTERRUPTED):
+        pool.discard(lease, unfit)
+        return None
     if unfit is not None:
-        pool.discard(lease, unfit) if unfit is Reason.DEAD else pool.retire(lease)
+        pool.retire(lease)
         return None
     moved = False
     try:
