@@ -89,7 +89,7 @@ class ByConnection(base.DatabaseWrapper):
 
 
 def pools_of(alias: str) -> int:
-    return len([target for target in targets if target._alias == alias])
+    return len([target for target in targets if target.alias == alias])
 
 
 def connect_anew(alias: str) -> str:

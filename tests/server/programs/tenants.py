@@ -42,7 +42,7 @@ def aliases(prefix: str, **pool: Any) -> list[str]:
 
 
 def mine(prefix: str) -> list[assembly.Target]:
-    return [target for target in targets if target._alias.startswith(prefix)]
+    return [target for target in targets if target.alias.startswith(prefix)]
 
 
 def opened(prefix: str) -> int:
@@ -74,7 +74,7 @@ def in_passing() -> dict[str, Any]:
 
     wait_until(forgotten, "for the empty pools to be forgotten")
     connections[names[0]].close()
-    known = [it for it in assembly._known.values() if it.target._alias.startswith("passed")]
+    known = [it for it in assembly._known.values() if it.target.alias.startswith("passed")]
     assembly.FORGET_AFTER = 600.0
     gc.collect()
     left = [target for target in gc.get_objects() if type(target) is assembly.Target]
@@ -83,7 +83,7 @@ def in_passing() -> dict[str, Any]:
         "threads": threads,
         "known": len(known),
         # Each alias's wrapper of this thread drops its target when it is closed.
-        "left": len([target for target in left if target._alias.startswith("passed")]),
+        "left": len([target for target in left if target.alias.startswith("passed")]),
         "again": one(names[0], "SELECT 7"),
         "pools": len(mine("passed")),
     }
