@@ -423,6 +423,21 @@ CASES: dict[str, list[Case]] = {
         ),
         silent(facts(**init("SET sql_mode = 'STRICT_TRANS_TABLES'"))),
     ],
+    "D603": [
+        says(
+            WARNING,
+            facts(
+                init_sets=frozenset({"lc_time_names", "time_zone", "collation_connection"}),
+                server=replace(HEALTHY, proxies=(RDS,)),
+            ),
+            "sets lc_time_names, which RDS Proxy",
+        ),
+        silent(facts(init_sets=frozenset({"time_zone"}), server=replace(HEALTHY, proxies=(RDS,)))),
+        silent(
+            facts(init_sets=frozenset({"lc_time_names"}), server=replace(HEALTHY, proxies=(PROXY,)))
+        ),
+        silent(facts(init_sets=frozenset({"lc_time_names"}))),
+    ],
     "D701": [
         says(
             CRITICAL,

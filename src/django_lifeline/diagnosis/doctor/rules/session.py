@@ -78,4 +78,56 @@ def init_command_against_django(facts: Facts) -> Found | None:
     )
 
 
-RULES = (init_command_pins, init_command_against_django)
+SHARING = frozenset({"RDS Proxy", "ProxySQL"})
+"""Proxies that let many clients share few connections of the server's."""
+TRACKED = frozenset(
+    {"autocommit", "names", "session_track_schema", "sql_mode", "time_zone", "wait_timeout"}
+    | {"auto_increment_increment", "interactive_timeout", "net_write_timeout", "query_cache_type"}
+    | {"transaction_isolation", "transaction_read_only"}
+)
+"""What RDS Proxy keeps track of, beside character sets and collations."""
+
+
+@rule(
+    "D603",
+    N_("init_command binds sessions to connections of a proxy"),
+    N_(
+        "A proxy that shares the server's connections binds a client whose session holds what it "
+        "does not keep track of; then it needs as many connections as there are clients."
+    ),
+)
+def init_command_pins_the_proxy(facts: Facts) -> Found | None:
+    """An init_command that sets other variables than those that the proxy carries over."""
+    server, settings = facts.server, facts.settings
+    sharing = [] if server is None else [p for p in server.proxies if p.name in SHARING]
+    unknown = sorted(
+        name
+        for name in settings.init_sets - TRACKED
+        if not name.startswith(("character_set_", "collation_"))
+    )
+    if not sharing or not (unknown or settings.init_effect & Effect.PINS):
+        return None
+    proxy = sharing[0].name
+    if unknown:
+        what = say(
+            N_("OPTIONS['init_command'] sets {names}, which {proxy} does not keep track of."),
+            names=listed(unknown),
+            proxy=proxy,
+        )
+    else:
+        what = say(
+            N_("OPTIONS['init_command'] leaves state that {proxy} does not keep track of."),
+            proxy=proxy,
+        )
+    return Found(
+        Level.WARNING,
+        what,
+        lines(
+            remark(N_("take it out, and set it where the server's own values are set:")),
+            remark(N_("a parameter group, SET GLOBAL, or the configuration file")),
+        ),
+        {"sets": unknown, "proxy": proxy},
+    )
+
+
+RULES = (init_command_pins, init_command_against_django, init_command_pins_the_proxy)

@@ -1,0 +1,1 @@
+"""Several servers behind one name, and what it costs when the writable one changes."""

@@ -1,0 +1,195 @@
+"""Servers that replicate: a pair with one replica, and a group of three."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from lifeline_lab.servers import Server, start
+
+DATABASE = "failover"
+TABLE = "CREATE TABLE piece (id VARCHAR(40) PRIMARY KEY) ENGINE=InnoDB"
+REPLICATING = "'repl'@'%%'"
+SECRET = "Replicate-1"
+PATIENCE = 60.0
+
+
+@dataclass
+class Cluster:
+    """Servers of which one takes the writes, the first at the beginning."""
+
+    servers: list[Server]
+    promote: Callable[[int], None]
+    """Make this server the one that takes writes; the others take none."""
+    elected: Callable[[], int | None]
+    """The number of the server that was made the primary by the cluster itself, if any."""
+
+    def rows(self, number: int) -> set[str]:
+        """What this server has stored."""
+        found = self.servers[number].query(f"SELECT id FROM {DATABASE}.piece")
+        return {str(row[0]) for row in found}
+
+
+def wait_until(holds: Callable[[], object], what: str) -> None:
+    """Wait for the state of a server; a server that is away does not hold it yet."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(pymysql.err.Error):
+            if holds():
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {PATIENCE:g} s")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def alone(flavour: str) -> Iterator[Cluster]:
+    """One server, for many clients."""
+    with start(flavour, {"max_connections": 400}) as server:
+        server.query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+        server.query(TABLE.replace("piece", f"{DATABASE}.piece", 1))
+        yield Cluster([server], lambda number: None, lambda: 0)
+
+
+@contextlib.contextmanager
+def pair(flavour: str) -> Iterator[Cluster]:
+    """A primary with one replica that follows it asynchronously."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(start(flavour, _replicating(flavour, number))) for number in (1, 2)
+        ]
+        for server in servers:
+            server.query(f"CREATE USER IF NOT EXISTS {REPLICATING} IDENTIFIED BY '{SECRET}'")
+            server.query(f"GRANT REPLICATION SLAVE ON *.* TO {REPLICATING}")
+            server.query("RESET MASTER" if flavour == "mariadb" else "RESET BINARY LOGS AND GTIDS")
+        first, second = servers
+        _lock(second)
+        second.query(_follow(flavour, first))
+        second.query("START SLAVE" if flavour == "mariadb" else "START REPLICA")
+        first.query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+        first.query(TABLE.replace("piece", f"{DATABASE}.piece", 1))
+        cluster = Cluster(servers, lambda number: _promote(servers, number), lambda: None)
+        wait_until(lambda: cluster.rows(1) == set(), "replication")
+        yield cluster
+
+
+def _replicating(flavour: str, number: int) -> dict[str, object]:
+    common: dict[str, object] = {"log_bin": "bin", "server_id": number}
+    if flavour == "mariadb":
+        return {**common, "log_slave_updates": True, "gtid_strict_mode": True}
+    return {**common, "gtid_mode": "ON", "enforce_gtid_consistency": "ON"}
+
+
+def _follow(flavour: str, source: Server) -> str:
+    if flavour == "mariadb":
+        return (
+            f"CHANGE MASTER TO MASTER_HOST='{source.host}', MASTER_PORT={source.port},"
+            f" MASTER_USER='repl', MASTER_PASSWORD='{SECRET}', MASTER_USE_GTID=slave_pos"
+        )
+    return (
+        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='{source.host}', SOURCE_PORT={source.port},"
+        f" SOURCE_USER='repl', SOURCE_PASSWORD='{SECRET}', SOURCE_AUTO_POSITION=1,"
+        " GET_SOURCE_PUBLIC_KEY=1"
+    )
+
+
+def _lock(server: Server) -> None:
+    name = "read_only" if server.flavour == "mariadb" else "super_read_only"
+    server.query(f"SET GLOBAL {name} = 1")
+
+
+def _promote(servers: list[Server], number: int) -> None:
+    """As tools do it: lock the old one if it lives, wait for the replica, and unlock that."""
+    old, new = servers[1 - number], servers[number]
+    mariadb = new.flavour == "mariadb"
+    with contextlib.suppress(pymysql.err.Error):
+        _lock(old)
+        position = old.query("SELECT @@gtid_binlog_pos" if mariadb else "SELECT @@gtid_executed")
+        wait = "MASTER_GTID_WAIT" if mariadb else "WAIT_FOR_EXECUTED_GTID_SET"
+        new.query(f"SELECT {wait}('{position[0][0]}', 20)")
+    new.query("STOP SLAVE" if mariadb else "STOP REPLICA")
+    new.query("SET GLOBAL read_only = 0")
+
+
+@contextlib.contextmanager
+def group() -> Iterator[Cluster]:
+    """Three members of MySQL's Group Replication with one primary."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(start("mysql", {**_replicating("mysql", number), **_member()}))
+            for number in (1, 2, 3)
+        ]
+        ports = _free_ports(servers)
+        seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
+        for server, port in zip(servers, ports, strict=True):
+            _prepare(server, port, seeds)
+        servers[0].query("SET GLOBAL group_replication_bootstrap_group = ON")
+        for server in servers:
+            server.query("START GROUP_REPLICATION USER='repl', PASSWORD='" + SECRET + "'")
+            servers[0].query("SET GLOBAL group_replication_bootstrap_group = OFF")
+        wait_until(lambda: {_state(each) for each in servers} == {"ONLINE"}, "the group")
+        servers[0].query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+        servers[0].query(TABLE.replace("piece", f"{DATABASE}.piece", 1))
+        yield Cluster(
+            servers,
+            lambda number: _set_as_primary(servers, number),
+            lambda: _writable(servers),
+        )
+
+
+def _member() -> dict[str, object]:
+    return {
+        "performance_schema": "ON",
+        "plugin_load_add": "group_replication.so",
+        "report_host": "127.0.0.1",
+        "mysqlx": "OFF",
+    }
+
+
+def _free_ports(servers: list[Server]) -> list[int]:
+    return [server.port + 10000 for server in servers]
+
+
+def _prepare(server: Server, port: int, seeds: str) -> None:
+    server.query("RESET BINARY LOGS AND GTIDS")
+    server.query("SET GLOBAL super_read_only = 0")
+    server.query(f"CREATE USER IF NOT EXISTS {REPLICATING} IDENTIFIED BY '{SECRET}'")
+    rights = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
+    server.query(f"GRANT {rights} ON *.* TO {REPLICATING}")
+    server.query("RESET BINARY LOGS AND GTIDS")
+    chosen: dict[str, Any] = {
+        "group_name": "'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'",
+        "local_address": f"'127.0.0.1:{port}'",
+        "group_seeds": f"'{seeds}'",
+        "recovery_get_public_key": 1,
+        "member_expel_timeout": 0,
+    }
+    for name, value in chosen.items():
+        server.query(f"SET GLOBAL group_replication_{name} = {value}")
+
+
+def _state(server: Server) -> str:
+    rows = server.query(
+        "SELECT member_state FROM performance_schema.replication_group_members"
+        " WHERE member_id = @@server_uuid"
+    )
+    return str(rows[0][0]) if rows else ""
+
+
+def _set_as_primary(servers: list[Server], number: int) -> None:
+    [[uuid]] = servers[number].query("SELECT @@server_uuid")
+    servers[number].query(f"SELECT group_replication_set_as_primary('{uuid}')")
+
+
+def _writable(servers: list[Server]) -> int | None:
+    for number, server in enumerate(servers):
+        with contextlib.suppress(pymysql.err.Error):
+            if server.query("SELECT @@super_read_only")[0][0] == 0:
+                return number
+    return None
