@@ -65,6 +65,7 @@ VARIABLES = (
     "tx_read_only",
     "innodb_force_recovery",
     "wsrep_on",
+    "wsrep_reject_queries",
 )
 """Global variables that tell a server's part; no server has all of them."""
 
@@ -103,6 +104,7 @@ class Role:
         on = {name for name, value in told.items() if value not in _OFF}
         galera = "wsrep_on" in on
         primary = told.get("wsrep_cluster_status", "PRIMARY") == "PRIMARY"
+        serves = told.get("wsrep_reject_queries", "NONE") == "NONE"
         rescue = told.get("innodb_force_recovery", "0")
         everybody = told.get("read_only", "").endswith("NO_ADMIN")  # MariaDB 12
         return cls(
@@ -112,7 +114,7 @@ class Role:
             transaction_read_only=bool({"transaction_read_only", "tx_read_only"} & on),
             innodb_force_recovery=rescue.isdigit() and int(rescue) >= _NO_WRITES_FROM,
             exempt="exempt" in on,
-            ready=not galera or ("wsrep_ready" in on and primary),
+            ready=not galera or ("wsrep_ready" in on and primary and serves),
             member_state=told.get("member_state", ""),
         )
 
@@ -133,7 +135,7 @@ class Role:
     def told(self) -> str:
         """What speaks against writing, in the server's words."""
         said = [name for name in VARIABLES if getattr(self, name, False)]
-        said += [] if self.ready else ["wsrep_ready is off, or the node is not of the primary part"]
+        said += [] if self.ready else ["the node takes no statements (wsrep_ready and the like)"]
         if self.member_state in _SITTING_OUT:
             said.append(f"the member is {self.member_state}")
         return ", ".join(said)

@@ -63,7 +63,14 @@ def test_server_takes_no_writes_and_says_why(told: dict[str, object], said: str)
     assert found.told == said
 
 
-@pytest.mark.parametrize("told", [{"wsrep_ready": "OFF"}, {"wsrep_cluster_status": "non-Primary"}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"wsrep_ready": "OFF"},
+        {"wsrep_cluster_status": "non-Primary"},
+        {"wsrep_reject_queries": "ALL"},
+    ],
+)
 def test_node_that_is_not_ready_takes_nothing(told: dict[str, object]) -> None:
     found = role(**{**GALERA, **told})
     assert not found.takes_writes
