@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FIRST_USE = ("get_connection_params", "get_new_connection", "init_connection_state")
 CHOICE = {"SEED": str(SEED), "PART": str(1 if WHOLE else 0.1), "ALWAYS": " ".join(FIRST_USE)}
-MANNERS = ("in_a_subclass", "in_djangos_class", "on_the_wrapper")
+MANNERS = ("in_a_subclass", "in_djangos_class", "in_the_engines_class", "on_the_wrapper")
 
 OF_ITS_OWN = {
     "mysql_server_data": "every new connection of the engine knows its server already",

@@ -25,7 +25,7 @@ from django_lifeline.backends.evidence import (
 )
 from django_lifeline.backends.failover import Search, ask_role
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.hooks import covered, overridden
+from django_lifeline.backends.hooks import Shortcut, Watchful
 from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.backends.server import ServerFacts
@@ -71,12 +71,14 @@ _INSERTING = frozenset({"INSERT", "REPLACE"})
 _WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
 
-class Borrowing(stock.DatabaseWrapper):
+class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
     """The part of a wrapper that holds a lease.
 
     ``_hold`` is what the wrapper has now, None when it has nothing. Only the thread that owns
     the wrapper touches it, as Django demands of wrappers anyway.
     """
+
+    _shortcuts: Mapping[str, Shortcut] = {}
 
     # Django's own, without types there.
     autocommit: bool
@@ -109,8 +111,6 @@ class Borrowing(stock.DatabaseWrapper):
         """A transaction was lost with its connection and not yet rolled back by its author."""
         self._opens_for: Target | None = None
         """The target whose pool has made this wrapper to open a connection with."""
-        self._overridden, self._covered = overridden(type(self)), covered(type(self))
-        """Which of Django's methods are somebody else's, before and behind the engine's own."""
         self.scopes_entered = 0
         """How many `connection_scope` blocks the wrapper's thread is in."""
         super().__init__(*args, **kwargs)

@@ -7,11 +7,10 @@ Django calls is to be called.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import django
 from django.db.backends.mysql import base as stock
@@ -20,23 +19,53 @@ _OURS_AND_DJANGOS = ("django_lifeline.backends.", "django.db.backends.", "django
 _DJANGOS_FILES = str(Path(django.__file__).parent)
 
 
-def overridden(kind: type) -> frozenset[str]:
-    """Return the attributes of Django's wrapper whose first definition is somebody else's."""
-    known = _overridden.get(kind)
-    if known is None:
-        known = _overridden[kind] = frozenset(
-            name for name in _names() if _is_foreign(next(_definitions(kind, name)))
-        )
-    return known
+class Watchful(type):
+    """A class of wrappers that notices what is put into it later, as mocks and tools do.
 
+    So nobody has to look while it works.
+    """
 
-def covered(kind: type) -> Covered:
-    """Return those that somebody else has overridden too, below the engine's own definition."""
-    known = _covered.get(kind)
-    if known is None:
-        foreign = (name for name in _names() if any(map(_is_foreign, _definitions(kind, name))))
-        known = _covered[kind] = Covered(frozenset(foreign) - overridden(kind))
-    return known
+    _as_written: Mapping[str, object]
+    _overridden: frozenset[str]
+    """The attributes of Django's wrapper whose first definition is somebody else's."""
+    _shortcuts: Mapping[str, Shortcut]
+    """The shorter ways of the class, each with the attribute that says whether it may be taken."""
+    _covered: Covered
+    """Those that somebody else has overridden too, below the engine's own definition."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        cls._as_written = dict(vars(cls))
+        cls.consider()
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in _found:
+            cls._consider_all()
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        if name in _found:
+            cls._consider_all()
+
+    def _consider_all(cls) -> None:
+        cls.consider()
+        below: Any = cls.__subclasses__()
+        for kind in below:
+            kind._consider_all()
+
+    def consider(cls) -> None:
+        """Find out which of Django's methods are somebody else's."""
+        first, any_ = set(), set()
+        for name in _names():
+            foreign = [_is_foreign(owner, name) for owner in _definitions(cls, name)]
+            if foreign[0]:
+                first.add(name)
+            elif any(foreign):
+                any_.add(name)
+        cls._overridden, cls._covered = frozenset(first), Covered(any_)
+        for flag, way in cls._shortcuts.items():
+            setattr(cls, flag, way.suits(cls))
 
 
 class Covered(frozenset[str]):
@@ -64,18 +93,14 @@ class Shortcut:
         self._found: Any = attrgetter(*skipped)
         self._genuine = tuple(_genuine.get(name) for name in skipped)
 
-    def suits(self, kind: type) -> bool:
+    def suits(self, kind: Watchful) -> bool:
         """Whether a class of wrappers leaves alone what is skipped."""
-        return (self._skipped | self._properties).isdisjoint(overridden(kind) | covered(kind))
+        return (self._skipped | self._properties).isdisjoint(kind._overridden | kind._covered)
 
     def is_open(self, wrapper: Any) -> bool:
         """Whether nobody has replaced anything in Django's class, or in *wrapper* alone."""
         found: bool = self._found(stock.DatabaseWrapper) == self._genuine
         return found and wrapper.__dict__.keys().isdisjoint(self._skipped)
-
-
-_overridden: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
-_covered: WeakKeyDictionary[type, Covered] = WeakKeyDictionary()
 
 
 def _names() -> list[str]:
@@ -86,8 +111,11 @@ def _definitions(kind: type, name: str) -> Iterator[type]:
     return (owner for owner in kind.__mro__ if name in owner.__dict__)
 
 
-def _is_foreign(owner: type) -> bool:
-    return not f"{owner.__module__}.".startswith(_OURS_AND_DJANGOS)
+def _is_foreign(owner: type, name: str) -> bool:
+    """Whether somebody else has written *owner*, or has put *name* into it since."""
+    if not f"{owner.__module__}.".startswith(_OURS_AND_DJANGOS):
+        return True
+    return isinstance(owner, Watchful) and vars(owner)[name] is not owner._as_written.get(name)
 
 
 def _is_djangos(value: object) -> bool:

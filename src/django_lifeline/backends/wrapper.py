@@ -46,9 +46,10 @@ _TO_A_CURSOR = Shortcut(
     "create_cursor",
     "ensure_connection",
     "make_cursor",
+    "queries_logged",
     "validate_no_broken_transaction",
     "validate_thread_sharing",
-    properties=("allow_thread_sharing", "queries_logged", "wrap_database_errors"),
+    properties=("allow_thread_sharing", "wrap_database_errors"),
 )
 _TO_THE_END = Shortcut(
     "_close",
@@ -87,16 +88,15 @@ class LifelineMixin(Transactions):
     """Django's ``ensure_connection`` is running, or what a test tool put in its place."""
     _announcing = False
     """What somebody put in the place of a method of Django's is running; Django's does nothing."""
-    _goes_straight_to_a_cursor = True
+    _goes_straight_to_a_cursor: bool
     """Whether the class leaves alone what the engine's short way to a cursor skips."""
-    _goes_straight_to_the_end = True
-    _goes_on_without_connecting = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._goes_straight_to_a_cursor = _TO_A_CURSOR.suits(cls)
-        cls._goes_straight_to_the_end = _TO_THE_END.suits(cls)
-        cls._goes_on_without_connecting = _ON_WITHOUT_CONNECTING.suits(cls)
+    _goes_straight_to_the_end: bool
+    _goes_on_without_connecting: bool
+    _shortcuts = {
+        "_goes_straight_to_a_cursor": _TO_A_CURSOR,
+        "_goes_straight_to_the_end": _TO_THE_END,
+        "_goes_on_without_connecting": _ON_WITHOUT_CONNECTING,
+    }
 
     # What Django and applications see
 

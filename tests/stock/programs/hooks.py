@@ -367,6 +367,15 @@ def in_djangos_class(owner: type, name: str, note: Notes) -> Iterator[str]:
 
 
 @contextmanager
+def in_the_engines_class(owner: type, name: str, note: Notes) -> Iterator[str]:
+    """The method of the class that the settings name is replaced, as tests do."""
+    used = alias()
+    connections[used]
+    with mock.patch.object(Wrapper, name, noting(getattr(Wrapper, name), note)):
+        yield used
+
+
+@contextmanager
 def on_the_wrapper(owner: type, name: str, note: Notes) -> Iterator[str]:
     """The method of one wrapper is replaced, as tests do."""
     used = alias()
@@ -375,7 +384,10 @@ def on_the_wrapper(owner: type, name: str, note: Notes) -> Iterator[str]:
     yield used
 
 
-MANNERS = {each.__name__: each for each in (in_a_subclass, in_djangos_class, on_the_wrapper)}
+MANNERS = {
+    each.__name__: each
+    for each in (in_a_subclass, in_djangos_class, in_the_engines_class, on_the_wrapper)
+}
 
 
 def of_django(manner: str) -> Iterator[tuple[str, type, str]]:
