@@ -215,10 +215,9 @@ class Replaced(TransactionTestCase):
             self.assertEqual(len(seen), int(value))
 
     def test_feature_is_patched(self) -> None:
-        with mock.patch.object(connection.features, "uses_savepoints", False):
-            with transaction.atomic():
-                with transaction.atomic(), self.assertNumQueries(1):
-                    Note.objects.count()
+        without = mock.patch.object(connection.features, "uses_savepoints", False)
+        with without, transaction.atomic(), transaction.atomic(), self.assertNumQueries(1):
+            Note.objects.count()
 
 
 class OtherSettings(TransactionTestCase):
@@ -228,10 +227,10 @@ class OtherSettings(TransactionTestCase):
 
     def test_overridden_databases_change_nothing_that_is_there(self) -> None:
         before = connection.settings_dict["NAME"]
-        with self.assertWarnsMessage(UserWarning, "Overriding setting DATABASES"):
-            with override_settings(DATABASES={"default": {}}):
-                self.assertEqual(connection.settings_dict["NAME"], before)
-                self.assertEqual(Note.objects.count(), 0)
+        warned = self.assertWarnsMessage(UserWarning, "Overriding setting DATABASES")
+        with warned, override_settings(DATABASES={"default": {}}):
+            self.assertEqual(connection.settings_dict["NAME"], before)
+            self.assertEqual(Note.objects.count(), 0)
 
     def test_wrapper_of_its_own_by_copy(self) -> None:
         other = connection.copy("other")
