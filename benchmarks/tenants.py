@@ -293,8 +293,8 @@ def stock(server: Server, driver: str, style: str, age: int | None, chosen: Any)
 
 RATIO = """\
 What the ratio holds: nearly every request takes a connection over from another database, which is
-one more round trip and 0.15 to 0.2 ms of Python; and it is always the one that has slept longest, as
-its thread in the server has. On a busy machine waking that costs more than the statement: a bare
+one more round trip and 0.15 to 0.2 ms of Python; and it is always the one that has slept longest,
+as its thread in the server has. On a busy machine waking that costs more than the statement: a bare
 `SELECT 1` on 32 connections in turn took 2 to 7 times what it takes on one, with no change of
 database at all. The aim of 1.3 is missed with requests as small as these."""
 
