@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from django_lifeline.diagnosis.causes import CAUSES
 from django_lifeline.diagnosis.pages import SITE
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,11 @@ def test_both_have_the_same_figures() -> None:
     sections = [prose(text).partition("## ")[2] for text in (ENGLISH, CHINESE)]
     wanted, got = (set(re.findall(pattern, text)) for text in sections)
     assert wanted - got == set()
+
+
+def test_chinese_one_names_how_many_causes_there_are() -> None:
+    assert len(CAUSES) == 5 + 22
+    assert "另外二十二种" in CHINESE
 
 
 def test_each_leads_to_the_other() -> None:
