@@ -296,9 +296,9 @@ What the ratio holds: nearly every request takes a connection over from another 
 one more round trip, and about 0.2 ms of Python on objects that no cache holds any more, since each
 request meets another of a thousand pools. On a busy machine it also counts that the connection is
 always the one that has slept longest, as its thread in the server has: a bare `SELECT 1` on 32
-connections in turn took 1.1 times what it takes on one when the machine was quiet, 2 to 7 times when
-it was not. The aim of 1.3 is missed with requests as small as these; stock Django, which connects
-for each, is slower still."""
+connections in turn took 1.1 times what it takes on one when the machine was quiet, 2 to 7 times
+when it was not. The aim of 1.3 is missed with requests as small as these; stock Django, which
+connects for each, is slower still."""
 
 
 def page(results: list[dict[str, Any]], others: list[dict[str, Any]], chosen: Any) -> str:
