@@ -1,9 +1,9 @@
 """What a statement left to be asked for, kept for its author when his connection is recalled.
 
-``LAST_INSERT_ID()``, ``ROW_COUNT()`` and ``SHOW WARNINGS`` ask the session about what it did last.
-A connection at rest may be lent to a borrower who would have to wait otherwise; he asks these
-questions first, in the author's place, and the author gets the answers on whatever connection he
-has when he asks.
+``LAST_INSERT_ID()``, ``ROW_COUNT()``, ``SHOW WARNINGS`` and ``SHOW ERRORS`` ask the session about
+what it did last. A connection at rest may be lent to a borrower who would have to wait otherwise;
+he asks these questions first, in the author's place, and the author gets the answers on whatever
+connection he has when he asks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ _PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
 _SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
 _COUNT_WARNINGS = re.compile(
     r"\s*(?:SHOW\s+COUNT\s*\(\s*\*\s*\)\s+WARNINGS|SELECT\s+@@(?:session\.)?warning_count)\s*;?\s*",
+    re.IGNORECASE,
+)
+_SHOW_ERRORS = re.compile(r"\s*SHOW\s+ERRORS\s*;?\s*", re.IGNORECASE)
+_COUNT_ERRORS = re.compile(
+    r"\s*(?:SHOW\s+COUNT\s*\(\s*\*\s*\)\s+ERRORS|SELECT\s+@@(?:session\.)?error_count)\s*;?\s*",
     re.IGNORECASE,
 )
 _ROW = "SELECT %s AS `Level`, %s AS `Code`, %s AS `Message`"
@@ -103,13 +108,22 @@ class Keepsake:
         """
         if args or not isinstance(sql, str):
             return None
-        if _SHOW_WARNINGS.fullmatch(sql):
-            rows = self.warnings or [("", 0, "")]
-            text = " UNION ALL ".join([_ROW] * len(rows))
-            values = [value for row in rows for value in row]
-            return (text if self.warnings else f"{text} LIMIT 0"), values
-        if _COUNT_WARNINGS.fullmatch(sql):
-            return f"SELECT {len(self.warnings)}", None
+        errors = [row for row in self.warnings if row[0] == "Error"]
+        for shows, counts, rows in (
+            (_SHOW_WARNINGS, _COUNT_WARNINGS, self.warnings),
+            (_SHOW_ERRORS, _COUNT_ERRORS, errors),
+        ):
+            if shows.fullmatch(sql):
+                return _as_rows(rows)
+            if counts.fullmatch(sql):
+                return f"SELECT {len(rows)}", None
         if _PLAIN_QUESTION.fullmatch(sql) and _ROW_COUNT.search(sql):
             return _ROW_COUNT.sub(f"({self.row_count})", sql), None
         return None
+
+
+def _as_rows(rows: list[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+    """Return SQL that gives these rows, with its parameters."""
+    shown = rows or [("", 0, "")]
+    text = " UNION ALL ".join([_ROW] * len(shown))
+    return text if rows else f"{text} LIMIT 0", [value for row in shown for value in row]
