@@ -928,11 +928,15 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
         """Remember that what may be asked about the last statement is not in the session held."""
-        if hold.keepsake is None:
-            return
-        hold.keepsake.follows(self._keepsake, owns_id=not hold.foreign_id)
-        hold.keepsake.lost = lost
-        self._keepsake = hold.keepsake
+        keepsake = hold.keepsake
+        owns_id = keepsake is not None and not hold.foreign_id
+        if keepsake is None:
+            if lost or not hold.ran:
+                return
+            keepsake = Keepsake.of_a_read(hold)
+        keepsake.follows(self._keepsake, owns_id=owns_id)
+        keepsake.lost = lost
+        self._keepsake = keepsake
 
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""

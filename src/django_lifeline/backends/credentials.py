@@ -261,7 +261,8 @@ def connect_with(
 
 def params_to_connect(wrapper: Any) -> dict[str, Any]:
     """Return the driver's parameters for who connects without the pool, as the doctor does."""
-    source = wrapper.target.credentials
+    # Not the target's: there is none before the first connection, and this makes none.
+    source = source_of(lifeline_options(wrapper.settings_dict["OPTIONS"].get("lifeline", {})))
     params = {name: _plain(value) for name, value in wrapper.get_connection_params().items()}
     if source is None:
         return params

@@ -21,6 +21,7 @@ PATIENCE = 5.0
 """Seconds that the author waits for the borrower's questions to be answered."""
 
 _ROW_COUNT = re.compile(r"\bROW_COUNT\s*\(\s*\)", re.IGNORECASE)
+_FOUND_ROWS = re.compile(r"\bFOUND_ROWS\s*\(", re.IGNORECASE)
 _PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
 _SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
 _COUNT_WARNINGS = re.compile(
@@ -62,6 +63,17 @@ class Keepsake:
         self.warnings: list[tuple[Any, ...]] = []
         self.lost = False
         """Whether the session died before anybody asked it."""
+
+    @classmethod
+    def of_a_read(cls, hold: Hold) -> Keepsake:
+        """Return that of a plain read, of which there is nothing to ask the session.
+
+        Nor did its author put a number there. How many rows it would have found is not known.
+        """
+        made = cls(hold, -1, warned=False)
+        made.last_id = 0
+        made._taken().set()
+        return made
 
     @property
     def wanted(self) -> bool:
@@ -117,6 +129,8 @@ class Keepsake:
                 return _as_rows(rows)
             if counts.fullmatch(sql):
                 return f"SELECT {len(rows)}", None
+        if _FOUND_ROWS.search(sql):
+            return None
         if _PLAIN_QUESTION.fullmatch(sql) and _ROW_COUNT.search(sql):
             return _ROW_COUNT.sub(f"({self.row_count})", sql), None
         return None

@@ -516,6 +516,26 @@ def test_rows_counted_and_warnings_are_their_authors_too(
     assert server.since(0)[-1] == "SELECT (1)"
 
 
+def test_rows_counted_are_the_last_reads_too(connect: Connect, server: FakeServer) -> None:
+    author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(author, "INSERT one")
+    run(other, "INSERT more")
+    run(author, "SELECT 1")
+    run(other, "SELECT 1")
+    run(author, "SELECT ROW_COUNT()")
+    assert server.since(0)[-1] == "SELECT (-1)"
+    run(other, "SELECT 1")
+    assert run(author, "SELECT LAST_INSERT_ID()") == [(1,)]
+
+
+def test_rows_found_of_a_recalled_session_are_not_anothers(connect: Connect) -> None:
+    author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(author, "SELECT 1")
+    run(other, "SELECT 1")
+    with pytest.raises(ConnectionLost):
+        run(author, "SELECT FOUND_ROWS()")
+
+
 def test_fresh_borrower_asks_about_no_statement_of_the_last_one(
     wrapper: Any, connect: Connect, server: FakeServer
 ) -> None:

@@ -56,6 +56,9 @@ def test_number_of_them_is_given(keepsake: Keepsake, question: str, number: int)
     assert keepsake.answer_to(question, None) == (f"SELECT {number}", None)
 
 
-@pytest.mark.parametrize("question", ["SELECT FOUND_ROWS()", "GET DIAGNOSTICS @n = NUMBER"])
+@pytest.mark.parametrize(
+    "question",
+    ["SELECT FOUND_ROWS()", "SELECT ROW_COUNT(), found_rows ()", "GET DIAGNOSTICS @n = NUMBER"],
+)
 def test_what_was_not_kept_is_not_answered(keepsake: Keepsake, question: str) -> None:
     assert keepsake.answer_to(question, None) is None
