@@ -128,6 +128,16 @@ KNOWN = {
         'B.a exists',
         'A.a warnings',
     ),
+    "ROW_COUNT() of a batch after another thread was served": (
+        'A.a note_many 10',
+        'B.a note_many 20',
+        'A.a row_count',
+    ),
+    "ROW_COUNT() of a read after another thread was served": (
+        'A.a read',
+        'B.a note_many 20',
+        'A.a row_count',
+    ),
     "LAST_INSERT_ID() of a thread that has ended": (
         'A.a insert 10',
         'A.a end_thread',
@@ -219,6 +229,8 @@ KNOWN = {
 """The lines of each program, as they are printed."""
 
 SMALL_POOLS = {
+    "ROW_COUNT() of a batch after another thread was served": 1,
+    "ROW_COUNT() of a read after another thread was served": 1,
     "LAST_INSERT_ID() of a row that RETURNING gave": 1,
     "LAST_INSERT_ID() after a procedure": 1,
     "LAST_INSERT_ID() after several statements in one text": 1,

@@ -631,7 +631,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             if hold.keepsake is not None:
                 hold.keepsake.row_count, hold.keepsake.warned = -1, False
             return
-        keepsake = Keepsake(hold, cursor.rowcount, warned=warned)
+        count = None if statement.batch else cursor.rowcount
+        keepsake = Keepsake(hold, count, warned=warned)
         hold.keepsake = hold.connection.keepsake = keepsake
 
     def _note_write(self, hold: Hold) -> None:

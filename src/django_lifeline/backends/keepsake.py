@@ -21,6 +21,7 @@ PATIENCE = 5.0
 """Seconds that the author waits for the borrower's questions to be answered."""
 
 _ROW_COUNT = re.compile(r"\bROW_COUNT\s*\(\s*\)", re.IGNORECASE)
+_ONLY_ROW_COUNT = re.compile(r"\s*SELECT\s+(ROW_COUNT\s*\(\s*\))\s*;?\s*", re.IGNORECASE)
 _FOUND_ROWS = re.compile(r"\bFOUND_ROWS\s*\(", re.IGNORECASE)
 _PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
 _SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
@@ -51,12 +52,13 @@ class Keepsake:
         "warnings",
     )
 
-    def __init__(self, hold: Hold, row_count: int, *, warned: bool) -> None:
+    def __init__(self, hold: Hold, row_count: int | None, *, warned: bool) -> None:
         self._hold = weakref.ref(hold)
         self._event: list[threading.Event] = []
         self._earlier: Keepsake | None = None
         self._owns_id = True
         self.row_count = row_count
+        """What ``ROW_COUNT()`` answers; None: not the driver's number, which is a whole batch's."""
         self.warned = warned
         self.last_id: int | None = None
         """What ``LAST_INSERT_ID()`` answered; None: it was not asked."""
@@ -86,6 +88,10 @@ class Keepsake:
         try:
             if self.warned:
                 self.warnings = connection.run("SHOW WARNINGS")
+            elif self.row_count is None:
+                [(last_id, row_count)] = connection.run("SELECT LAST_INSERT_ID(), ROW_COUNT()")
+                self.last_id, self.row_count = int(last_id), int(row_count)
+                return
             self.last_id = int(connection.run("SELECT LAST_INSERT_ID()")[0][0])
         finally:
             self._taken().set()
@@ -129,8 +135,10 @@ class Keepsake:
                 return _as_rows(rows)
             if counts.fullmatch(sql):
                 return f"SELECT {len(rows)}", None
-        if _FOUND_ROWS.search(sql):
+        if _FOUND_ROWS.search(sql) or self.row_count is None:
             return None
+        if alone := _ONLY_ROW_COUNT.fullmatch(sql):
+            return f"SELECT {self.row_count} AS `{alone[1]}`", None
         if _PLAIN_QUESTION.fullmatch(sql) and _ROW_COUNT.search(sql):
             return _ROW_COUNT.sub(f"({self.row_count})", sql), None
         return None
