@@ -85,12 +85,14 @@ class Arm:
             actor.skipping += {"enter": 1, "leave": -1}.get(step.kind, 0)
             return
         place = Place(self, actor, step.db)
+        # A block is of the database in which it was entered, whichever the step names.
+        left = actor.blocks[-1].using if step.kind == "leave" and actor.blocks else place.alias
         try:
             record.value = self.plain(ACTIONS[step.kind](place, *step.args))
         except Exception as error:
             record.error, record.fate = told(error), fate_of(error)
             self._leave_blocks(actor, error, step.leaves, record)
-        wrapper = place.connection
+        wrapper = connections[left]
         record.flags = [
             wrapper.in_atomic_block,
             wrapper.needs_rollback,

@@ -128,6 +128,13 @@ KNOWN = {
         'B.a exists',
         'A.a warnings',
     ),
+    "lastrowid of a read after another thread was served": (
+        'A.a insert 20',
+        'A.a next_borrower 40',
+        'A.a sql "SELECT 3"',
+        'A.a next_borrower 60',
+        'A.a sql "SELECT GET_LOCK(\'{l1}\', 0)"',
+    ),
     "ROW_COUNT() of a batch after another thread was served": (
         'A.a note_many 10',
         'B.a note_many 20',
@@ -229,6 +236,7 @@ KNOWN = {
 """The lines of each program, as they are printed."""
 
 SMALL_POOLS = {
+    "lastrowid of a read after another thread was served": 1,
     "ROW_COUNT() of a batch after another thread was served": 1,
     "ROW_COUNT() of a read after another thread was served": 1,
     "LAST_INSERT_ID() of a row that RETURNING gave": 1,

@@ -633,6 +633,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return
         count = None if statement.batch else cursor.rowcount
         keepsake = Keepsake(hold, count, warned=warned)
+        keepsake.shown_id = hold.connection.last_id
         hold.keepsake = hold.connection.keepsake = keepsake
 
     def _note_write(self, hold: Hold) -> None:
@@ -925,7 +926,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._keepsake = None
         else:
             self._keep_for_later(hold)
-        return self._take()
+        new = self._take()
+        if self._keepsake is not None:
+            new.connection.last_id = self._keepsake.shown_id
+        return new
 
     def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
         """Remember that what may be asked about the last statement is not in the session held."""

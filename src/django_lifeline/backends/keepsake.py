@@ -48,6 +48,7 @@ class Keepsake:
         "last_id",
         "lost",
         "row_count",
+        "shown_id",
         "warned",
         "warnings",
     )
@@ -59,6 +60,9 @@ class Keepsake:
         self._owns_id = True
         self.row_count = row_count
         """What ``ROW_COUNT()`` answers; None: not the driver's number, which is a whole batch's."""
+        self.shown_id = 0
+        """What a cursor shows as ``lastrowid`` after a statement that gives no number: mysqlclient
+        goes on with the last one."""
         self.warned = warned
         self.last_id: int | None = None
         """What ``LAST_INSERT_ID()`` answered; None: it was not asked."""
@@ -103,6 +107,8 @@ class Keepsake:
     def follows(self, earlier: Keepsake | None, *, owns_id: bool) -> None:
         """Take note of an earlier session's, and whether the number is its author's at all."""
         self._earlier, self._owns_id = earlier, owns_id
+        if earlier is not None and not self.shown_id:
+            self.shown_id = earlier.shown_id
 
     def own_last_id(self) -> int | None:
         """Return what ``LAST_INSERT_ID()`` is to answer: the author's number, 0 if he has none.
