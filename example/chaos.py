@@ -117,9 +117,7 @@ def make_trouble(cluster: Cluster, mails: int, pause: float) -> Counter[str]:
         FAULTS[name](cluster)
         counts[name] += 1
         [(queued,)] = ask(cluster.server, "SELECT COUNT(*) FROM mail_delivery")
-        [(left,)] = ask(
-            cluster.server, "SELECT COUNT(*) FROM mail_delivery WHERE state = 'queued'"
-        )
+        [(left,)] = ask(cluster.server, "SELECT COUNT(*) FROM mail_delivery WHERE state = 'queued'")
         print(f"{name}; {queued} mails, {left} waiting", file=sys.stderr, flush=True)
         if queued >= mails:
             ask(cluster.server, "UPDATE mail_schedule SET active = 0")

@@ -51,9 +51,7 @@ class Verdict:
         return {**asdict(self), "held": self.held}
 
 
-def judge(
-    lines: Collection[Line], arrived: Iterable[str], expected: Collection[Key]
-) -> Verdict:
+def judge(lines: Collection[Line], arrived: Iterable[str], expected: Collection[Key]) -> Verdict:
     """*arrived* are the Message-IDs that the SMTP server wrote down, *expected* what was due."""
     copies: Mapping[str, int] = Counter(arrived)
     keys = Counter(line.key for line in lines)

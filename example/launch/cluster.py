@@ -21,9 +21,7 @@ ANSWER_AFTER = 0.03
 class Cluster:
     """What runs, by name."""
 
-    def __init__(
-        self, folder: Path, server: Server, broker: Broker, chance: random.Random
-    ) -> None:
+    def __init__(self, folder: Path, server: Server, broker: Broker, chance: random.Random) -> None:
         self.server, self.chance = server, chance
         smtp = int(os.environ["SMTP_PORT"])
         os.environ["CELERY_BROKER_URL"] = broker.url

@@ -87,9 +87,7 @@ def try_later(delivery: Delivery, attempts: int, reason: str, now: datetime) -> 
 def expire(now: datetime) -> int:
     """Deal with claims whose owner has not come back in time; return how many."""
     late = Delivery.objects.filter(deadline__lt=now)
-    requeued = late.filter(state=State.CLAIMED).update(
-        state=State.QUEUED, claim="", not_before=now
-    )
+    requeued = late.filter(state=State.CLAIMED).update(state=State.QUEUED, claim="", not_before=now)
     unknown = late.filter(state=State.SENDING).update(
         state=State.UNKNOWN,
         finished_at=now,

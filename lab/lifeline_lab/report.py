@@ -137,9 +137,7 @@ class _Shape:
 
 def _heads(shape: _Shape) -> str:
     span = f'colspan="{len(shape.servers)}"'
-    arms = "".join(
-        f"<th scope=colgroup {span}>{escape(arm_title(arm))}</th>" for arm in shape.arms
-    )
+    arms = "".join(f"<th scope=colgroup {span}>{escape(arm_title(arm))}</th>" for arm in shape.arms)
     servers = "".join(f"<th scope=col>{escape(NAMES[server])}</th>" for server in shape.servers)
     return (
         f"<tr><th scope=col rowspan=2>Situation</th><th scope=col rowspan=2>Driver</th>{arms}</tr>"

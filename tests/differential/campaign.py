@@ -157,4 +157,3 @@ def _plain(found: Found) -> dict[str, Any]:
         "law": difference["law"],
         "kind": difference["kind"],
     }
-

@@ -72,9 +72,7 @@ class Difference:
         )
 
 
-def judge(
-    program: Program, stock: Sequence[Record], ours: Sequence[Record]
-) -> Difference | None:
+def judge(program: Program, stock: Sequence[Record], ours: Sequence[Record]) -> Difference | None:
     """The first thing that must not be, or None."""
     return _Trial(program, stock, ours).verdict()
 

@@ -80,9 +80,7 @@ def situations(program: Program) -> list[dict[str, Situation]]:
     found = []
     for number, step in enumerate(program.steps):
         in_flight = in_flight or step.kind in BREAKING_EXCHANGES
-        found.append(
-            {name: actor.situation(in_flight) for name, actor in actors.items()}
-        )
+        found.append({name: actor.situation(in_flight) for name, actor in actors.items()})
         _pass(actors[step.actor], number, step)
     return found
 

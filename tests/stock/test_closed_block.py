@@ -22,8 +22,6 @@ def test_whatever_is_asked_is_answered_as_by_stock(both: Both) -> None:
     assert {"close: get_autocommit", "close_old_connections: get_autocommit"} <= said.stock.keys()
     different = differences(said)
     worse = {
-        name: each
-        for name, each in different.items()
-        if name.partition(": ")[2] not in OTHERWISE
+        name: each for name, each in different.items() if name.partition(": ")[2] not in OTHERWISE
     }
     assert not worse, "\n".join(f"{name}: {each}" for name, each in worse.items())

@@ -56,9 +56,7 @@ def is_error(answer: Any) -> bool:
 
 def test_nothing_is_said_to_be_well_while_the_server_is_down(health: list[Cell]) -> None:
     down = [cell for cell in health if cell[0] == "server_stops"]
-    broken = [
-        cell for cell in down if cell[3]["said"] == "well" and not is_djangos_alone(cell)
-    ]
+    broken = [cell for cell in down if cell[3]["said"] == "well" and not is_djangos_alone(cell)]
     assert down and not broken, told(broken)
 
 

@@ -54,8 +54,6 @@ def killed_in_flight(name: str, raw: Any, number: int) -> None:
         wait_until(lambda: admin(running))
         admin(f"KILL {number}")
 
-
-
     thread = threading.Thread(target=end_it)
     thread.start()
     outcome(lambda: raw.cursor().execute("SELECT SLEEP(30)"))

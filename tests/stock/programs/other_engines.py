@@ -178,8 +178,6 @@ def prometheus_mixed_into_the_engine() -> Any:
 # --- django-mysql: its own tests use an engine that sets up the session by a cursor
 
 
-
-
 def setting_modes(base: type) -> type:
     """A wrapper that sets up each session as the engine of django-mysql's tests does."""
 

@@ -58,8 +58,16 @@ def store_schedules() -> None:
     for count, schedule in (
         (5, Schedule(name="Morning report", template=morning, kind=daily, at=time(7))),
         (2, Schedule(name="Heartbeat", template=heartbeat, kind=minute, minutes=1)),
-        (1, Schedule(name="Week’s end, slowly", template=morning, kind=cron, cron="0 17 * * 5",
-                     slow_seconds=4)),
+        (
+            1,
+            Schedule(
+                name="Week’s end, slowly",
+                template=morning,
+                kind=cron,
+                cron="0 17 * * 5",
+                slow_seconds=4,
+            ),
+        ),
     ):
         schedule.plan_anew(timezone.now())
         schedule.save()

@@ -123,7 +123,6 @@ class Cursor(Batches, StockCursor):
         self._executed = query
         return rowcount
 
-
     def _do_get_result(self, db: Any) -> None:
         super()._do_get_result(db)
         self.lastrowid = db.id_after(self._result)
