@@ -17,7 +17,9 @@ def raw_sql(place: Place, text: str) -> Any:
     cursor = handle(place).cursor()
     try:
         cursor.execute(place.text(text))
-        return answer(cursor)
+        names, rows, count, number = answer(cursor)
+        # After rows mysqlclient shows the number of an earlier statement; see docs/design.md.
+        return [names, rows, count, None if names else number]
     finally:
         cursor.close()
 
