@@ -137,11 +137,18 @@ class _Shape:
 
 def _heads(shape: _Shape) -> str:
     span = f'colspan="{len(shape.servers)}"'
-    arms = "".join(f"<th scope=colgroup {span}>{escape(arm_title(arm))}</th>" for arm in shape.arms)
-    servers = "".join(f"<th scope=col>{escape(NAMES[server])}</th>" for server in shape.servers)
+    arms = "".join(
+        f"<th scope=colgroup {span}{_column(arm)}>{escape(arm_title(arm))}</th>"
+        for arm in shape.arms
+    )
+    servers = "".join(
+        f"<th scope=col{_column(arm)}>{escape(NAMES[server])}</th>"
+        for arm in shape.arms
+        for server in shape.servers
+    )
     return (
         f"<tr><th scope=col rowspan=2>Situation</th><th scope=col rowspan=2>Driver</th>{arms}</tr>"
-        f"<tr>{servers * len(shape.arms)}</tr>"
+        f"<tr>{servers}</tr>"
     )
 
 
@@ -199,8 +206,12 @@ def _rows(found: list[Group], shape: _Shape) -> str:
     return "".join(rows)
 
 
+def _column(arm: str) -> str:
+    return ' class="ours"' if arm == LIFELINE.name else ""
+
+
 def _cell(result: Result | None, arm: str) -> str:
-    column = ' class="ours"' if arm == LIFELINE.name else ""
+    column = _column(arm)
     if result is None:
         return f"<td{column}>–</td>"
     verdict = result.verdict

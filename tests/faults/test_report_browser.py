@@ -34,6 +34,12 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
+OURS_IN_SIGHT = """
+    const place = document.querySelector("td.ours").getBoundingClientRect();
+    return place.width > 0 && place.left >= 0 && place.right <= innerWidth;
+"""
+
+
 def test_reader_sees_matrix_and_timelines_on_a_desk_and_on_a_phone(
     browser: Any, report: Path, tmp_path: Path
 ) -> None:
@@ -60,6 +66,7 @@ def test_reader_sees_matrix_and_timelines_on_a_desk_and_on_a_phone(
     assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
     as_on_a_phone(browser)
     assert not browser.execute_script(WIDER_THAN_ITS_WINDOW)
+    assert browser.execute_script(OURS_IN_SIGHT), "without moving the table"
 
     picture = tmp_path / "report.png"
     assert browser.save_screenshot(str(picture))
