@@ -110,6 +110,15 @@ def _is_refused(server: tuple[str, int]) -> bool:
     return len(greeting) > HEADER and greeting[HEADER] == ERROR
 
 
+@kind("failover", works=("write", "begin"), disaster="read only")
+def primary_was_demoted(bench: Bench) -> None:
+    """The server that took the writes was made a replica; its name leads nowhere else."""
+    bench.use(lifeline={"failover_timeout": 0})
+    bench.write()
+    bench.strike()
+    _first(bench)
+
+
 @kind("read_only", works=("write", "begin"), disaster="read only")
 def server_takes_no_writes(bench: Bench) -> None:
     """The server was made a replica."""
