@@ -476,6 +476,15 @@ def test_session_is_not_trusted_where_something_broke_in_after_an_answer(
     assert number(connect()) != first
 
 
+def test_connection_that_died_a_moment_ago_is_replaced_where_it_is_asked_for(
+    wrapper: Any, server: FakeServer
+) -> None:
+    first = number(wrapper)
+    server.kill_all()
+    wrapper.ensure_connection()
+    assert wrapper.connection.server_thread_id != first
+
+
 def test_raw_transaction_is_not_healed(wrapper: Any, server: FakeServer) -> None:
     run(wrapper, "SELECT 1")
     wrapper.connection.exchange(b"BEGIN")
