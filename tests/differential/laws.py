@@ -252,16 +252,20 @@ class _Trial:
             if not (self._same(writer) and self._same(end)) or tag in self.seen[end]:
                 continue
             told = [n for n in self._losses(actor, start, end) if self._is_of_the_server(n)]
-            if self._is_marked(actor, end):
+            if self._is_marked(actor, self.steps[start].db, end):
                 continue  # Django rolls it back, and says nothing: whoever caught the error knows.
             if any(self.steps[n].db == self.steps[start].db for n in told):
                 law = "a block that lost its work ended as if it were stored"
                 yield self._told(law, end, tag, "not stored")
                 return
 
-    def _is_marked(self, actor: str, end: int) -> bool:
+    def _is_marked(self, actor: str, db: str, end: int) -> bool:
         """Whether Django knew before this step that the block is to be rolled back."""
-        earlier = (self.ours[n] for n in range(end - 1, -1, -1) if self.actors[n] == actor)
+        earlier = (
+            self.ours[n]
+            for n in range(end - 1, -1, -1)
+            if self.actors[n] == actor and self.steps[n].db == db
+        )
         flags = next((record.flags for record in earlier if record.flags), [])
         return bool(flags) and flags[1]
 
