@@ -74,11 +74,7 @@ _lent_without: WeakKeyDictionary[DriverConnection, Any] = WeakKeyDictionary()
 """Connections round which a subclass puts something, and what was round each when it was lent."""
 
 WARM = 0.01
-"""A connection that answered in the last so many seconds, and whose socket is silent, is there."""
-
-
-def _is_warm(hold: Hold) -> bool:
-    return clock.monotonic() - hold.used_at <= WARM and not hold.connection.channel.poll(0)
+"""A connection that answered in the last so many seconds is there; a statement looks again."""
 
 
 class LifelineMixin(Transactions):
@@ -243,9 +239,8 @@ class LifelineMixin(Transactions):
         if not replaced and hold is not None:
             if self._is_foreign_here():
                 return  # and left alone: the next check says that this thread may not use it
-            if not _is_warm(hold) or hold.returned or hold.pid != os.getpid():
-                with self.wrap_database_errors:
-                    self._rest(self._living(_PLAIN))
+            with self.wrap_database_errors:
+                self._rest(self._living(_PLAIN))
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -300,7 +295,7 @@ class LifelineMixin(Transactions):
         if self.health_check_enabled:
             self.close_if_health_check_failed()
         hold = self._hold
-        if hold is None or clock.monotonic() - hold.used_at > WARM:  # the statement looks again
+        if hold is None or clock.monotonic() - hold.used_at > WARM:
             self.ensure_connection()
         if self._thread_ident != get_ident():
             with self.wrap_database_errors:
