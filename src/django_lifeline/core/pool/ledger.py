@@ -364,6 +364,10 @@ class Ledger(Generic[C]):
                 leases += [lease] if lease is not None else []
         return leases
 
+    def lends_to(self, owner: Owner) -> bool:
+        """Whether this borrower has a connection. Needs no lock."""
+        return any(slot.owner is owner for slot in list(self.slots))
+
     def deadlocked(self, waiter: Waiter[C]) -> bool:
         """Whether all slots are in use by owners who wait here themselves, ``waiter``'s included.
 
@@ -371,8 +375,7 @@ class Ledger(Generic[C]):
         """
         if len(self.slots) < self.max_size:
             return False
-        owner = waiter.owner
-        if not [slot for slot in self.slots if slot.owner is owner]:
+        if not self.lends_to(waiter.owner):
             return False  # by far the most frequent case
         if any(slot.state is not State.LENT for slot in self.slots):
             return False

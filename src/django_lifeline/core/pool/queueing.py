@@ -44,6 +44,9 @@ class Queueing(Opening[C], ABC):
         self, owner: Owner, timeout: float | None, connect: Callable[[], C] | None
     ) -> Lease[C]:
         waiter: Waiter[C] = Waiter(owner)
+        if self._ledger.lends_to(owner):
+            # Each notes it for itself: another thread's frames are not safe to look at.
+            waiter.place = refusals.place()
         waiter.started = waiter.since = started = self.now()
         seconds = self.options.timeout if timeout is None else timeout
         try:
@@ -119,7 +122,7 @@ class Queueing(Opening[C], ABC):
         if ledger.deadlocked(waiter):
             orders.end += ledger.abandoned(self.now())
             if ledger.deadlocked(waiter):
-                holders = {slot.owner for slot in ledger.slots if slot.owner is not None}
+                holders = [it for it in self.waiters if ledger.lends_to(it.owner)]
                 return refusals.deadlock(self.stats(), holders)
         limit = self.options.max_waiting
         if joins and limit and len(ledger.waiters) > limit:

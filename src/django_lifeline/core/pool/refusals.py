@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from types import FrameType
 
 from django_lifeline import exceptions
-from django_lifeline.core.pool.owners import Owner
+from django_lifeline.core.pool.slot import C
 from django_lifeline.core.pool.stats import PoolStats
+from django_lifeline.core.pool.waiters import Waiter
 
 PASSED_THROUGH = frozenset({"django_lifeline", "django", "asgiref", "gevent", "threading"})
 """Packages through which a call comes here, and whose lines say nothing about who waits."""
@@ -61,13 +62,17 @@ def closed(name: str, closed_by: str) -> exceptions.PoolClosed:
 
 def caller() -> str:
     """Which thread of the application makes the call that led here, and where."""
-    lines = " < ".join(_lines(sys._getframe()))
-    return f"thread {threading.current_thread().name} at {lines}"
+    return f"thread {threading.current_thread().name} at {place()}"
 
 
-def deadlock(stats: PoolStats, owners: Iterable[Owner]) -> exceptions.PoolDeadlock:
+def place() -> str:
+    """Where the application makes the call that led here."""
+    return " < ".join(_lines(sys._getframe()))
+
+
+def deadlock(stats: PoolStats, waiters: Iterable[Waiter[C]]) -> exceptions.PoolDeadlock:
     """All connections are held by borrowers that wait for another one."""
-    places = "; ".join(_place(owner) for owner in owners)
+    places = "; ".join(f"{waiter.owner.name} at {waiter.place}" for waiter in waiters)
     return exceptions.PoolDeadlock(
         exceptions.POOL_DEADLOCK,
         f"Every connection of pool {stats.name!r} is held by a borrower that waits for another "
@@ -92,12 +97,6 @@ def _cause(connects_fail: bool) -> str:
         "All connections are in use: look for slow statements and for borrowers that keep a "
         "connection while they do something else, or raise 'max_size'."
     )
-
-
-def _place(owner: Owner) -> str:
-    frame = sys._current_frames().get(owner.ident)
-    lines = _lines(frame) if frame else ["place unknown"]
-    return f"{owner.name} at {' < '.join(lines)}"
 
 
 def _lines(frame: FrameType) -> list[str]:

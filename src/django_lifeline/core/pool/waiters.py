@@ -21,10 +21,12 @@ class Waiter(Generic[C]):
     the borrower looks into its hand once more before it goes: that is the acknowledgement.
     """
 
-    __slots__ = ("_bell", "lease", "ledger", "owner", "refusal", "since", "started")
+    __slots__ = ("_bell", "lease", "ledger", "owner", "place", "refusal", "since", "started")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
+        self.place = ""
+        """Where it asked, noted where it holds a connection already: of no use otherwise."""
         self.lease: Lease[C] | None = None
         self.ledger: Ledger[C] | None = None
         """The ledger it has joined; a forked child has another one."""
