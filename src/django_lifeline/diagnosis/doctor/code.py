@@ -1,4 +1,4 @@
-"""Remedies that a project's own code has against lost connections: found in its source.
+"""What a project's own code does about connections, and to their sessions: found in its source.
 
 Nothing is imported or run. Only the project's own files are read, a bounded number of them.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import ast
 import enum
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+
+from django_lifeline.core.effects import Boundary, Effect, boundary_of, effect_of, settings_of
 
 MOST_FILES = 3000
 LONGEST = 300_000
@@ -25,12 +28,13 @@ _SKIPPED = frozenset(
         *("test", "static", "media", "locale", "templates", "build", "dist", "__pycache__"),
     }
 )
-_HINTS = (
+_REMEDY_HINTS = (
     *("close_old_connections", "close_if_unusable", "close_all", "ensure_connection", "is_usable"),
     *("2006", "2013", "gone away", "Lost connection", ".ping(", "CursorWrapper"),
     *("DatabaseWrapper", "MySQLdb.connect", "pymysql.connect", "connection.close"),
     *("SERVER_GONE", "SERVER_LOST"),
 )
+_RUNS_SQL = (".execute(", ".raw(", "RunSQL(")
 
 
 class Kind(enum.Enum):
@@ -62,6 +66,29 @@ class Remedy:
         return f"{self.file}:{self.line} ({self.name})"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Pin:
+    """A statement that leaves state in its session, and where it is run."""
+
+    file: str
+    line: int
+    text: str
+    """How the statement begins."""
+    sets: tuple[str, ...] = ()
+    """The variables that it sets, where that is all it does."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.text})"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found in all files."""
+
+    remedies: tuple[Remedy, ...] = ()
+    pins: tuple[Pin, ...] = ()
+
+
 _PATCHED = frozenset(
     {
         *("BaseDatabaseWrapper", "DatabaseWrapper", "CursorWrapper", "CursorDebugWrapper"),
@@ -82,22 +109,56 @@ _NAMES = frozenset({"CR_SERVER_GONE_ERROR", "CR_SERVER_LOST", "SERVER_GONE_ERROR
 _WORDS = ("gone away", "Lost connection")
 
 
-def remedies_in(text: str, file: str) -> Iterator[Remedy]:
-    """Yield the remedies in a file's text; none for what cannot be read."""
-    if not any(hint in text for hint in _HINTS):
+_LEAVES_STATE = Effect.PINS | Effect.SETS
+_SHOWN_OF_A_STATEMENT = 40
+_LITERAL = re.compile("['\"]")
+"""Where values begin, which are not told."""
+
+
+def pins_in(text: str, file: str) -> Iterator[Pin]:
+    """Yield the statements of a file's text that leave state in their session."""
+    for node in _nodes(text, _RUNS_SQL):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            sql = node.args[0]
+            if (
+                node.func.attr in ("execute", "raw", "RunSQL")
+                and isinstance(sql, ast.Constant)
+                and isinstance(sql.value, str)
+                and _leaves_state(sql.value)
+            ):
+                words = _LITERAL.split(" ".join(sql.value.split()))[0]
+                begin = words[:_SHOWN_OF_A_STATEMENT].rstrip()
+                yield Pin(file, node.lineno, begin, settings_of(sql.value))
+
+
+def _leaves_state(sql: str) -> bool:
+    effect = effect_of(sql)
+    chooses = bool(effect & Effect.TRANSACTION) and boundary_of(sql) is Boundary.CHOOSES
+    return bool(effect & _LEAVES_STATE) or chooses
+
+
+def _nodes(text: str, hints: Iterable[str]) -> Iterator[ast.AST]:
+    """Yield all nodes of a text that has one of the hints; none of what cannot be read."""
+    if not any(hint in text for hint in hints):
         return
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
+    yield from ast.walk(tree)
+
+
+def remedies_in(text: str, file: str) -> Iterator[Remedy]:
+    """Yield the remedies in a file's text."""
+    nodes = list(_nodes(text, _REMEDY_HINTS))
     in_middleware: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and _is_middleware(node):
             calls = list(_calls(node, _TOUCHES))
             if calls:
                 in_middleware |= {id(call) for call in calls}
                 yield Remedy(file, node.lineno, Kind.MIDDLEWARE, node.name)
-    for node in ast.walk(tree):
+    for node in nodes:
         yield from _patches(node, file)
         yield from _repeats(node, file)
         if isinstance(node, ast.Call) and id(node) not in in_middleware:
@@ -165,9 +226,10 @@ def _calls(node: ast.AST, names: frozenset[str]) -> Iterator[ast.Call]:
 
 
 @lru_cache(maxsize=8)
-def scan(roots: tuple[str, ...]) -> tuple[Remedy, ...]:
-    """Return the remedies in the Python files below *roots*, which are named from there."""
-    found: list[Remedy] = []
+def scan(roots: tuple[str, ...]) -> Scan:
+    """Look into the Python files below *roots*, which are named from there."""
+    remedies: list[Remedy] = []
+    pins: list[Pin] = []
     for root, path in islice(_files(roots), MOST_FILES):
         try:
             if path.stat().st_size > LONGEST:
@@ -175,8 +237,10 @@ def scan(roots: tuple[str, ...]) -> tuple[Remedy, ...]:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
-        found += remedies_in(text, path.relative_to(root.parent).as_posix())
-    return tuple(sorted(found)[:MOST_FOUND])
+        name = path.relative_to(root.parent).as_posix()
+        remedies += remedies_in(text, name)
+        pins += pins_in(text, name)
+    return Scan(tuple(sorted(remedies)[:MOST_FOUND]), tuple(sorted(pins)[:MOST_FOUND]))
 
 
 def _files(roots: Iterable[str]) -> Iterator[tuple[Path, Path]]:

@@ -8,7 +8,7 @@ from datetime import date
 
 from django_lifeline.core.effects import Effect
 from django_lifeline.core.options import LifelineOptions, PoolOptions
-from django_lifeline.diagnosis.doctor.code import Remedy
+from django_lifeline.diagnosis.doctor.code import Pin, Remedy
 from django_lifeline.diagnosis.saying import Sayable
 from django_lifeline.diagnosis.text import N_
 
@@ -224,6 +224,8 @@ class Project:
     """What the settings themselves and INSTALLED_APPS have of the same."""
     remedies: tuple[Remedy, ...] = ()
     """What its own code does about lost connections."""
+    pins: tuple[Pin, ...] = ()
+    """Statements of its own code that leave state in their session."""
     open_at_startup: bool = False
     """Whether importing the project had opened a connection already."""
 

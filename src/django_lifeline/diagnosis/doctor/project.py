@@ -58,9 +58,11 @@ def _of_the_whole(alias: str) -> dict[str, Any]:
 
     if alias != DEFAULT_DB_ALIAS and connections[DEFAULT_DB_ALIAS].vendor == "mysql":
         return {}
+    code = scan(_own_folders())
     return {
         "strays": tuple(in_settings(_own_settings(settings), settings.INSTALLED_APPS)),
-        "remedies": scan(_own_folders()),
+        "remedies": code.remedies,
+        "pins": code.pins,
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_lifeline.diagnosis.doctor.code import LONGEST, Kind, remedies_in, scan
+from django_lifeline.diagnosis.doctor.code import LONGEST, Kind, pins_in, remedies_in, scan
 
 PATCH, REPEAT, PING, MIDDLEWARE, CLOSE = Kind
 
@@ -89,7 +89,40 @@ def test_folders_are_read_but_not_what_others_wrote(tmp_path: Path) -> None:
         path.write_text("close_old_connections()\n")
     (root / "made.py").write_text("close_old_connections()\n" + "#" * LONGEST)
     found = scan((str(root),))
-    assert [str(remedy) for remedy in found] == [
+    assert [str(remedy) for remedy in found.remedies] == [
         "shop/db.py:1 (close_old_connections)",
         "shop/sub/deep.py:1 (close_old_connections)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown", "sets"),
+    [
+        ("SELECT GET_LOCK('nightly', 10)", "SELECT GET_LOCK(", ()),
+        ("CREATE TEMPORARY TABLE found (id INT)", "CREATE TEMPORARY TABLE found (id INT)", ()),
+        ("LOCK TABLES shop_item WRITE", "LOCK TABLES shop_item WRITE", ()),
+        ("SET @at = 'x'", "SET @at =", ()),
+        ("SET TRANSACTION READ ONLY", "SET TRANSACTION READ ONLY", ()),
+        ("SET sort_buffer_size = 1", "SET sort_buffer_size = 1", ("sort_buffer_size",)),
+    ],
+)
+def test_statement_that_leaves_state_is_found_without_its_values(
+    sql: str, shown: str, sets: tuple[str, ...]
+) -> None:
+    [pin] = pins_in(f"def work():\n    cursor.execute({sql!r})", "shop/a.py")
+    assert (str(pin), pin.sets) == (f"shop/a.py:2 ({shown})", sets)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cursor.execute('SELECT 1')",
+        "cursor.execute(statement)",
+        "cursor.execute('UPDATE item SET name = 1')",
+        "cursor.execute('START TRANSACTION')",
+        "print('SET @a = 1')",
+        "cursor.execute('SET @a = 1'",
+    ],
+)
+def test_other_statements_are_left_in_peace(text: str) -> None:
+    assert list(pins_in(text, "a.py")) == []

@@ -11,7 +11,7 @@ import pytest
 
 from django_lifeline.core.effects import effect_of
 from django_lifeline.core.options import LifelineOptions, PoolOptions
-from django_lifeline.diagnosis.doctor.code import Kind, Remedy
+from django_lifeline.diagnosis.doctor.code import Kind, Pin, Remedy
 from django_lifeline.diagnosis.doctor.facts import (
     Driver,
     Facts,
@@ -437,6 +437,40 @@ CASES: dict[str, list[Case]] = {
             facts(init_sets=frozenset({"lc_time_names"}), server=replace(HEALTHY, proxies=(PROXY,)))
         ),
         silent(facts(init_sets=frozenset({"lc_time_names"}))),
+    ],
+    "D604": [
+        says(
+            WARNING,
+            facts(
+                project=Project(pins=(Pin("shop/a.py", 3, "SELECT GET_LOCK("),) * 7),
+                server=replace(HEALTHY, proxies=(RDS,)),
+            ),
+            "shop/a.py:3 (SELECT GET_LOCK()",
+            "and 2 more",
+        ),
+        says(
+            INFO,
+            facts(
+                project=Project(large_fields=(Field(name="shop.Bill.scan", kind="BinaryField"),)),
+                server=replace(HEALTHY, proxies=(RDS,)),
+            ),
+            "longer than 16 kB",
+            "shop.Bill.scan",
+        ),
+        silent(facts(project=Project(), server=replace(HEALTHY, proxies=(RDS,)))),
+        silent(
+            facts(
+                project=Project(pins=(Pin("shop/a.py", 3, "SET", ("time_zone",)),)),
+                server=replace(HEALTHY, proxies=(RDS,)),
+            )
+        ),
+        silent(facts(project=Project(pins=(Pin("shop/a.py", 3, "SET foo"),)))),
+        silent(
+            facts(
+                project=Project(pins=(Pin("shop/a.py", 3, "SET foo"),)),
+                server=replace(HEALTHY, proxies=(PROXY,)),
+            )
+        ),
     ],
     "D701": [
         says(

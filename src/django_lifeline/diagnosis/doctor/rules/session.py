@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django_lifeline.core.effects import Effect
 from django_lifeline.diagnosis.doctor.facts import Facts
 from django_lifeline.diagnosis.doctor.finding import Found, Level, noted, remark, rule
-from django_lifeline.diagnosis.saying import Sayable, lines, listed, say
+from django_lifeline.diagnosis.saying import Sayable, lines, listed, say, sentences
 from django_lifeline.diagnosis.text import N_
 
 HARMFUL = {
@@ -98,16 +100,11 @@ TRACKED = frozenset(
 )
 def init_command_pins_the_proxy(facts: Facts) -> Found | None:
     """An init_command that sets other variables than those that the proxy carries over."""
-    server, settings = facts.server, facts.settings
-    sharing = [] if server is None else [p for p in server.proxies if p.name in SHARING]
-    unknown = sorted(
-        name
-        for name in settings.init_sets - TRACKED
-        if not name.startswith(("character_set_", "collation_"))
-    )
-    if not sharing or not (unknown or settings.init_effect & Effect.PINS):
+    settings = facts.settings
+    proxy = _sharing(facts)
+    unknown = _untracked(settings.init_sets)
+    if not proxy or not (unknown or settings.init_effect & Effect.PINS):
         return None
-    proxy = sharing[0].name
     if unknown:
         what = say(
             N_("OPTIONS['init_command'] sets {names}, which {proxy} does not keep track of."),
@@ -130,4 +127,71 @@ def init_command_pins_the_proxy(facts: Facts) -> Found | None:
     )
 
 
-RULES = (init_command_pins, init_command_against_django, init_command_pins_the_proxy)
+SHOWN = 5
+LONGEST_SHARED = {"RDS Proxy": 16 << 10}
+"""Bytes of a statement beyond which a proxy binds the session that sent it."""
+
+
+@rule(
+    "D604",
+    N_("The code binds sessions to connections of a proxy"),
+    N_(
+        "Locks by name, temporary tables, variables and settings of a session live in one "
+        "connection of the server's: a proxy that shares them binds the client to it until its "
+        "session ends or is reset."
+    ),
+)
+def code_pins_the_proxy(facts: Facts) -> Found | None:
+    """GET_LOCK, temporary tables, SET and their like in the project's code; long statements."""
+    proxy, project = _sharing(facts), facts.project
+    if not proxy or project is None:
+        return None
+    told: list[Sayable] = []
+    pins = [pin for pin in project.pins if not pin.sets or _untracked(pin.sets)]
+    if pins:
+        places = [str(pin) for pin in pins[:SHOWN]]
+        more = len(pins) - SHOWN
+        some: Sayable = listed(places)
+        if more > 0:
+            some = say(N_("{some} and {count} more"), some=some, count=more)
+        told.append(say(N_("State is left in the session by {places}"), places=some))
+    longest = LONGEST_SHARED.get(proxy)
+    if longest and project.large_fields:
+        told.append(
+            say(
+                N_("a statement longer than {size} kB binds it too, as {field} may need"),
+                size=longest >> 10,
+                field=project.large_fields[0].name,
+            )
+        )
+    if not told:
+        return None
+    return Found(
+        Level.WARNING if pins else Level.INFO,
+        say(N_("{told}."), told=sentences(told)),
+        lines(
+            remark(N_("keep such work in few processes, or give it an alias past the proxy;")),
+            remark(N_("the engine resets a session that was given such state when it is free")),
+        ),
+        {"pins": len(pins), "proxy": proxy},
+    )
+
+
+def _untracked(names: Iterable[str]) -> list[str]:
+    """Those variables of a session that the proxies do not carry over."""
+    families = ("character_set_", "collation_")
+    return sorted(name for name in set(names) - TRACKED if not name.startswith(families))
+
+
+def _sharing(facts: Facts) -> str:
+    """The name of a proxy in between that shares connections; empty: none is known."""
+    proxies = () if facts.server is None else facts.server.proxies
+    return next((str(proxy.name) for proxy in proxies if proxy.name in SHARING), "")
+
+
+RULES = (
+    init_command_pins,
+    init_command_against_django,
+    init_command_pins_the_proxy,
+    code_pins_the_proxy,
+)
