@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.programs",
     "tests.fixtures.servers",
     "tests.fixtures.browser",
+    "tests.fixtures.drawing",
     "tests.fixtures.threads",
     "tests.fixtures.wire",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,23 +20,15 @@ from lifeline_lab.suite.labels import present
 from lifeline_lab.suite.report import Comparison, table
 
 COULD_NOT_RUN = 2
-SEED = int(os.environ.get("LIFELINE_SEED", "1"))
-WHOLE = bool(os.environ.get("LIFELINE_WHOLE"))
 
 
-def is_drawn(flavour: str, driver: str) -> bool:
-    """One of two halves, each with both servers and both drivers."""
-    return WHOLE or ((flavour == "mariadb") == (driver == "mysqlclient")) == bool(SEED % 2)
-
-
+@pytest.mark.drawn
 @pytest.mark.slow
 @pytest.mark.server
 @pytest.mark.timeout(1200)
 def test_djangos_short_suite_passes_as_with_stock(
     flavour: str, driver: str, tmp_path: Path
 ) -> None:
-    if not is_drawn(flavour, driver):
-        pytest.skip("the half that LIFELINE_SEED draws is the other; LIFELINE_WHOLE=1 runs both")
     result = tmp_path / "result.json"
     ended = subprocess.run(
         [

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -383,7 +384,7 @@ class Targets:
                     self._hooked = True
         return target
 
-    def pass_by(self, used: Target) -> None:
+    def pass_by(self, used: Target | None) -> None:
         """Look at one target other than the *used* one: nothing rests for ever.
 
         Called at each lend and give-back. Ends what was idle too long in pools that nobody asks
@@ -456,6 +457,10 @@ class Targets:
 targets = Targets()
 
 
+_distinguishing = itemgetter("NAME", "USER", "HOST", "PORT")
+"""What tells one database from another; a password does not."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _Known:
     """The target found for some settings, and what they held then."""
@@ -523,11 +528,6 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
         kind, connect, place, settings["OPTIONS"], dict(settings["OPTIONS"]), target
     )
     return target
-
-
-def _distinguishing(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what tells one database from another; a password does not."""
-    return tuple([settings[name] for name in ("NAME", "USER", "HOST", "PORT")])
 
 
 def _name(params: Mapping[str, Any]) -> str:

@@ -151,13 +151,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._target_name = name
         return target
 
-    def _target_changed(self) -> bool:
-        """Whether the settings name another database, or other options, than they did.
-
-        Test runners change them between two pieces of work, and so do sites of many tenants.
-        """
-        return self.alias != NO_DB_ALIAS and target_for(self) is not self._target
-
     def get_new_connection(self, conn_params: Mapping[str, Any]) -> Any:
         """Lend a connection; *conn_params* are for the case that the pool has to open one.
 
@@ -429,7 +422,9 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
     def _living(self, statement: Statement) -> Hold:
         """Return a living connection, in whatever state its transaction is."""
         hold = self._hold
-        if hold is None or hold.pid != _getpid() or hold.resting:
+        if hold is None or hold.pid != _getpid():
+            hold = self._hold_again(hold, statement)
+        elif hold.resting:
             hold = self._resume(hold, statement)
         connection = hold.connection
         if connection.commands != hold.seen:
@@ -442,19 +437,23 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return self._replace(hold, statement, Reason.DEAD)
         return hold
 
-    def _resume(self, hold: Hold | None, statement: Statement) -> Hold:
-        """Return a connection that is this wrapper's own again, dead or alive."""
+    def _hold_again(self, hold: Hold | None, statement: Statement) -> Hold:
+        """Return a connection of this process's."""
         if hold is None:
             self._begin_holding()
             hold = self._hold
             assert hold is not None
-        elif hold.pid != _getpid():
+        else:
             hold = self._leave_to_parent(hold, statement)
-        if not hold.resting:
-            return hold
-        if hold.returned and self._target_changed():
+        return self._resume(hold, statement) if hold.resting else hold
+
+    def _resume(self, hold: Hold, statement: Statement) -> Hold:
+        """Return one that rested, which is this wrapper's own then, dead or alive."""
+        if hold.returned and self.alias != NO_DB_ALIAS and target_for(self) is not self._target:
+            # Test runners change the settings between two pieces of work, and so do sites of
+            # many tenants.
             self._give_back(hold)
-            return self._resume(None, statement)
+            return self._hold_again(None, statement)
         if not hold.lease.resume():
             return self._replace_recalled(hold, statement)
         if hold.returned:

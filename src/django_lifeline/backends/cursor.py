@@ -223,8 +223,10 @@ class CursorWrapper(stock.CursorWrapper):
         hold = db.ready(statement)
         if statement.asks is not _NOTHING:
             query, args = db.in_place_of(statement, query, args)
-        if self._below.connection is not hold.connection:
+        if self._torn:
             self._move(hold)
+        else:
+            self._below.connection = hold.connection
         try:
             result = getattr(self.cursor, method)(query, args)
         except BaseException as error:

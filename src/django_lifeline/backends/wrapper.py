@@ -490,7 +490,7 @@ class LifelineMixin(Transactions):
             self._rest(hold)
         if hold.resting and not self._connects_anew() and hold.pool.leave(hold.lease):
             hold.returned = True
-            targets.pass_by(self._find_target())
+            targets.pass_by(self._target)
         else:
             self._give_back(hold)
 
@@ -499,7 +499,7 @@ class LifelineMixin(Transactions):
 
         Stock Django would close here, so who listens to new connections hears of the next one.
         """
-        if not self._is_obsolete():
+        if self.close_at is None or clock.monotonic() < self.close_at:
             return False
         unseen = self._goes_on_without_connecting and _ON_WITHOUT_CONNECTING.is_open(self)
         return bool(connection_created.receivers) or not unseen

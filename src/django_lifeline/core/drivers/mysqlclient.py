@@ -118,7 +118,9 @@ class Cursor(Batches, StockCursor):
         self.warning_count = connection.warning_count()
         rowcount = self.rowcount = connection.affected_rows()
         self.rownumber = 0
-        self.lastrowid = connection.id_after(result)
+        if result is None:
+            connection.last_id = connection.insert_id()
+        self.lastrowid = connection.last_id
         self._rows = () if result is None else result.fetch_row(0, self._fetch_type)
         self._executed = query
         return rowcount
