@@ -156,6 +156,8 @@ class _Trial:
         code = error[1] if error else None
         if code in WAITED:
             return self._others_hold(number)
+        if self.kinds[number] == "found_rows" and code in LOSSES and self._was_recalled(number):
+            return True
         if not self.faulty:
             return False
         if code not in LOSSES or not str(error[0]).endswith(("OperationalError", "InterfaceError")):
@@ -180,8 +182,14 @@ class _Trial:
         at = self.situations[number][self.actors[number]]
         if self.kinds[number] == "next_borrower":
             return at.in_flight
-        fragile = at.block is not None or at.keeps or at.in_flight
+        gone = "drop_tenant" in self.kinds[:number]  # so nobody can choose it again
+        fragile = at.block is not None or at.keeps or at.in_flight or gone
         return fragile or self.kinds[number] in QUESTIONS | {"look"}
+
+    def _was_recalled(self, number: int) -> bool:
+        """Whether others may have had to be served with this actor's session meanwhile."""
+        others = {self.actors[n] for n in range(number)} - {self.actors[number]}
+        return len(others) >= self.program.pool
 
     def _others_hold(self, number: int) -> bool:
         if number >= len(self.situations):
@@ -239,6 +247,8 @@ class _Trial:
                 continue
             for number in range(end, len(self.kinds)):
                 if tag in self.seen_stock[number] and tag not in self.seen[number]:
+                    if self._has_left_a_database(number):
+                        break  # it was deleted by a statement that was meant for another one
                     yield self._told("acknowledged work is missing", number, tag, "not stored")
                     return
 
@@ -277,6 +287,14 @@ class _Trial:
         """Whether a statement that would have changed the session was lost, so it is another."""
         earlier = self._losses(self.actors[number], 0, number)
         return any(self.kinds[loss] not in PASSING for loss in earlier)
+
+    def _has_left_a_database(self, number: int) -> bool:
+        """Whether the session was lost after the driver had been told to use another database."""
+        actor = self.actors[number]
+        told = any(
+            step.kind == "raw_select_db" and step.actor == actor for step in self.steps[:number]
+        )
+        return told and bool(self._losses(actor, 0, number))
 
     def _undone_is_not_seen(self) -> Iterator[Difference]:
         for number, visible in enumerate(self.seen):

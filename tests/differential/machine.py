@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ENGINES = {"stock": "django.db.backends.mysql", "lifeline": "django_lifeline.backends.mysql"}
 POOLS = (10, 2, 1)
+LOOKS_AT_LOCKS = 4
+"""Runs of a program that have to differ in what is locked. Stock Django's own differ now and then:
+a failed INSERT locks the deleted row before it, unless InnoDB has purged that by then."""
 SERVER_VARIABLES: dict[str, object] = {
     "innodb_lock_wait_timeout": 1,
     "lock_wait_timeout": 2,
@@ -42,6 +45,13 @@ class Machine:
 
     def judge(self, program: Program) -> Difference | None:
         """Run a program with both; return the first thing that must not be."""
+        for _ in range(LOOKS_AT_LOCKS):
+            difference = self._judge_once(program)
+            if difference is None or difference.law != "held":
+                break
+        return difference
+
+    def _judge_once(self, program: Program) -> Difference | None:
         from tests.differential.laws import judge
 
         self._number += 1

@@ -104,6 +104,28 @@ def test_after_a_loss_the_laws_hold(broken: str, last: Record) -> None:
     assert law(lines, stock, ours) == broken
 
 
+def test_row_is_deleted_where_a_statement_went_after_its_database_was_lost() -> None:
+    lines = 'insert 10; raw_select_db "ten2"; kill_all; insert 20; delete 1'
+    ours = [record(10)] * 3 + [record(10, error=LOST), record()]
+    assert law(lines, [record(10)] * 5, ours) == ""
+    assert law(lines.replace("raw_select_db", "raw_sql"), [record(10)] * 5, ours) != ""
+
+
+def test_choice_of_a_database_that_is_gone_cannot_be_made_again() -> None:
+    lines = 'sql "USE ten1"; drop_tenant "ten1"; kill_all; insert 10'
+    refused = record(error=["django.db.utils.ProgrammingError", 1146])
+    assert law(lines, [*[record()] * 3, refused], [*[record()] * 3, record(error=LOST)]) == ""
+
+
+@pytest.mark.parametrize(("pool", "found"), [(1, ""), (10, "error")])
+def test_rows_found_are_told_unless_the_session_had_to_be_recalled(pool: int, found: str) -> None:
+    steps = tuple(map(parse, ("B.a read", "A.a insert 10", "B.a found_rows")))
+    stock = [record(), record(10), record(10, value=1), record(10)]
+    ours = [record(), record(10), record(10, error=LOST), record(10)]
+    difference = judge(Program(steps, pool), stock, ours)
+    assert (difference.law if difference else "") == found
+
+
 def test_error_that_only_the_driver_knows_may_be_djangos_here() -> None:
     drivers = record(error=["MySQLdb.OperationalError", 2006])
     djangos = record(error=["django.db.transaction.TransactionManagementError", None])

@@ -10,7 +10,7 @@ from tests.server.conftest import Report
 
 from django_lifeline.diagnosis.causes import CAUSES
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.drawn, pytest.mark.fault]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import Both
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.drawn, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 
 GONE = ("2006", "2013", "0", "Already closed", "4031", "1927")
 """How the drivers say that the server, or the connection, is gone."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.stock.conftest import Both, Ours
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.drawn, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RIGHT = 2
 """What the next statement says where there is a server."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.stock.conftest import SEED, WHOLE, Both, Pair
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.drawn, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FIRST_USE = ("get_connection_params", "get_new_connection", "init_connection_state")
 CHOICE = {"SEED": str(SEED), "PART": str(1 if WHOLE else 0.1), "ALWAYS": " ".join(FIRST_USE)}

@@ -10,7 +10,7 @@ import sys
 import pytest
 from tests.stock.conftest import Both, compare, needs, scenes_of
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.drawn, pytest.mark.timeout(300)]
 
 DISTRIBUTIONS = {
     "django_prometheus": "django-prometheus",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import Both, compare, scenes
 
+pytestmark = pytest.mark.drawn
+
 OTHERWISE = {
     "session_without_djangos_settings": "the engine makes Django's assignments when it opens a "
     "connection, before any hook: isolation_level in OPTIONS says what is wanted"

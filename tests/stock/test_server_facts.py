@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.stock.conftest import Both, Ours
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.drawn, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_raised_limit_is_used_wherever_stock_uses_it(both: Both) -> None:
