@@ -34,6 +34,7 @@ from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.effects import Asks
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
+from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.retry import Decision, Label, Loss, decide
 from django_lifeline.core.session import Session, Setting, State
 from django_lifeline.core.statement import Statement, statement_of
@@ -221,9 +222,17 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
                 lent = None
         hold = self._hold = lent or self._adopt(visible)
         self._gone = None
+        if self._thread_sharing_count:
+            self._share()
         if hold.connection.facts is not self._learned:
             self._learn(hold.connection.facts)
         return hold
+
+    def _share(self) -> None:
+        """Several threads may use this wrapper: no thread's end is its end any more."""
+        hold = self._hold
+        if hold is not None and isinstance(hold.pool, Pool):
+            hold.lease.slot.owner = Owner(self)
 
     def _adopt(self, visible: Any) -> Hold:
         """Hold a connection that is not the pool's, and is closed when it is given back."""
@@ -269,6 +278,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._connecting = True
             self.init_connection_state()
             connection_created.send(sender=self.__class__, connection=self)
+            hold.begins()
         finally:
             self._connecting = False
         return hold
@@ -346,8 +356,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         return True
 
     def _notice_unseen(self, hold: Hold) -> None:
-        """Take in that commands were sent through the driver's object, if there were any."""
+        """Take in what was done through the driver's object, if there was anything."""
         connection = hold.connection
+        if hold.shown and connection.as_set_up() != hold.set_up:
+            connection.session.changed_in_driver()
         # One that was broken off is under way still: it ends with the connection.
         if connection.commands - hold.seen <= bool(connection.broken):
             return
@@ -449,7 +461,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _resume(self, hold: Hold, statement: Statement) -> Hold:
         """Return one that rested, which is this wrapper's own then, dead or alive."""
-        if hold.returned and self.alias != NO_DB_ALIAS and target_for(self) is not self._target:
+        if hold.returned and self.alias != NO_DB_ALIAS and target_for(self).pool is not hold.pool:
             # Test runners change the settings between two pieces of work, and so do sites of
             # many tenants.
             self._give_back(hold)

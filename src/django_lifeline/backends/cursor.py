@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -164,13 +165,19 @@ class CursorWrapper(stock.CursorWrapper):
         below = self._below
         if below.connection is not None or self._closed:
             return self.cursor.nextset()
-        # All has been read, and the connection may be in other hands: the driver's cursor drops
-        # its rows, or says what it says after an error, without a look at it.
-        below.connection = _NO_MORE
+        return self._past_the_end(below.nextset)
+
+    def _past_the_end(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the driver's cursor when all has been read.
+
+        The connection may be in other hands: the cursor drops its rows, finds no more, or says
+        what it says after an error, without a look at it.
+        """
+        self._below.connection = _NoMore(self._below)
         try:
-            return below.nextset()
+            return call(*args, **kwargs)
         finally:
-            below.connection = None
+            self._below.connection = None
 
     # The driver's own, without the detour through ``__getattr__`` or a frame between.
     fetchone = property(attrgetter("cursor.fetchone"))
@@ -325,9 +332,12 @@ class _Rest:
         self._cursor = cursor
         self._hold = hold
         self._statement = statement
+        self._over = False
 
     def lost(self, error: BaseException, pause: float) -> BaseException | None:
         """Return the loss to raise instead of *error*, None for the error itself."""
+        if self._over:
+            return None
         lost = self._cursor._db.lost_reading(self._hold, self._statement, error, pause)
         if lost is not None or self._hold.connection.broken:
             self._cursor._cut_off(self._hold)
@@ -338,21 +348,32 @@ class _Rest:
         if self._cursor._below.connection is not self._hold.connection:
             return  # which has happened already
         if not self._hold.connection.busy:
+            self._over = True
             self._cursor._cut()
             self._cursor._db.finished_reading(self._hold)
 
+    def reading(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *call*, or what calls it once there is nothing left to be read."""
+        if self._over and not self._cursor._closed:
+            return partial(self._cursor._past_the_end, call)
+        return call
+
 
 class _NoMore:
-    """What a driver's cursor asks for its next result when it has had all of them."""
+    """What a driver's cursor asks, instead of its connection, when it has had all there was."""
 
     _result = None
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def warning_count(self) -> Any:
+        """Return what the library said at the end of the answer."""
+        return self._cursor.warning_count
 
     def next_result(self) -> int:
         """Return what the library says where there is none."""
         return -1
-
-
-_NO_MORE = _NoMore()
 
 
 def _nothing() -> None:

@@ -22,6 +22,7 @@ class Hold:
     __slots__ = (
         "__weakref__",
         "connection",
+        "cursorclass",
         "foreign_id",
         "keepsake",
         "lease",
@@ -33,6 +34,7 @@ class Hold:
         "resting",
         "returned",
         "seen",
+        "set_up",
         "shown",
         "status",
         "used_at",
@@ -58,6 +60,10 @@ class Hold:
         """While it rests: it has been given back, and is only kept until somebody asks for it."""
         self.shown = False
         """The driver's object was shown to the application, which may keep it."""
+        self.cursorclass = self.connection.cursorclass
+        """What its cursors are while it rests, when somebody else may have set another."""
+        self.set_up: list[Any] = []
+        """What was set in it then that applications may change."""
         self.seen = self.connection.commands
         """How many of the connection's commands the engine knows of."""
         self.status = self.connection.status()
@@ -74,6 +80,18 @@ class Hold:
         self.visible = self.connection.visible
         """What the application gets: the driver's object, or what a tool put round it."""
         self.references = self._count_references()
+
+    def show(self) -> None:
+        """Take note that the application gets the driver's object, and how it is set up."""
+        if not self.shown:
+            self.set_up = self.connection.as_set_up()
+            self.shown = True
+
+    def begins(self) -> None:
+        """Whatever was set in the driver's object until now belongs to every new connection."""
+        self.cursorclass = self.connection.cursorclass
+        if self.shown:
+            self.set_up = self.connection.as_set_up()
 
     @property
     def session(self) -> Session:

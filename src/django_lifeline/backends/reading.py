@@ -20,6 +20,9 @@ class Reader(Protocol):
     def read(self) -> None:
         """Something was read, perhaps the last of it."""
 
+    def reading(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *call*, or what calls it once there is nothing left to be read."""
+
 
 class Reading:
     """In front of a driver's cursor; everything but reading is the cursor's own."""
@@ -72,7 +75,7 @@ class Reading:
     def _read(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._pause = max(self._pause, self._clock.monotonic() - self._read_at)
         try:
-            answer = call(*args, **kwargs)
+            answer = self._reader.reading(call)(*args, **kwargs)
         except BaseException as error:
             instead = self._reader.lost(error, self._pause)
             if instead is None:

@@ -34,8 +34,6 @@ from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
-from django_lifeline.core.pool import Pool
-from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
 
@@ -134,7 +132,7 @@ class LifelineMixin(Transactions):
             # What he does may end the transaction, and he counts on stock's: autocommit off.
             with self.wrap_database_errors:
                 hold = self._use_stock_transaction(hold, _PLAIN)
-        hold.shown = True
+        hold.show()
         return hold.visible
 
     @connection.setter
@@ -219,6 +217,7 @@ class LifelineMixin(Transactions):
             self._connecting = False
         self._closed = False
         if self._hold is not None:
+            self._hold.begins()
             self._rest(self._hold)
 
     def init_connection_state(self) -> None:
@@ -271,6 +270,11 @@ class LifelineMixin(Transactions):
     def _is_foreign_here(self) -> bool:
         return self._thread_ident != get_ident() and not self.allow_thread_sharing
 
+    def inc_thread_sharing(self) -> None:
+        """Let other threads use this wrapper, also after the one that made it has ended."""
+        super().inc_thread_sharing()
+        self._share()
+
     def temporary_connection(self) -> AbstractContextManager[Any]:
         """Give a cursor, and give the connection back if none was held before."""
         if "temporary_connection" in self._covered:
@@ -312,12 +316,6 @@ class LifelineMixin(Transactions):
             self._share()
         return prepared
 
-    def _share(self) -> None:
-        """A thread uses a wrapper that another one made: no thread's end is its end any more."""
-        hold = self._hold
-        if hold is not None and isinstance(hold.pool, Pool):
-            hold.lease.slot.owner = Owner(self)
-
     @async_unsafe
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor; the connection is checked when the cursor is used."""
@@ -337,7 +335,7 @@ class LifelineMixin(Transactions):
         """Return a cursor of the driver, with what monitoring tools put round it."""
         connection = hold.connection
         if hold.visible is connection:
-            return connection.cursorclass(connection)
+            return (hold if hold.resting else connection).cursorclass(connection)
         return hold.visible.cursor()
 
     def _watched(self, cursor: Any) -> Any:

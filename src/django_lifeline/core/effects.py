@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 
 
 class Effect(enum.Flag):
@@ -94,7 +95,7 @@ def boundary_of(sql: str | bytes) -> Boundary:
     text = _text(sql)
     code = _code(_SKIP_COMMENTS, text).strip(_SPACE + ";")
     found = _END_OF_TRANSACTION.match(code)
-    if found is None:
+    if found is None or _ENDS_THE_SESSION.search(code):
         if code.startswith("SET"):
             return Boundary.SWITCHES if "AUTOCOMMIT" in code else Boundary.CHOOSES
         return Boundary.BEGINS
@@ -106,6 +107,7 @@ def boundary_of(sql: str | bytes) -> Boundary:
 _END_OF_TRANSACTION = re.compile(
     r"(?:COMMIT|ROLLBACK)\b(?:\s+WORK\b)?(?P<chain>\s+AND\s+CHAIN\b)?", re.ASCII
 )
+_ENDS_THE_SESSION = re.compile(r"(?<!\bNO\s)\bRELEASE$", re.ASCII)
 
 
 def asks_of(sql: str | bytes) -> Asks:
@@ -297,28 +299,10 @@ _READS_VARIABLES = _words("DELETE INSERT REPLACE SELECT TABLE UPDATE VALUES WITH
 def _by_verb(verb: str, code: str) -> Effect:
     if verb in _SIMPLE:
         return _SIMPLE[verb]
-    match verb:
-        case "SELECT" | "VALUES" | "TABLE":
-            return _query(code)
-        case "INSERT" | "UPDATE" | "DELETE" | "REPLACE":
-            return _write(code)
-        case "WITH":
-            return _write(code) if _WRITE_VERB.search(code) else _query(code)
-        case "SHOW":
-            return Effect.USES_PREVIOUS if _SHOW_PREVIOUS.match(code) else _query(code)
-        case "DO":
-            return Effect.OPAQUE | _uses(code, _functions(code))
-        case "EXPLAIN" | "DESCRIBE" | "DESC" | "ANALYZE":
-            return _explain(code)
-        case "SET":
-            return _set(code)
-        case _ if verb in _MORE_WORDS:
-            return next(
-                (effect for start, effect in _MORE_WORDS[verb] if start.match(code)),
-                Effect.IMPLICIT_COMMIT,
-            )
-        case _:
-            return Effect.IMPLICIT_COMMIT
+    if verb in _LOOKED_INTO:
+        return _LOOKED_INTO[verb](code)
+    rules = _MORE_WORDS.get(verb, ())
+    return next((effect for start, effect in rules if start.match(code)), Effect.IMPLICIT_COMMIT)
 
 
 _SIMPLE = {
@@ -329,7 +313,6 @@ _SIMPLE = {
     "EXECUTE": Effect.PINS | _UNKNOWN,
     "GET": Effect.USES_PREVIOUS,
     "HANDLER": Effect.PINS,
-    "KILL": Effect.NONE,
     "LOCK": Effect.PINS | Effect.IMPLICIT_COMMIT,
     "PREPARE": Effect.PINS,
     "SAVEPOINT": Effect.SAVEPOINT,
@@ -346,7 +329,6 @@ def _starts(*rules: tuple[str, Effect]) -> list[tuple[re.Pattern[str], Effect]]:
 _MORE_WORDS = {
     # A compound statement of MariaDB: code, not a transaction.
     "BEGIN": _starts((r"BEGIN NOT\b", _UNKNOWN), (r"BEGIN", Effect.TRANSACTION)),
-    "CREATE": _starts((r"CREATE (?:OR REPLACE )?TEMPORARY\b", Effect.PINS)),
     "DROP": _starts((r"DROP (?:TEMPORARY|PREPARE)\b", Effect.PINS)),
     "FLUSH": _starts((r"[^;]*\b(?:LOCK|EXPORT)\b", Effect.PINS | Effect.IMPLICIT_COMMIT)),
     "LOAD": _starts((r"LOAD (?:DATA|XML)\b", Effect.DML | Effect.OPAQUE)),
@@ -376,6 +358,23 @@ def _query(code: str) -> Effect:
     if not effect and functions.isdisjoint(_NOT_REPEATABLE):
         return Effect.READ
     return effect
+
+
+_CREATED = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(TEMPORARY|TABLE)\b", re.ASCII)
+_SELECTED = re.compile(r"\b(?:SELECT|WITH|VALUES|TABLE)\b", re.ASCII)
+
+
+def _create(code: str) -> Effect:
+    created = _CREATED.match(code)
+    if created is None:  # the body of a view or a procedure does not run
+        return Effect.IMPLICIT_COMMIT
+    if created[1] == "TEMPORARY":
+        return Effect.PINS
+    selected = _SELECTED.search(code, created.end())
+    if selected is None:
+        return Effect.IMPLICIT_COMMIT
+    query = code[selected.start() :]
+    return Effect.IMPLICIT_COMMIT | _uses(query, _functions(query))
 
 
 def _write(code: str) -> Effect:
@@ -616,3 +615,32 @@ def _assignment(found: re.Match[str]) -> Effect:
     if name == "AUTOCOMMIT" or (name in _NEXT_TRANSACTION and found["at"] and not scope):
         return Effect.TRANSACTION
     return Effect.PINS if _UNREPLAYABLE.fullmatch(name) else Effect.SETS
+
+
+def _show(code: str) -> Effect:
+    return Effect.USES_PREVIOUS if _SHOW_PREVIOUS.match(code) else _query(code)
+
+
+def _with(code: str) -> Effect:
+    return _write(code) if _WRITE_VERB.search(code) else _query(code)
+
+
+def _kill(code: str) -> Effect:
+    return _uses(code, _functions(code))
+
+
+def _do(code: str) -> Effect:
+    return Effect.OPAQUE | _uses(code, _functions(code))
+
+
+_LOOKED_INTO: dict[str, Callable[[str], Effect]] = {
+    **dict.fromkeys(("SELECT", "TABLE", "VALUES"), _query),
+    **dict.fromkeys(("DELETE", "INSERT", "REPLACE", "UPDATE"), _write),
+    **dict.fromkeys(("ANALYZE", "DESC", "DESCRIBE", "EXPLAIN"), _explain),
+    "CREATE": _create,
+    "DO": _do,
+    "KILL": _kill,
+    "SET": _set,
+    "SHOW": _show,
+    "WITH": _with,
+}

@@ -218,6 +218,11 @@ class Session:
             self.work = 0
             self.wrote = False
 
+    def changed_in_driver(self) -> None:
+        """Something was set in the driver's object itself, which no reset takes back."""
+        self.touched = True
+        self.pinned_by = self.pinned_by or "connection.connection"
+
     def ran_unseen(self) -> None:
         """Commands were sent through the driver's object: anything may have happened."""
         self.unseen = True

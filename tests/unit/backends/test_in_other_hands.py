@@ -70,3 +70,16 @@ def test_nothing_looks_at_a_connection_that_another_has(
     finally:
         del connections["default"]
     assert (looked, connection.commands, connection.closed) == ([], commands, False)
+
+
+def test_cursor_is_of_the_kind_that_the_connection_was_lent_with(
+    connect: Callable[..., Any],
+) -> None:
+    owner, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    with owner.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    kind = other.connection.cursorclass
+    other.connection.cursorclass = type("Loud", (kind,), {})
+    assert type(owner.cursor().cursor.cursor) is kind

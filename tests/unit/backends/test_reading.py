@@ -44,6 +44,9 @@ class Reader:
     def read(self) -> None:
         self.reads += 1
 
+    def reading(self, call: Any) -> Any:
+        return call
+
 
 def reading(cursor: Cursor, clock: FakeClock, instead: Exception | None = None) -> Any:
     """A cursor that is watched, and who is told what was read or lost."""

@@ -169,7 +169,8 @@ TABLE = {
     TRANSACTION | PINS: ["XA START 'x'", "XA RECOVER", "SET autocommit = 0, sql_mode = ''"],
     COMMITS: [
         "CREATE TABLE `t` (`id` bigint AUTO_INCREMENT NOT NULL PRIMARY KEY, KEY `k` (`a`(10)))",
-        "CREATE TABLE t AS SELECT f(1)",
+        "CREATE TABLE t AS SELECT COUNT(*) FROM u",
+        "CREATE VIEW v AS SELECT f(1)",
         "ALTER TABLE `t` ADD CONSTRAINT `c` FOREIGN KEY (`a`) REFERENCES `u` (`id`)",
         "DROP TABLE `t`",
         "TRUNCATE `t`;",
@@ -193,6 +194,8 @@ TABLE = {
         "123",
     ],
     COMMITS | PINS: [
+        "CREATE TABLE t AS SELECT GET_LOCK('x', 1)",
+        "CREATE OR REPLACE TABLE t SELECT @a := 1",
         "LOCK TABLES t WRITE",
         "LOCK INSTANCE FOR BACKUP",
         "FLUSH TABLES WITH READ LOCK",
@@ -282,6 +285,7 @@ TABLE = {
         "SET STATEMENT x = f(1) FOR SELECT 1",
     ],
     OPAQUE | COMMITS: [
+        "CREATE TABLE t AS SELECT f(1)",
         "CALL p()",
         "CALL p(%s)",
         "BEGIN NOT ATOMIC SELECT 1",

@@ -110,7 +110,7 @@ def test_driver_that_shows_no_transactions_leaves_it_to_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "end", ["COMMIT", "ROLLBACK", "COMMIT WORK AND NO CHAIN", "COMMIT RELEASE"]
+    "end", ["COMMIT", "ROLLBACK", "COMMIT WORK AND NO CHAIN", "COMMIT NO RELEASE"]
 )
 def test_end_in_sql_ends_the_work(end: str) -> None:
     session = told("BEGIN", "INSERT INTO t VALUES (1)", end)

@@ -69,11 +69,13 @@ def test_batch_is_not_repeatable_and_otherwise_the_same() -> None:
     ("sql", "boundary"),
     [
         ("BEGIN", Boundary.BEGINS),
+        ("COMMIT RELEASE", Boundary.BEGINS),  # with the session, so the block cannot go on
+        ("ROLLBACK AND NO CHAIN RELEASE", Boundary.BEGINS),
         ("START TRANSACTION READ ONLY", Boundary.BEGINS),
         ("COMMIT", Boundary.ENDS),
         ("ROLLBACK WORK", Boundary.ENDS),
         ("COMMIT AND NO CHAIN", Boundary.ENDS),
-        ("COMMIT RELEASE", Boundary.ENDS),
+        ("COMMIT NO RELEASE", Boundary.ENDS),
         ("COMMIT AND CHAIN", Boundary.CHAINS),
         ("rollback work and chain", Boundary.CHAINS),
         ("COMMIT /*! AND CHAIN */", Boundary.CHAINS),

@@ -126,6 +126,9 @@ class DriverConnection(Protocol):
     def discard(self) -> None:
         """End it at once and without a word. Never raises, never waits."""
 
+    def as_set_up(self) -> list[Any]:
+        """Return what an application may have set in the driver's object itself, to compare."""
+
     def hang_up(self) -> None:
         """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""
 
@@ -160,6 +163,12 @@ class Connect(Protocol):
 
 class NotADriversConnection(TypeError):
     """What was given for a connection is none of the driver's, nor does it wrap one."""
+
+
+_SETTABLE = (
+    *("cursorclass", "encoders", "decoders", "converter", "use_unicode"),
+    *("_read_timeout", "_write_timeout"),
+)
 
 
 class Guarded:
@@ -238,6 +247,11 @@ class Guarded:
             self.last_sight = None  # it is not the other side's end that is seen
             return False
         return self.busy or not self.channel.poll(0) or self._survives_a_look()
+
+    def as_set_up(self) -> list[Any]:
+        """Return what an application may have set in the driver's object itself."""
+        values = (getattr(self, name, None) for name in _SETTABLE)
+        return [dict(value) if type(value) is dict else value for value in values]
 
     def hang_up(self) -> None:
         """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""

@@ -1,0 +1,240 @@
+"""Short programs as people write them who know nothing of the engine; stock Django is the judge.
+
+Each was once a difference that somebody found who had not seen the code.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.db import close_old_connections, connections, models, transaction
+from tests.fixtures.program_setup import admin
+from tests.stock.programs.workshop import (
+    DRIVER,
+    LIFELINE,
+    TABLE,
+    Scenes,
+    alias,
+    forget,
+    in_thread,
+    one,
+    outcome,
+    piece_of_work_ends,
+    run,
+    say,
+)
+
+scene = Scenes()
+INSERT = "INSERT INTO note (tag) VALUES (%s)"
+cursors = __import__(f"{'pymysql' if DRIVER == 'pymysql' else 'MySQLdb'}.cursors", fromlist=["x"])
+
+
+class Note(models.Model):
+    """What is noted."""
+
+    tag = models.CharField(max_length=99)
+
+    class Meta:
+        app_label = "outsiders"
+        db_table = "note"
+        managed = False
+
+
+@scene
+def tenant_is_named_before_a_job_begins() -> Any:
+    name = alias()
+    settings = connections[name].settings_dict
+    home, other = settings["NAME"], f"{settings['NAME']}_other"
+    admin(f"CREATE DATABASE IF NOT EXISTS {other}")
+    admin(f"CREATE TABLE IF NOT EXISTS {other}.note LIKE {home}.note")
+    admin(f"DELETE FROM {other}.note")
+    said = []
+    for number, tenant in enumerate((home, other, home, other)):
+        settings["NAME"] = tenant
+        close_old_connections()
+        if number % 2:
+            with transaction.atomic(name):
+                run(name, INSERT, [f"tenant {number}"])
+        else:
+            Note.objects.using(name).create(tag=f"tenant {number}")
+        said.append(one(name, "SELECT DATABASE()").removeprefix(home))
+    stored = admin(f"SELECT tag FROM {other}.note WHERE tag LIKE 'tenant%' ORDER BY tag")
+    settings["NAME"] = home
+    piece_of_work_ends(name)
+    admin(f"DROP DATABASE {other}")
+    return [said, [row[0] for row in stored]]
+
+
+def read_by(cursorclass: Any, **options: Any) -> list[Any]:
+    name = alias(OPTIONS={"cursorclass": cursorclass, **options})
+    for tag in "abc":
+        run(name, INSERT, [tag])
+    notes = Note.objects.using(name).filter(tag__in="abc").order_by("id")
+    first = notes[0].pk
+
+    def by_hand() -> Any:
+        with connections[name].cursor() as cursor:
+            cursor.execute("SELECT 1 UNION SELECT 2 UNION SELECT 3")
+            rows = [cursor.fetchone(), cursor.fetchmany(2), cursor.fetchmany(2), cursor.fetchone()]
+            return [*rows, cursor.fetchall(), list(cursor)]
+
+    said = [
+        outcome(lambda: [note.tag for note in notes][:3]),
+        outcome(lambda: notes.get(pk=first).tag),
+        outcome(lambda: list(notes.values_list("tag", flat=True))[:3]),
+        outcome(lambda: notes.count() > 2),
+        outcome(lambda: len(notes.in_bulk([first]))),
+        outcome(lambda: [note.tag for note in notes.iterator(chunk_size=2)][:3]),
+        outcome(by_hand),
+        outcome(lambda: one(name, "SELECT 7")),
+    ]
+    with transaction.atomic(name):
+        said.append(outcome(lambda: [note.tag for note in notes.select_for_update()][:3]))
+    run(name, "DELETE FROM note WHERE tag IN ('a', 'b', 'c')")
+    piece_of_work_ends(name)
+    return said
+
+
+@scene
+def all_is_read_by_a_cursor_that_keeps_no_rows() -> Any:
+    return read_by(cursors.SSCursor)
+
+
+@scene
+def all_is_read_without_a_pool_by_a_cursor_that_keeps_no_rows() -> Any:
+    return read_by(cursors.SSCursor, **_unpooled())
+
+
+def _unpooled() -> dict[str, Any]:
+    return {"pool": False} if LIFELINE else {}
+
+
+def far_away(value: int, mapping: Any) -> str:
+    """Write every number as one that no row has."""
+    return "999999999"
+
+
+def seen_by_others(change: Any) -> Any:
+    """What another thread's query answers after this one changed the driver's object and left."""
+    name = alias()
+    run(name, INSERT, ["changed"])
+    piece_of_work_ends(name)
+
+    def changing() -> None:
+        connections[name].ensure_connection()
+        change(connections[name].connection)
+        run(name, "SELECT 1")
+        connections[name].close()
+
+    def asking() -> Any:
+        notes = Note.objects.using(name).filter(tag="changed", id__gt=0)
+        said = outcome(lambda: list(notes.values_list("tag", flat=True)))
+        connections[name].close()
+        return said
+
+    in_thread(changing)
+    said = [in_thread(asking), asking()]
+    run(name, "DELETE FROM note WHERE tag = 'changed'")
+    forget(name)
+    return said
+
+
+@scene
+def another_kind_of_cursor_is_the_borrowers_own() -> Any:
+    def change(raw: Any) -> None:
+        raw.cursorclass = cursors.Cursor.__class__("Loud", (cursors.Cursor,), {"fetchmany": None})
+
+    return seen_by_others(change)
+
+
+@scene
+def another_way_to_write_values_is_the_borrowers_own() -> Any:
+    def change(raw: Any) -> None:
+        raw.encoders = {**raw.encoders, int: far_away}
+
+    return seen_by_others(change)
+
+
+@scene
+def ways_to_write_values_that_were_changed_in_place_are_the_borrowers_own() -> Any:
+    return seen_by_others(lambda raw: raw.encoders.update({int: far_away}))
+
+
+@scene
+def transaction_of_a_thread_that_ended_goes_on_where_the_wrapper_is_shared() -> Any:
+    name, shared = alias(), []
+
+    def begin() -> None:
+        wrapper = connections[name]
+        wrapper.inc_thread_sharing()
+        wrapper.set_autocommit(False)
+        with wrapper.cursor() as cursor:
+            cursor.execute(INSERT, ["shared"])
+        shared.append(wrapper)
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join()
+    wrapper = shared[0]
+
+    def go_on() -> Any:
+        with wrapper.cursor() as cursor:
+            cursor.execute(INSERT, ["shared"])
+        wrapper.commit()
+        wrapper.set_autocommit(True)
+        wrapper.close()
+        return one(name, "SELECT COUNT(*) FROM note WHERE tag = 'shared'")
+
+    said = outcome(go_on)
+    run(name, "DELETE FROM note WHERE tag = 'shared'")
+    return said
+
+
+def released(sql: str) -> Any:
+    name = alias()
+    said = []
+    for fails in (False, True):
+
+        def block(fails: bool = fails) -> None:
+            with transaction.atomic(name):
+                run(name, INSERT, ["before"])
+                run(name, sql)
+                run(name, INSERT, ["after"])
+                if fails:
+                    raise KeyError
+
+        said.append("in error" if "Error" in str(outcome(block)) else "done")
+        try:
+            connections[name].close()
+        except Exception as error:
+            said.append(type(error).__name__)
+    said.append(one(name, "SELECT COUNT(*) FROM note WHERE tag = 'before'"))
+    said.append(one(name, "SELECT COUNT(*) FROM note WHERE tag = 'after'"))
+    run(name, "DELETE FROM note WHERE tag IN ('before', 'after')")
+    return said
+
+
+@scene
+def block_does_not_go_on_after_its_session_was_released() -> Any:
+    return released("COMMIT RELEASE")
+
+
+@scene
+def block_does_not_go_on_after_its_session_was_released_and_undone() -> Any:
+    return released("ROLLBACK RELEASE")
+
+
+@scene
+def lock_that_a_new_table_is_made_with_ends_with_the_work() -> Any:
+    name = alias()
+    run(name, "CREATE TABLE made AS SELECT GET_LOCK('made', 0) AS got")
+    connections[name].close()
+    said = admin("SELECT IS_FREE_LOCK('made')")[0][0]
+    run(name, "DROP TABLE made")
+    return said
+
+
+run("default", TABLE)
+run("default", "TRUNCATE note")
+say(scene.report())
