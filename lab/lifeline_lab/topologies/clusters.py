@@ -1,4 +1,4 @@
-"""Servers that replicate: a pair with one replica, and a group of three."""
+"""Servers that replicate: a pair with one replica, and a group of three. Galera: `galera`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Cluster:
     """Make this server the one that takes writes; the others take none."""
     elected: Callable[[], int | None]
     """The number of the server that was made the primary by the cluster itself, if any."""
+    restart: Callable[[int], None]
+    """Stop this server in good order and start it; returns when it has caught up as a replica."""
 
     def rows(self, number: int) -> set[str]:
         """What this server has stored."""
@@ -54,7 +56,19 @@ def alone(flavour: str) -> Iterator[Cluster]:
     with start(flavour, {"max_connections": 400}) as server:
         server.query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
         server.query(TABLE.replace("piece", f"{DATABASE}.piece", 1))
-        yield Cluster([server], lambda number: None, lambda: 0)
+        yield Cluster(
+            [server], lambda number: None, lambda: 0, lambda number: _stop_and_start(server)
+        )
+
+
+def _stop_and_start(server: Server, **variables: object) -> None:
+    server.stop()
+    server.start_again(**variables)
+
+
+def forget_accounts(server: Server) -> None:
+    """Make them no second time when the server starts again: that would be a write of its own."""
+    (server.folder / "account.sql").write_text("")
 
 
 @contextlib.contextmanager
@@ -68,13 +82,18 @@ def pair(flavour: str) -> Iterator[Cluster]:
             server.query(f"CREATE USER IF NOT EXISTS {REPLICATING} IDENTIFIED BY '{SECRET}'")
             server.query(f"GRANT REPLICATION SLAVE ON *.* TO {REPLICATING}")
             server.query("RESET MASTER" if flavour == "mariadb" else "RESET BINARY LOGS AND GTIDS")
+            forget_accounts(server)
         first, second = servers
         _lock(second)
-        second.query(_follow(flavour, first))
-        second.query("START SLAVE" if flavour == "mariadb" else "START REPLICA")
+        _follow(second, first)
         first.query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
         first.query(TABLE.replace("piece", f"{DATABASE}.piece", 1))
-        cluster = Cluster(servers, lambda number: _promote(servers, number), lambda: None)
+        cluster = Cluster(
+            servers,
+            lambda number: _promote(servers, number),
+            lambda: None,
+            lambda number: _restart_replica(servers, number),
+        )
         wait_until(lambda: cluster.rows(1) == set(), "replication")
         yield cluster
 
@@ -86,35 +105,57 @@ def _replicating(flavour: str, number: int) -> dict[str, object]:
     return {**common, "gtid_mode": "ON", "enforce_gtid_consistency": "ON"}
 
 
-def _follow(flavour: str, source: Server) -> str:
-    if flavour == "mariadb":
-        return (
+def _follow(replica: Server, source: Server, *, demoted: bool = False) -> None:
+    if replica.flavour == "mariadb":
+        # What an old primary wrote itself counts as replicated.
+        demote = ", MASTER_DEMOTE_TO_SLAVE=1" if demoted else ""
+        replica.query(
             f"CHANGE MASTER TO MASTER_HOST='{source.host}', MASTER_PORT={source.port},"
-            f" MASTER_USER='repl', MASTER_PASSWORD='{SECRET}', MASTER_USE_GTID=slave_pos"
+            f" MASTER_USER='repl', MASTER_PASSWORD='{SECRET}', MASTER_USE_GTID=slave_pos{demote}"
         )
-    return (
+        replica.query("START SLAVE")
+        return
+    replica.query(
         f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='{source.host}', SOURCE_PORT={source.port},"
         f" SOURCE_USER='repl', SOURCE_PASSWORD='{SECRET}', SOURCE_AUTO_POSITION=1,"
         " GET_SOURCE_PUBLIC_KEY=1"
     )
+    replica.query("START REPLICA")
 
 
 def _lock(server: Server) -> None:
-    name = "read_only" if server.flavour == "mariadb" else "super_read_only"
-    server.query(f"SET GLOBAL {name} = 1")
+    server.query(f"SET GLOBAL {_locked_by(server)} = 1")
+
+
+def _locked_by(server: Server) -> str:
+    return "read_only" if server.flavour == "mariadb" else "super_read_only"
 
 
 def _promote(servers: list[Server], number: int) -> None:
     """As tools do it: lock the old one if it lives, wait for the replica, and unlock that."""
     old, new = servers[1 - number], servers[number]
-    mariadb = new.flavour == "mariadb"
     with contextlib.suppress(pymysql.err.Error):
         _lock(old)
-        position = old.query("SELECT @@gtid_binlog_pos" if mariadb else "SELECT @@gtid_executed")
-        wait = "MASTER_GTID_WAIT" if mariadb else "WAIT_FOR_EXECUTED_GTID_SET"
-        new.query(f"SELECT {wait}('{position[0][0]}', 20)")
-    new.query("STOP SLAVE" if mariadb else "STOP REPLICA")
+        _catch_up(new, old)
+    new.query("STOP SLAVE" if new.flavour == "mariadb" else "STOP REPLICA")
     new.query("SET GLOBAL read_only = 0")
+
+
+def _catch_up(replica: Server, source: Server) -> None:
+    mariadb = source.flavour == "mariadb"
+    position = source.query("SELECT @@gtid_binlog_pos" if mariadb else "SELECT @@gtid_executed")
+    wait = "MASTER_GTID_WAIT" if mariadb else "WAIT_FOR_EXECUTED_GTID_SET"
+    replica.query(f"SELECT {wait}('{position[0][0]}', 20)")
+
+
+def _restart_replica(servers: list[Server], number: int) -> None:
+    """It stays a replica, and becomes one if it was the primary before the other was promoted."""
+    replica, source = servers[number], servers[1 - number]
+    _stop_and_start(replica, **{_locked_by(replica): True})
+    known = "SHOW SLAVE STATUS" if replica.flavour == "mariadb" else "SHOW REPLICA STATUS"
+    if not replica.query(known):
+        _follow(replica, source, demoted=True)
+    _catch_up(replica, source)
 
 
 @contextlib.contextmanager
@@ -128,10 +169,11 @@ def group() -> Iterator[Cluster]:
         ports = _free_ports(servers)
         seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
         for server, port in zip(servers, ports, strict=True):
-            _prepare(server, port, seeds)
+            _prepare(server)
+            _configure(server, port, seeds)
         servers[0].query("SET GLOBAL group_replication_bootstrap_group = ON")
         for server in servers:
-            server.query("START GROUP_REPLICATION USER='repl', PASSWORD='" + SECRET + "'")
+            _join(server)
             servers[0].query("SET GLOBAL group_replication_bootstrap_group = OFF")
         wait_until(lambda: {_state(each) for each in servers} == {"ONLINE"}, "the group")
         servers[0].query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
@@ -140,6 +182,7 @@ def group() -> Iterator[Cluster]:
             servers,
             lambda number: _set_as_primary(servers, number),
             lambda: _writable(servers),
+            lambda number: _restart_member(servers[number], ports[number], seeds),
         )
 
 
@@ -156,13 +199,17 @@ def _free_ports(servers: list[Server]) -> list[int]:
     return [server.port + 10000 for server in servers]
 
 
-def _prepare(server: Server, port: int, seeds: str) -> None:
+def _prepare(server: Server) -> None:
+    forget_accounts(server)
     server.query("RESET BINARY LOGS AND GTIDS")
     server.query("SET GLOBAL super_read_only = 0")
     server.query(f"CREATE USER IF NOT EXISTS {REPLICATING} IDENTIFIED BY '{SECRET}'")
     rights = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM"
     server.query(f"GRANT {rights} ON *.* TO {REPLICATING}")
     server.query("RESET BINARY LOGS AND GTIDS")
+
+
+def _configure(server: Server, port: int, seeds: str) -> None:
     chosen: dict[str, Any] = {
         "group_name": "'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'",
         "local_address": f"'127.0.0.1:{port}'",
@@ -172,6 +219,17 @@ def _prepare(server: Server, port: int, seeds: str) -> None:
     }
     for name, value in chosen.items():
         server.query(f"SET GLOBAL group_replication_{name} = {value}")
+
+
+def _join(server: Server) -> None:
+    server.query("START GROUP_REPLICATION USER='repl', PASSWORD='" + SECRET + "'")
+
+
+def _restart_member(server: Server, port: int, seeds: str) -> None:
+    _stop_and_start(server)
+    _configure(server, port, seeds)
+    _join(server)
+    wait_until(lambda: _state(server) == "ONLINE", "joining again")
 
 
 def _state(server: Server) -> str:

@@ -19,9 +19,10 @@ class Figures:
     """Writes that failed, by the error's number."""
     failed_reads: int
     first_success: float | None
-    """Seconds from the moment at which a writable server was there to the first write."""
+    """Seconds from the moment at which a writable server was there to the first write; the longest
+    where it moved more than once. None: there was none."""
     last_failure: float | None
-    """Seconds from that moment to the last write that failed; None: none failed after it."""
+    """Seconds from the first such moment to the last write that failed; None: none failed after."""
     lost: int
     """Rows that were acknowledged and are not stored."""
     connects: int
@@ -29,20 +30,24 @@ class Figures:
 
 
 def figures(
-    history: Sequence[Entry], *, ready: float, stored: Collection[str], connects: int
+    history: Sequence[Entry], *, ready: Sequence[float], stored: Collection[str], connects: int
 ) -> Figures:
-    """Sum a history up; *ready* is when a server that takes writes could be reached."""
+    """Sum a history up; *ready* are the moments at which a server that takes writes was there."""
     writes = [entry for entry in history if entry[1] == "write"]
     good = [entry for entry in writes if entry[2] == "ok"]
     bad = [entry for entry in writes if entry[2] != "ok"]
-    after = [at - ready for at, *_ in good if at >= ready]
-    late = [at - ready for at, *_ in bad if at >= ready]
+    waits = [wait for moment in ready if (wait := _first_after(moment, good)) is not None]
+    late = [at - ready[0] for at, *_ in bad if at >= ready[0]]
     return Figures(
         writes=len(writes),
         failed=dict(Counter(code for _, _, code, _ in bad)),
         failed_reads=sum(kind == "read" and code != "ok" for _, kind, code, _ in history),
-        first_success=min(after, default=None),
+        first_success=max(waits) if len(waits) == len(ready) else None,
         last_failure=max(late, default=None),
         lost=len({name for *_, name in good} - set(stored)),
         connects=connects,
     )
+
+
+def _first_after(moment: float, good: Sequence[Entry]) -> float | None:
+    return min((at - moment for at, *_ in good if at >= moment), default=None)

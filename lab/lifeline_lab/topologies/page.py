@@ -1,0 +1,65 @@
+"""The page of results: a row for each situation and engine. Rules over text, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lifeline_lab.topologies.figures import Figures
+
+Row = tuple[str, str]
+"""Which row it is: the situation's title and the engine."""
+
+
+def as_row(title: str, arm: str, found: Figures) -> str:
+    """One line of the page's table."""
+    codes = ", ".join(f"{code} × {n}" for code, n in sorted(found.failed.items())) or "none"
+    first = "never" if found.first_success is None else f"{found.first_success * 1000:.0f} ms"
+    last = "" if found.last_failure is None else f"{found.last_failure:.1f} s"
+    cells = (title, arm, found.writes, codes, found.failed_reads, first, last, found.lost)
+    return "| " + " | ".join(map(str, (*cells, found.connects))) + " |"
+
+
+HEAD = """\
+# Failover, as measured
+
+Written by `scripts/lab-topologies` on one noisy two-core machine: use the figures as ratios. Real
+servers behind a real HAProxy that leads new connections elsewhere and leaves open ones where they
+are; {threads} threads that write a row, read it, and end their piece of work, through {driver}.
+*First write* and *last failure* are counted from the moment at which a server that takes writes
+could be reached. *Lost* are rows that were acknowledged and are on no server that lives:
+asynchronous replication loses what it had not sent when the primary was killed, and no client can
+mend that. A write that was under way when its server was killed fails with every engine, since it
+may have been stored; so does one that was under way when HAProxy, two seconds after a reload
+(`hard-stop-after`), ends what its old process still serves: connections that are kept meet that,
+those made for one piece of work do not. Where a server is away, the failures are as many as callers
+that come back at once; the connections that are tried for them are not.
+
+"""
+COLUMNS = (
+    "situation",
+    "engine",
+    "writes",
+    "failed",
+    "failed reads",
+    "first write",
+    "last failure",
+    "lost",
+    "most connects in a second",
+)
+
+
+def read(text: str) -> dict[Row, str]:
+    """The rows of a page that was written before."""
+    rows = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and len(cells) == len(COLUMNS) and cells != list(COLUMNS):
+            rows[cells[0], cells[1]] = line
+    return rows
+
+
+def write(rows: Mapping[Row, str], order: Iterable[Row], *, threads: int, driver: str) -> str:
+    """The whole page, the rows in this order; those that are not in it are left out."""
+    table = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    table += [rows[row] for row in order if row in rows]
+    return HEAD.format(threads=threads, driver=driver) + "\n".join(table) + "\n"

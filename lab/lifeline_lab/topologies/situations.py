@@ -1,0 +1,169 @@
+"""What happens to servers while somebody writes to them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lifeline_lab.topologies.clusters import Cluster, alone, group, pair, wait_until
+from lifeline_lab.topologies.galera import (
+    cut_off,
+    donating,
+    galera,
+    refuse,
+    wait_until_writable,
+)
+from lifeline_lab.topologies.haproxy import HAProxy
+
+THREADS = 8
+AWAY = 2.5
+"""Seconds for which a server is down, beside what it takes to stop and to start, or a donor."""
+DRAINED = 1.0
+"""Seconds from leading new connections elsewhere to stopping a server."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What happens, on which servers."""
+
+    title: str
+    servers: Callable[[], contextlib.AbstractContextManager[Cluster]]
+    happens: Callable[[Cluster, HAProxy], list[float]]
+    """Makes it happen; returns the moments from which on a server that takes writes could be
+    reached: one for each move, in their order.
+    """
+    threads: int = THREADS
+    gevent: bool = False
+
+
+def switch_over(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """A planned one: the old primary stays up, read only, and so do its connections."""
+    cluster.promote(1)
+    proxy.lead_to(1)
+    return [time.monotonic()]
+
+
+def crash_and_promotion(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The primary is killed, and somebody promotes the replica."""
+    cluster.servers[0].kill()
+    cluster.promote(1)
+    proxy.lead_to(1)
+    return [time.monotonic()]
+
+
+def crash_and_election(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The primary is killed, and the group elects another one, to which the proxy leads."""
+    cluster.servers[0].kill()
+    wait_until(lambda: cluster.elected() is not None, "an election")
+    proxy.lead_to(cluster.elected() or 0)
+    return [time.monotonic()]
+
+
+def reload(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """HAProxy is reloaded, which serves open connections for two more seconds and ends them."""
+    proxy.reload()
+    return [time.monotonic()]
+
+
+def restart(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The server is stopped and started again."""
+    cluster.servers[0].stop()
+    time.sleep(AWAY)
+    cluster.servers[0].start_again()
+    return [time.monotonic()]
+
+
+def node_leaves(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The node that is written to is shut down, and the proxy notices when it is gone."""
+    cluster.servers[0].stop()
+    proxy.lead_to(1)
+    wait_until_writable(cluster.servers[1])
+    return [time.monotonic()]
+
+
+def node_killed(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The node that is written to is killed; the others wait for it before they go on."""
+    cluster.servers[0].kill()
+    proxy.lead_to(1)
+    wait_until_writable(cluster.servers[1])
+    return [time.monotonic()]
+
+
+def node_cut_off(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The node that is written to lives, and loses sight of the others."""
+    cut_off(cluster.servers[0])
+    proxy.lead_to(1)
+    wait_until_writable(cluster.servers[1])
+    return [time.monotonic()]
+
+
+def node_donates(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The node that is written to hands its state to another: writes wait there until it is over,
+    and a health check leads elsewhere meanwhile.
+    """
+    with donating(cluster.servers, 0, joiner=2):
+        proxy.lead_to(1)
+        ready = time.monotonic()
+        time.sleep(AWAY)
+    return [ready]
+
+
+def node_refuses(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The node that is written to is set to refuse statements, and stays in the cluster."""
+    refuse(cluster.servers[0])
+    proxy.lead_to(1)
+    return [time.monotonic()]
+
+
+def nodes_restarted(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """One node after the other, while the proxy leads to the next."""
+    moments = []
+    for number in range(len(cluster.servers)):
+        proxy.lead_to((number + 1) % len(cluster.servers))
+        moments.append(time.monotonic())
+        time.sleep(DRAINED)
+        cluster.restart(number)
+    return moments
+
+
+def replicas_then_primary_restarted(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The replicas first; then one of them is promoted, and the old primary comes last."""
+    for number in range(1, len(cluster.servers)):
+        cluster.restart(number)
+    moments = switch_over(cluster, proxy)
+    time.sleep(DRAINED)
+    cluster.restart(0)
+    return moments
+
+
+SITUATIONS = (
+    *(
+        Situation(f"{title}, {name}", lambda flavour=flavour: pair(flavour), happens)  # type: ignore[misc]
+        for flavour, name in (("mariadb", "MariaDB"), ("mysql", "MySQL"))
+        for title, happens in (
+            ("Planned switch-over, old primary stays up", switch_over),
+            ("Primary killed, replica promoted", crash_and_promotion),
+            ("HAProxy reloaded", reload),
+        )
+    ),
+    Situation("Group Replication: set_as_primary", group, switch_over),
+    Situation("Group Replication: primary killed", group, crash_and_election),
+    Situation("MariaDB away for 3 s, 50 threads", lambda: alone("mariadb"), restart, 50),
+    Situation(
+        "MariaDB away for 3 s, 200 greenlets", lambda: alone("mariadb"), restart, 200, gevent=True
+    ),
+    Situation("Galera: node is shut down", galera, node_leaves),
+    Situation("Galera: node killed", galera, node_killed),
+    Situation("Galera: node cut off from the others", galera, node_cut_off),
+    Situation("Galera: node is a donor", galera, node_donates),
+    Situation("Galera: node set to refuse queries", galera, node_refuses),
+    Situation("Rolling restart, Galera of three", galera, nodes_restarted),
+    Situation(
+        "Rolling restart, MariaDB pair", lambda: pair("mariadb"), replicas_then_primary_restarted
+    ),
+    Situation(
+        "Rolling restart, Group Replication of three", group, replicas_then_primary_restarted
+    ),
+)
