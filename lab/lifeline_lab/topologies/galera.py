@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lifeline_lab.servers import Installation, Server, ServerFailed, ServerMissing, find
+from lifeline_lab.servers.server import HOST, PORTS
 from lifeline_lab.topologies.clusters import DATABASE, TABLE, Cluster, forget_accounts, wait_until
 
 PLACES = ("/usr/lib/galera", "/usr/lib64/galera-4", "/usr/lib64/galera", "/usr/local/lib/galera")
@@ -28,9 +31,12 @@ def galera() -> Iterator[Cluster]:
         servers = [
             stack.enter_context(contextlib.closing(Server(installation, {}))) for _ in range(3)
         ]
+        ports = _free_ports(2 * len(servers))
+        group = "gcomm://" + ",".join(f"{HOST}:{port}" for port in ports[::2])
         for number, server in enumerate(servers):
-            first = {"wsrep_cluster_address": "gcomm://"} if number == 0 else {}
-            _start(server, **{**_node(servers, number, library), **first})
+            begun = "gcomm://" if number == 0 else group
+            node = _node(f"n{number}", ports[2 * number], ports[2 * number + 1], library)
+            _start(server, **node, wsrep_cluster_address=begun)
             wait_until(lambda server=server: is_synced(server), "joining")  # type: ignore[misc]
             forget_accounts(server)
         servers[0].query(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
@@ -40,7 +46,7 @@ def galera() -> Iterator[Cluster]:
             servers,
             lambda number: None,
             lambda: next((n for n, each in enumerate(servers) if is_synced(each)), None),
-            lambda number: _restart(servers, number),
+            lambda number: _restart(servers[number], group),
         )
 
 
@@ -119,11 +125,20 @@ def _start(server: Server, **variables: object) -> None:
         server.start_again()
 
 
-def _node(servers: list[Server], number: int, library: Path) -> dict[str, object]:
-    addresses = [_address(server) for server in servers]
+def _free_ports(count: int) -> list[int]:
+    """Ports that are nobody's, below those that the kernel lends to clients."""
+    ports: list[int] = []
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            ports.append(port)
+    return ports[:count]
+
+
+def _node(name: str, port: int, transfer_port: int, library: Path) -> dict[str, object]:
     options = {
-        "gmcast.listen_addr": f"tcp://{addresses[number]}",
-        "ist.recv_addr": f"{servers[number].host}:{servers[number].port + 20000}",
+        "gmcast.listen_addr": f"tcp://{HOST}:{port}",
+        "ist.recv_addr": f"{HOST}:{transfer_port}",
         "gcache.size": "16M",
     }
     return {
@@ -131,22 +146,16 @@ def _node(servers: list[Server], number: int, library: Path) -> dict[str, object
         "wsrep_provider": library,
         "wsrep_provider_options": ";".join(f"{name}={value}" for name, value in options.items()),
         "wsrep_cluster_name": "lab",
-        "wsrep_cluster_address": f"gcomm://{','.join(addresses)}",
-        "wsrep_node_name": f"n{number}",
-        "wsrep_node_address": addresses[number],
+        "wsrep_node_name": name,
+        "wsrep_node_address": f"{HOST}:{port}",
         "wsrep_sst_method": TRANSFER,
         "binlog_format": "ROW",
         "innodb_autoinc_lock_mode": 2,
     }
 
 
-def _address(server: Server) -> str:
-    return f"{server.host}:{server.port + 10000}"
-
-
-def _restart(servers: list[Server], number: int) -> None:
+def _restart(server: Server, group: str) -> None:
     """In good order; it learns what it missed from the others' memory (IST)."""
-    servers[number].stop()
-    everybody = ",".join(map(_address, servers))
-    _start(servers[number], wsrep_cluster_address=f"gcomm://{everybody}")
-    wait_until(lambda: is_synced(servers[number]), "joining again")
+    server.stop()
+    _start(server, wsrep_cluster_address=group)
+    wait_until(lambda: is_synced(server), "joining again")
