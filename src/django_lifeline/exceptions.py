@@ -39,6 +39,8 @@ class ConnectionLost(LifelineError, OperationalError):
 class CommitOutcomeUnknown(ConnectionLost):
     """COMMIT was sent and no answer came: the transaction is stored, or it is not.
 
+    Or an error came (1180) from a node of Galera that had lost the others, which may store it.
+
     It may even be stored later: a session whose client is gone can go on for a while. So do not
     look for its rows to decide. Insert the same unique value again in a new transaction, which
     waits for the old one and then is refused or not; ``docs/what-may-be-repeated.md`` shows it.

@@ -17,6 +17,7 @@ from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
+from django_lifeline.core.classification import Ran, verdict
 from django_lifeline.core.effects import Boundary
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
@@ -254,7 +255,11 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
-                self._leave_if_demoted(hold, _COMMIT, error)
+                left = self._leave_if_demoted(hold, _COMMIT, error)
+                if left is not None and verdict(error.args[0]).ran is not Ran.NO:
+                    # The node lost the others while they had it: they may store it all the same.
+                    facts = replace(left[1], label=Label.COMMIT_UNKNOWN, phase=Phase.COMMIT)
+                    raise self._lose(hold, facts, Reason.RETIRED, CommitOutcomeUnknown) from error
                 session.failed(_COMMIT, error.args[0] if error.args else None)
                 hold.seen = hold.connection.commands
             raise error

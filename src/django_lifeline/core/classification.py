@@ -54,6 +54,7 @@ ER_CLIENT_INTERACTION_TIMEOUT = 4031
 
 # The server ends a statement, and the session lives.
 ER_UNKNOWN_COM_ERROR = 1047
+ER_ERROR_DURING_COMMIT = 1180
 ER_LOCK_WAIT_TIMEOUT = 1205
 ER_LOCK_DEADLOCK = 1213
 ER_OPTION_PREVENTS_STATEMENT = 1290
@@ -167,6 +168,9 @@ _TABLE = {
     ),
     # Galera's node that is not ready says it to everything but SET and SHOW.
     ER_UNKNOWN_COM_ERROR: Verdict(_ALIVE, _NO, "ER_UNKNOWN_COM_ERROR"),
+    # The storage engine's word for a failed commit, after which nothing is stored; but a node of
+    # Galera says it too of what it had sent to the others when it lost them, and they may store it.
+    ER_ERROR_DURING_COMMIT: Verdict(_ALIVE, _MAYBE, "ER_ERROR_DURING_COMMIT"),
     # The group refuses before the statement, or before the commit, and then all is rolled back.
     ER_BEFORE_DML_VALIDATION_ERROR: Verdict(_ALIVE, _NO, "ER_BEFORE_DML_VALIDATION_ERROR"),
     ER_RUN_HOOK_ERROR: Verdict(_ALIVE, _NO, "ER_RUN_HOOK_ERROR"),

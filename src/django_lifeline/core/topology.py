@@ -36,6 +36,7 @@ class Then(enum.Enum):
 RAISE_QUESTIONS = frozenset(
     {
         codes.ER_UNKNOWN_COM_ERROR,
+        codes.ER_ERROR_DURING_COMMIT,
         codes.ER_OPTION_PREVENTS_STATEMENT,
         codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
         codes.ER_READ_ONLY_MODE,

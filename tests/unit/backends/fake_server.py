@@ -64,6 +64,8 @@ class FakeServer:
         """What breaks in while the answer to these statements is awaited."""
         self.max_packet = MAX_PACKET
         """The longest command that sessions which begin from now on may send."""
+        self.role: list[tuple[str, object]] = []
+        """What it says of its part after a refusal: names of variables and their values."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -109,12 +111,9 @@ class FakeServer:
 
     def _run(self, session: ServerSession, sql: str) -> Answer:
         words = sql.upper().split()
-        if sql.startswith(ServerFacts.QUERY):
-            return Answer([(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET)])
-        if sql == "SELECT @@global.max_allowed_packet":
-            return Answer([(self.max_packet,)])
-        if sql.startswith("SELECT CONCAT(@@hostname"):  # after a loss: it does not tell
-            return Answer()
+        told = self._told(sql)
+        if told is not None:
+            return Answer(told)
         if words[0] in ("BEGIN", "START"):
             self._end(session, keep=True)
             session.open = True
@@ -130,6 +129,18 @@ class FakeServer:
         elif sql == "SELECT CONNECTION_ID()":
             return Answer([(session.number,)])
         return Answer([(1,)] if words[0] == "SELECT" else ())
+
+    def _told(self, sql: str) -> list[tuple[Any, ...]] | None:
+        """What it tells of itself; None: that is not asked."""
+        if sql.startswith(ServerFacts.QUERY):
+            return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET)]
+        if sql == "SELECT @@global.max_allowed_packet":
+            return [(self.max_packet,)]
+        if sql.startswith("SELECT variable_name"):
+            return [*self.role]
+        if sql.startswith("SELECT CONCAT(@@hostname"):  # after a loss: it does not tell
+            return []
+        return None
 
     def _insert(self, session: ServerSession, row: str) -> Answer:
         inside = session.open or not session.autocommit

@@ -281,6 +281,44 @@ def test_commit_without_an_answer_is_unknown(wrapper_in_django: Any, server: Fak
     assert server.stored == ["one"]
 
 
+def test_commit_that_a_node_without_the_others_calls_failed_is_unknown(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    run(wrapper_in_django, "INSERT zero")
+    server.errors["COMMIT"] = 1180
+    server.role = [("WSREP_ON", "ON"), ("WSREP_READY", "OFF")]
+    with pytest.raises(CommitOutcomeUnknown) as raised, transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+    diagnosis = raised.value.diagnosis
+    assert (diagnosis.label.value, diagnosis.cause) == ("commit_unknown", "failover")
+    number_before = len(server.sessions)
+    del server.errors["COMMIT"]
+    run(wrapper_in_django, "INSERT two")
+    assert len(server.sessions) == number_before + 1
+
+
+def test_commit_that_a_writable_server_calls_failed_is_the_servers_error(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    server.errors["COMMIT"] = 1180
+    server.role = [("WSREP_ON", "ON"), ("WSREP_READY", "ON"), ("WSREP_CLUSTER_STATUS", "Primary")]
+    with pytest.raises(OperationalError) as raised, transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+    assert not isinstance(raised.value, ConnectionLost)
+    assert raised.value.args[0] == 1180
+
+
+def test_write_that_a_node_without_the_others_calls_failed_may_have_run(
+    wrapper: Any, server: FakeServer
+) -> None:
+    server.errors["INSERT one"] = 1180
+    server.role = [("WSREP_ON", "ON"), ("WSREP_READY", "OFF")]
+    with pytest.raises(OperationalError) as raised:
+        run(wrapper, "INSERT one")
+    assert raised.value.diagnosis.label.value == "unknown_effect"
+    assert "INSERT one" in server.since(0) and server.since(0).count("INSERT one") == 1
+
+
 def test_commit_that_cannot_be_sent_is_told_as_rolled_back(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:

@@ -51,6 +51,7 @@ ROWS = [
     (1160, DEAD, Ran.MAYBE, True, "writing the answer failed: it had run"),
     (1161, DEAD, Ran.MAYBE, True, "writing the answer failed: it had run"),
     (1047, ALIVE, Ran.NO, False, "Galera: the node was not ready for any statement"),
+    (1180, ALIVE, Ran.MAYBE, False, "Galera: the others may have it and store it"),
     (3098, ALIVE, Ran.NO, False, "the group refuses before the statement"),
     (3100, ALIVE, Ran.NO, False, "refused before the commit, and rolled back"),
     (3101, ALIVE, Ran.NO, False, "rolled back by the group"),
