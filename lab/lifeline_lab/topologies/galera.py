@@ -64,11 +64,6 @@ def is_synced(server: Server) -> bool:
     return status(server, "local_state_comment") == "Synced" and status(server, "ready") == "ON"
 
 
-def is_donor(server: Server) -> bool:
-    """Whether the node is busy with handing its state to another."""
-    return status(server, "local_state_comment").startswith("Donor")
-
-
 def status(server: Server, name: str) -> str:
     """What the node says of itself."""
     rows = server.query(f"SHOW STATUS LIKE 'wsrep_{name}'")
@@ -95,18 +90,21 @@ def cut_off(server: Server) -> None:
 
 @contextlib.contextmanager
 def donating(servers: list[Server], number: int, joiner: int) -> Iterator[None]:
-    """Let a node hand its whole state to one that lost its own, for as long as the block takes."""
-    hold = servers[number].folder / "data" / "hold_transfer"
-    hold.touch()
+    """Let a node hand its whole state to one that lost its own, for as long as the block takes;
+    meanwhile every write there waits.
+    """
+    data = servers[number].folder / "data"
+    held = data / "transfer_held"
+    (data / "hold_transfer").touch()
     servers[joiner].stop()
     (servers[joiner].folder / "data" / "grastate.dat").unlink()
     with ThreadPoolExecutor(1) as aside:
         joining = aside.submit(_start, servers[joiner], wsrep_sst_donor=f"n{number}")
         try:
-            wait_until(lambda: is_donor(servers[number]), "the request for the state")
+            wait_until(held.exists, "the request for the state")
             yield
         finally:
-            hold.unlink()
+            held.unlink()
         joining.result()
     wait_until(lambda: is_synced(servers[joiner]) and is_synced(servers[number]), "the end of it")
 

@@ -100,14 +100,21 @@ def node_cut_off(cluster: Cluster, proxy: HAProxy) -> list[float]:
 
 
 def node_donates(cluster: Cluster, proxy: HAProxy) -> list[float]:
-    """The node that is written to hands its state to another: writes wait there until it is over,
-    and a health check leads elsewhere meanwhile.
+    """The node that was written to is drained, and hands its state to another: until that is over
+    each write waits which comes on a connection that is open still.
     """
+    proxy.lead_to(1)
     with donating(cluster.servers, 0, joiner=2):
-        proxy.lead_to(1)
         ready = time.monotonic()
         time.sleep(AWAY)
     return [ready]
+
+
+def node_donates_alone(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The same, where the proxy has ended the open connections (``shutdown-sessions``)."""
+    proxy.lead_to(1)
+    proxy.end_sessions(0)
+    return node_donates(cluster, proxy)
 
 
 def node_refuses(cluster: Cluster, proxy: HAProxy) -> list[float]:
@@ -157,7 +164,8 @@ SITUATIONS = (
     Situation("Galera: node is shut down", galera, node_leaves),
     Situation("Galera: node killed", galera, node_killed),
     Situation("Galera: node cut off from the others", galera, node_cut_off),
-    Situation("Galera: node is a donor", galera, node_donates),
+    Situation("Galera: drained node is a donor", galera, node_donates),
+    Situation("Galera: drained node is a donor, sessions ended", galera, node_donates_alone),
     Situation("Galera: node set to refuse queries", galera, node_refuses),
     Situation("Rolling restart, Galera of three", galera, nodes_restarted),
     Situation(
