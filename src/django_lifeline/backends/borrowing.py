@@ -722,9 +722,22 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         """
         left = self._leave_if_demoted(hold, statement, error)
         if left is None:
+            # Of several commands, or of code that is not in the text, a part may have run before.
+            alone = not statement.batch and not statement.opaque
+            ended = may_follow and alone and self._ended_refusing(hold, error)
+            if ended and verdict(error.args[0]).ran is Ran.NO:
+                return self._replace(hold, statement, Reason.DEAD)
             return None
         decision, facts = left
         return self._follow(hold, facts, error) if decision.repeat and may_follow else None
+
+    def _ended_refusing(self, hold: Hold, error: BaseException) -> bool:
+        """Whether the session ended before it could tell why: its server is being shut down."""
+        code = error.args[0] if error.args and isinstance(error, self.Database.Error) else None
+        if code not in RAISE_QUESTIONS:
+            return False
+        connection = hold.connection
+        return bool(connection.broken) or not (connection.busy or connection.alive())
 
     def _leave_if_demoted(
         self, hold: Hold, statement: Statement, error: BaseException

@@ -255,11 +255,7 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
-                left = self._leave_if_demoted(hold, _COMMIT, error)
-                if left is not None and verdict(error.args[0]).ran is not Ran.NO:
-                    # The node lost the others while they had it: they may store it all the same.
-                    facts = replace(left[1], label=Label.COMMIT_UNKNOWN, phase=Phase.COMMIT)
-                    raise self._lose(hold, facts, Reason.RETIRED, CommitOutcomeUnknown) from error
+                self._commit_refused(hold, error)
                 session.failed(_COMMIT, error.args[0] if error.args else None)
                 hold.seen = hold.connection.commands
             raise error
@@ -268,6 +264,23 @@ class Transactions(Borrowing):
             return
         decision = Decision(Label.COMMIT_UNKNOWN, repeat=False)
         facts = self._facts(hold, _COMMIT, decision, Phase.COMMIT, error)
+        raise self._lose(hold, facts, Reason.LOST, CommitOutcomeUnknown) from error
+
+    def _commit_refused(self, hold: Hold, error: BaseException) -> None:
+        """COMMIT was answered with an error: raise another where that does not tell the truth.
+
+        A node that loses the others while they have the transaction calls it failed (1180), and
+        they may store it all the same.
+        """
+        left = self._leave_if_demoted(hold, _COMMIT, error)
+        if left is None and not self._ended_refusing(hold, error):
+            return
+        if verdict(error.args[0]).ran is Ran.NO:
+            return
+        decision = Decision(Label.COMMIT_UNKNOWN, repeat=False)
+        facts = self._facts(hold, _COMMIT, decision, Phase.COMMIT, error)
+        if left is not None:
+            facts = replace(facts, refused_for=left[1].refused_for)
         raise self._lose(hold, facts, Reason.LOST, CommitOutcomeUnknown) from error
 
     def _commit_not_sent(self, hold: Hold, error: BaseException | None) -> None:

@@ -16,12 +16,19 @@ from typing import Any
 import MySQLdb
 
 from django_lifeline.backends.server import ServerFacts
-from django_lifeline.core.drivers.base import Guarded, NotADriversConnection, ends_exchange
+from django_lifeline.core.drivers.base import (
+    NO_ANSWER,
+    Guarded,
+    NotADriversConnection,
+    ends_exchange,
+)
 
 MAX_PACKET = 4096
 BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800)
 BEHIND_THE_PACKET = (28800, 28800, 60, 30, 0, 0, "here:3306", None)
 FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET)
+ROLE = "SELECT variable_name"
+"""How the question for a server's part begins."""
 GONE = (2013, "Lost connection to MySQL server during query")
 
 
@@ -66,6 +73,8 @@ class FakeServer:
         """The longest command that sessions which begin from now on may send."""
         self.role: list[tuple[str, object]] = []
         """What it says of its part after a refusal: names of variables and their values."""
+        self.shuts_down = False
+        """Asked for its part, it ends all sessions; after that it answers without `errors`."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -90,6 +99,11 @@ class FakeServer:
         if session.ears is None:
             raise MySQLdb.OperationalError(*GONE)
         self.said.append((session.number, sql))
+        if self.shuts_down and sql.startswith(ROLE):
+            self.shuts_down = False
+            self.errors.clear()
+            self.kill_all()
+            raise MySQLdb.OperationalError(*GONE)
         if sql in self.errors:
             self._failed(session, self.errors[sql])
         if sql in self.breaks_in:
@@ -136,7 +150,7 @@ class FakeServer:
             return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET)]
         if sql == "SELECT @@global.max_allowed_packet":
             return [(self.max_packet,)]
-        if sql.startswith("SELECT variable_name"):
+        if sql.startswith(ROLE):
             return [*self.role]
         if sql.startswith("SELECT CONCAT(@@hostname"):  # after a loss: it does not tell
             return []
@@ -209,7 +223,10 @@ class FakeDriverConnection(Guarded):
         return session.autocommit, session.open if self.server.shows_transactions else None
 
     def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
-        return call()
+        try:
+            return call()
+        except MySQLdb.Error:
+            return NO_ANSWER
 
     def _ping(self) -> None:
         self.run("DO 0")

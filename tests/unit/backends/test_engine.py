@@ -271,6 +271,66 @@ def test_swallowed_loss_is_told_again_until_the_block_ends(
     assert server.stored == []
 
 
+# A server that refuses while it is being shut down
+
+
+def shut_down(server: FakeServer, refused: str, code: int) -> None:
+    """Let the server refuse this, and end the session when it is asked why."""
+    server.errors[refused] = code
+    server.shuts_down = True
+
+
+def test_statement_refused_by_a_server_that_shuts_down_runs_on_another_connection(
+    wrapper: Any, server: FakeServer
+) -> None:
+    run(wrapper, "INSERT one")
+    shut_down(server, "INSERT two", 1047)
+    run(wrapper, "INSERT two")
+    assert server.stored == ["one", "two"]
+    assert len(server.sessions) == 2
+
+
+def test_transaction_begins_elsewhere_where_the_server_shuts_down(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    run(wrapper_in_django, "INSERT one")
+    shut_down(server, "START TRANSACTION", 1047)
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["one", "two"]
+
+
+def test_transaction_with_work_is_lost_with_the_server_that_shuts_down(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    shut_down(server, "INSERT two", 1047)
+    with pytest.raises(ConnectionLost) as raised, transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        run(wrapper_in_django, "INSERT two")
+    assert raised.value.diagnosis.label.value == "rolled_back"
+    run(wrapper_in_django, "INSERT three")
+    assert server.stored == ["three"]
+
+
+def test_write_that_failed_on_a_server_that_shuts_down_is_not_repeated(
+    wrapper: Any, server: FakeServer
+) -> None:
+    shut_down(server, "INSERT one", 1180)
+    with pytest.raises(OperationalError, match="1180"):
+        run(wrapper, "INSERT one")
+    assert server.stored == []
+    run(wrapper, "INSERT two")
+    assert server.stored == ["two"]
+
+
+def test_commit_that_failed_on_a_server_that_shuts_down_is_unknown(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    shut_down(server, "COMMIT", 1180)
+    with pytest.raises(CommitOutcomeUnknown), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+
+
 # COMMIT and ROLLBACK
 
 
