@@ -34,6 +34,36 @@ may have been stored; so does one that was under way when HAProxy, two seconds a
 those made for one piece of work do not. Where a server is away, the failures are as many as callers
 that come back at once; the connections that are tried for them are not.
 
+## Galera
+
+Three nodes at default settings; the proxy leads to one, as for sites that write to one node. After
+a node was killed or cut off the others keep every write waiting until they have given it up
+(`evs.suspect_timeout`, 5 s); *could be reached* is then the moment at which a write of the lab's
+own went through. A node that loses the others answers 1180 to the writes that wait for them, and
+the others may store these all the same: this engine repeats none of them, and calls a COMMIT of
+which that is said `CommitOutcomeUnknown`. A donor lets no write through while it copies. It was
+drained before, but connections that are kept stay with a drained server and wait: let the proxy end
+them (`on-marked-down shutdown-sessions`), as in the row after it.
+
+*Lost* is what no node of the majority has. None was lost in these runs, which is no proof. By
+itself Galera may lose acknowledged transactions: by the settings recommended for it nodes answer
+before the disk has them, so those that crash together lose them;
+[Jepsen](https://jepsen.io/blog/2026-03-16-mariadb-galera-cluster-12.1.2) (March 2026, 12.1.2 to
+12.2.2) saw some lost at crashes together with partitions as well, updates that overwrite each other
+in a healthy cluster, and reads on other nodes that are not up to date. No client can mend that
+either.
+
+## Rolling restarts
+
+Every server is stopped and started in turn, a second after the proxy led new connections elsewhere.
+Where one server takes the writes, its replicas come first, then one of them is promoted, and the
+old primary comes last. *First write* is the longest wait of all moves, *last failure* is counted
+from the first one. Open connections stay until their server is stopped. With this engine the
+statements that a server refuses while it shuts down run on another one; what it is in the middle of
+fails with any engine.
+
+## Figures
+
 """
 COLUMNS = (
     "situation",
