@@ -130,14 +130,17 @@ class _Trial:
     def _is_better(self, number: int) -> bool:
         """Whether stock Django shows here what this engine has mended on purpose.
 
-        There are two such things. Closing a driver's cursor reads what is left for another one:
+        There are three such things. Closing a driver's cursor reads what is left for another one:
         that one has lost its results then, and statements run that would have to wait for them.
-        And a cursor that was kept serves no more once its connection was closed.
+        A cursor that was kept serves no more once its connection was closed. And a session that
+        was told to be out of step stays so.
         """
         if number >= len(self.steps):
             return False
         stock, ours = self.stock[number].error, self.ours[number].error
         if stock and not ours and stock[1] in CLOSED and self.kinds[number].startswith("cursor_"):
+            return True
+        if stock and not ours and stock[1] == OUT_OF_SYNC and self._was_out_of_step(number):
             return True
         waits = bool(ours) and ours[1] == OUT_OF_SYNC
         if not (waits or self.kinds[number].startswith("cursor_")):
@@ -149,6 +152,12 @@ class _Trial:
             and (waits or earlier.args[:1] != step.args[:1])
             for earlier in self.steps[:number]
         )
+
+    def _was_out_of_step(self, number: int) -> bool:
+        """Whether both engines have told this actor so before."""
+        earlier = [n for n in range(number) if self.actors[n] == self.actors[number]]
+        told = [(self.stock[n].error, self.ours[n].error) for n in earlier]
+        return any(s is not None and s == o and s[1] == OUT_OF_SYNC for s, o in told)
 
     def _may_part(self, number: int) -> bool:
         """Whether this engine may report something else than stock Django from here on."""

@@ -141,6 +141,14 @@ def test_results_that_stock_loses_with_another_cursor_may_be_there() -> None:
     assert law(without, [*[record()] * 3, record(value=False)], ours) == "value"
 
 
+def test_session_that_was_told_to_be_out_of_step_may_be_replaced() -> None:
+    out_of_step = record(error=["django.db.utils.ProgrammingError", 2014])
+    stock = [record(), out_of_step, out_of_step]
+    lines = 'cursor_call "q" "two"; rollback; read'
+    assert law(lines, stock, [record(), out_of_step, record()]) == ""
+    assert law(lines, stock, [record(), record(), record()]) == "error"
+
+
 def test_cursor_that_stock_has_closed_may_serve() -> None:
     lines, closed = 'close_old; cursor_execute "q" "SELECT 1"', ["django.db.utils.Error", 2006]
     assert law(lines, [record(), record(error=closed)], [record(), record()]) == ""
