@@ -67,6 +67,10 @@ ER_BEFORE_DML_VALIDATION_ERROR = 3098  # Group Replication, like the next two
 ER_RUN_HOOK_ERROR = 3100
 ER_TRANSACTION_ROLLBACK_DURING_COMMIT = 3101
 
+LAST_WORDS = frozenset({1053, *range(1152, 1162), 1184, 1927, 3169, 4031})
+"""After these the server says no more and closes: shutting down, communication errors, the
+connection killed or aborted, the idle timeout."""
+
 CLOSED_BY_US = 0
 """PyMySQL raises ``InterfaceError(0, "")`` for a connection that is closed already."""
 

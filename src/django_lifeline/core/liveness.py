@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from django_lifeline.core.classification import LAST_WORDS
+
 POLLRDHUP = getattr(select, "POLLRDHUP", 0)
 POLLNVAL = getattr(select, "POLLNVAL", 0x20)
 _READABLE = getattr(select, "POLLIN", 1) | getattr(select, "POLLPRI", 2) | POLLRDHUP
@@ -269,9 +271,12 @@ def read_sight(head: bytes, bits: int, *, tls: bool) -> Sight:
         kind = SightKind.CLOSED if bits & _ENDED else SightKind.DATA
         length = head[3] << 8 | head[4] if len(head) > 4 else 0
         return Sight(kind, bits, encrypted=True, record=length)
-    # An error packet is short (length below 64 KiB) and, unasked for, has sequence number 0.
-    if len(head) >= 7 and head[2] == 0 and head[3] == 0 and head[4] == 0xFF:
-        return Sight(SightKind.GOODBYE, bits, head[5] | head[6] << 8)
+    # An error packet is short (length below 64 KiB) and, unasked for, has sequence number 0; the
+    # answer to a command has 1. MySQL Router counts on from the last answer.
+    if len(head) >= 7 and head[2] == 0 and head[4] == 0xFF:
+        number, code = head[3], head[5] | head[6] << 8
+        if number == 0 or (number > 1 and code in LAST_WORDS):
+            return Sight(SightKind.GOODBYE, bits, code)
     return Sight(SightKind.DATA, bits)
 
 

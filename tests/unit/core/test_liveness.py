@@ -88,6 +88,19 @@ def test_goodbye_packet_names_its_code(pair: Pair, channel: Channel, code: int) 
     assert (sight.kind, sight.code) == (SightKind.GOODBYE, code)
 
 
+def test_goodbye_that_a_router_counted_on_names_its_code(pair: Pair, channel: Channel) -> None:
+    pair[1].sendall(IDLE_TIMEOUT[:3] + b"\x02" + IDLE_TIMEOUT[4:])
+    settle(pair[0])
+    sight = channel.look()
+    assert (sight.kind, sight.code) == (SightKind.GOODBYE, 4031)
+
+
+def test_error_in_the_middle_of_an_answer_is_no_goodbye(pair: Pair, channel: Channel) -> None:
+    pair[1].sendall(b"\x09\x00\x00\x03\xff" + struct.pack("<H", 1317) + b"#70100")
+    settle(pair[0])
+    assert channel.look().kind is SightKind.DATA
+
+
 def test_goodbye_is_named_also_when_the_end_follows(pair: Pair, channel: Channel) -> None:
     pair[1].sendall(IDLE_TIMEOUT)
     pair[1].close()

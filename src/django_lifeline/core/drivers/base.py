@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Protocol
 
+from django_lifeline.core.classification import LAST_WORDS, verdict
 from django_lifeline.core.classification import Connection as Fate
-from django_lifeline.core.classification import verdict
 from django_lifeline.core.credentials import Credentials
 from django_lifeline.core.liveness import Channel, Sight, SightKind, TcpOptions
 from django_lifeline.core.session import Session
@@ -25,10 +25,6 @@ SERVER_GONE = 2006
 SERVER_LOST = 2013
 
 NO_ANSWER = object()
-
-# Errors of the server after which it says no more and closes: shutting down, communication
-# errors (1152 to 1161), the connection killed or aborted, the idle timeout.
-_LAST_WORDS = frozenset({1053, *range(1152, 1162), 1184, 1927, 3169, 4031})
 
 
 class DriverConnection(Protocol):
@@ -424,7 +420,7 @@ def ends_exchange(error: BaseException) -> bool:
     The client library's numbers (0, 2000 to 2999, and 5000 to 5999 of MariaDB's) are not.
     """
     code = error.args[0] if error.args else None
-    if not isinstance(code, int) or code < 1000 or code in _LAST_WORDS:
+    if not isinstance(code, int) or code < 1000 or code in LAST_WORDS:
         return False
     return not (2000 <= code < 3000 or 5000 <= code < 6000)
 

@@ -160,6 +160,11 @@ def _named(reader: _Reader, link: Link, greeting: str, *, ask: bool) -> Iterable
             else say(N_("the greeting says {greeting}"), greeting=greeting),
             idle_limit=PROXYSQL_IDLE,
         )
+    if greeting.lower().endswith("-router"):
+        yield Proxy(
+            name="MySQL Router",
+            evidence=say(N_("the greeting says {greeting}"), greeting=greeting),
+        )
     if "maxscale" in greeting.lower() or (ask and reader.answers("SELECT @@maxscale_version")):
         yield Proxy(name="MaxScale", evidence=say(N_("it answers @@maxscale_version")))
 

@@ -102,6 +102,7 @@ def test_greeting_of_an_old_mariadb_is_the_same_version() -> None:
             {"PROXYSQL INTERNAL SESSION": [('{"session": 1}',)]},
             "ProxySQL",
         ),
+        (Link(greeting="8.4.6-router", thread_id=0), {}, "MySQL Router"),
         (Link(greeting="8.4.6", thread_id=9), {"SELECT @@maxscale": [("24.2",)]}, "MaxScale"),
         (Link(greeting="8.0.30", thread_id=7), {}, "a proxy that speaks MySQL"),
         (Link(greeting="8.4.6", thread_id=900), {}, "a proxy that speaks MySQL"),
