@@ -221,6 +221,8 @@ _AWAY = frozenset(
         CR_SERVER_HANDSHAKE_ERR,
         CR_SERVER_LOST,
         CR_SERVER_LOST_EXTENDED,
+        # What libmariadb makes of the 2003 with which MySQL Router greets for want of a server.
+        CR_MALFORMED_PACKET,
         ER_SERVER_SHUTDOWN,
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_lifeline.core import classification
-from django_lifeline.core.classification import Connection, Ran, is_full, verdict
+from django_lifeline.core.classification import Connection, Ran, is_away, is_full, verdict
 
 ALIVE, DEAD, OUT_OF_STEP = Connection.ALIVE, Connection.DEAD, Connection.OUT_OF_STEP
 CODES = {
@@ -130,3 +130,18 @@ def test_drivers_own_code_needs_no_answer_to_prove_that_nothing_ran(code):
 
 def test_only_refusals_for_want_of_room_say_that_a_server_is_full():
     assert [code for code in range(1000, 5000) if is_full(code)] == [1040, 1203]
+
+
+@pytest.mark.parametrize("code", [2002, 2003, 2005, 2006, 2012, 2013, 2055, 1053])
+def test_failed_connect_to_a_server_that_is_away_may_be_tried_again(code):
+    assert is_away(code)
+
+
+def test_routers_greeting_for_want_of_a_server_is_one_that_is_away():
+    # It sends error 2003 in place of a greeting, which libmariadb takes for a broken packet.
+    assert is_away(2027)
+
+
+@pytest.mark.parametrize("code", [1044, 1045, 1049, 1040, 2026, 2059, None])
+def test_what_no_time_mends_is_not_away(code):
+    assert not is_away(code)
