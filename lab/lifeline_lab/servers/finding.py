@@ -59,10 +59,10 @@ def unpacked_mysql() -> Path:
 
 
 def _mariadb() -> Installation | None:
-    program = _on_path("mariadbd") or _on_path("mysqld")
-    initialise = _on_path("mariadb-install-db") or _on_path("mysql_install_db")
+    program = on_path("mariadbd") or on_path("mysqld")
+    initialise = on_path("mariadb-install-db") or on_path("mysql_install_db")
     # Debian packages it with the client; without it no data folder can be made.
-    asked_by_it = _on_path("my_print_defaults")
+    asked_by_it = on_path("my_print_defaults")
     version = _version((program,)) if program else ""
     if not (program and initialise and asked_by_it and "MariaDB" in version):
         return None
@@ -83,7 +83,7 @@ def _mariadb() -> Installation | None:
 
 
 def _mysql() -> Installation | None:
-    program = _on_path("mysqld")
+    program = on_path("mysqld")
     if program and "MariaDB" not in (version := _version((program,))):
         return _mysql_installation((program,), version, ())
     return _mysql_in(unpacked_mysql())
@@ -91,19 +91,32 @@ def _mysql() -> Installation | None:
 
 def _mysql_in(root: Path) -> Installation | None:
     """A MySQL that was unpacked, not installed: it runs on the C library unpacked with it."""
-    mysqld = root / "usr/sbin/mysqld"
-    loader = next(root.glob("usr/lib*/ld-linux*.so*"), None)
-    loader = loader or next(root.glob("usr/lib/*/ld-linux*.so*"), None)
-    if not mysqld.exists() or loader is None:
+    program = unpacked_program(root, "usr/sbin/mysqld", "usr/lib/mysql")
+    if program is None:
         return None
-    libraries = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), root / "usr/lib/mysql"]
-    program = (str(loader), "--library-path", ":".join(map(str, libraries)), str(mysqld))
     arguments = (
         f"--basedir={root}/usr",
         f"--lc-messages-dir={root}/usr/share/mysql",
         f"--plugin-dir={root}/usr/lib/mysql/plugin",
     )
     return _mysql_installation(program, _version(program), arguments)
+
+
+def unpacked_program(root: Path, name: str, libraries: str) -> tuple[str, ...] | None:
+    """The words that run an unpacked program with the C library and the libraries beside it."""
+    program = root / name
+    loader = next(root.glob("usr/lib*/ld-linux*.so*"), None)
+    loader = loader or next(root.glob("usr/lib/*/ld-linux*.so*"), None)
+    if not program.exists() or loader is None:
+        return None
+    folders = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), root / libraries]
+    return (str(loader), "--library-path", ":".join(map(str, folders)), str(program))
+
+
+def on_path(name: str) -> str | None:
+    """Where a program is, on the PATH or in the folders where servers are installed."""
+    places = os.environ.get("PATH", "").split(os.pathsep) + list(USUAL_FOLDERS)
+    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def _mysql_installation(
@@ -116,11 +129,6 @@ def _mysql_installation(
         *("--innodb-redo-log-capacity=8M", *run_as()),
     )
     return Installation("mysql", version, program, arguments, initialise)
-
-
-def _on_path(name: str) -> str | None:
-    places = os.environ.get("PATH", "").split(os.pathsep) + list(USUAL_FOLDERS)
-    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def _version(program: tuple[str, ...]) -> str:

@@ -87,26 +87,35 @@ def _root() -> list[str] | None:
 
 
 def _unpack_mysql(progress: Progress) -> None:
-    mirror = debian_mirror()
-    if not (mirror and KEYRING.exists() and shutil.which("apt-get") and shutil.which("dpkg")):
+    if not can_unpack():
         raise ServerMissing(
             "No mysql server program found, and it can be downloaded on Debian only. "
             "Install MySQL 8.4 or later so that its mysqld is on PATH."
         )
-    target = unpacked_mysql()
+    unpack(PACKAGE, "60 MB", unpacked_mysql(), progress)
+
+
+def can_unpack() -> bool:
+    """Whether packages of Debian's unstable suite can be had and unpacked here."""
+    tools = shutil.which("apt-get") and shutil.which("dpkg")
+    return bool(debian_mirror() and KEYRING.exists() and tools)
+
+
+def unpack(package: str, size: str, target: Path, progress: Progress) -> None:
+    """Unpack a package of Debian's unstable suite, with all its libraries, into a folder."""
     with _only_one_of_us(target), tempfile.TemporaryDirectory(dir=target.parent) as folder:
         if target.exists():
             return
         work = Path(folder)
-        apt = _private_apt(work, mirror)
+        apt = _private_apt(work, debian_mirror() or "")
         progress("reading the package list of Debian unstable")
         _run([*apt, "update"])
-        progress(f"downloading {PACKAGE} and its libraries (60 MB)")
-        _run([*apt, "install", "-y", "--download-only", PACKAGE])
+        progress(f"downloading {package} and its libraries ({size})")
+        _run([*apt, "install", "-y", "--download-only", package])
         packages = sorted((work / "cache/archives").glob("*.deb"))
         progress(f"unpacking {len(packages)} packages")
-        for package in packages:
-            _run(["dpkg", "-x", str(package), str(work / "root")])
+        for archive in packages:
+            _run(["dpkg", "-x", str(archive), str(work / "root")])
         (work / "root").rename(target)
 
 

@@ -84,7 +84,7 @@ class Server:
         self.version = installation.version
         self.folder = Path(tempfile.mkdtemp(prefix="lifeline-"))
         self.socket = str(self.folder / "server.sock")
-        self.port = _free_port()
+        self.port = free_port()
         self._installation = installation
         self._variables = dict(variables)
         self._process: GuardedProcess | None = None
@@ -282,7 +282,8 @@ def _identifier(name: str) -> str:
     return ".".join(f"`{part}`" for part in name.split("."))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens, and which the kernel lends to no client."""
     for port in random.sample(PORTS, 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))

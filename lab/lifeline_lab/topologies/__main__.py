@@ -9,17 +9,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pymysql
 
 from lifeline_lab.servers import Server, ServerMissing
-from lifeline_lab.topologies import load, page
+from lifeline_lab.topologies import load, page, router
 from lifeline_lab.topologies.clusters import DATABASE, Cluster
 from lifeline_lab.topologies.figures import Figures, figures
-from lifeline_lab.topologies.haproxy import HAProxy
-from lifeline_lab.topologies.situations import SITUATIONS, THREADS, Situation
+from lifeline_lab.topologies.situations import SITUATIONS, THREADS, Front, Situation
 
 PAGE = Path(__file__).parents[3] / "docs" / "results" / "failover.md"
 BEFORE, AFTER = 1.5, 3.0
@@ -34,16 +33,16 @@ ARMS = {
 
 def measure(situation: Situation, arm: str, driver: str) -> Figures:
     """Run one situation under load with one arm, on servers of its own."""
-    with situation.servers() as cluster, HAProxy(cluster.servers) as proxy:
-        setup = _setup(situation, cluster.servers[0], proxy, arm, driver)
-        with _running(setup) as process:
+    with situation.servers() as cluster, situation.front(cluster) as front:
+        setup = _setup(situation, cluster.servers[0], front, arm, driver)
+        with _running(setup, front.env) as process:
             assert process.stdout is not None
             process.stdout.readline()  # it has begun
             time.sleep(BEFORE)
-            proxy.clear()
-            ready = situation.happens(cluster, proxy)
+            front.clear()
+            ready = situation.happens(cluster, front)
             time.sleep(AFTER)
-            connects = proxy.most_connects()
+            connects = front.most_connects()
             told, _ = process.communicate(timeout=60)
         history = json.loads(told)
         return figures(history, ready=ready, stored=_stored(cluster), connects=connects)
@@ -59,14 +58,14 @@ def _stored(cluster: Cluster) -> set[str]:
 
 
 def _setup(
-    situation: Situation, server: Server, proxy: HAProxy, arm: str, driver: str
+    situation: Situation, server: Server, front: Front, arm: str, driver: str
 ) -> dict[str, object]:
     engine, age = ARMS[arm]
     database = {
         "ENGINE": engine,
         "NAME": DATABASE,
-        "HOST": proxy.host,
-        "PORT": proxy.port,
+        "HOST": front.host,
+        "PORT": front.port,
         "USER": server.user,
         "PASSWORD": server.password,
         "CONN_MAX_AGE": age,
@@ -76,14 +75,15 @@ def _setup(
         "database": database,
         "threads": situation.threads,
         "gevent": situation.gevent,
+        "pause": situation.pause,
     }
 
 
 @contextlib.contextmanager
-def _running(setup: dict[str, object]) -> Iterator[subprocess.Popen[str]]:
+def _running(setup: dict[str, object], env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, str(Path(load.__file__))],
-        env={**os.environ, "LIFELINE_LOAD": json.dumps(setup)},
+        env={**os.environ, **env, "LIFELINE_LOAD": json.dumps(setup)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -101,7 +101,11 @@ def main() -> None:
     parser.add_argument("--driver", default="mysqlclient", choices=("mysqlclient", "pymysql"))
     parser.add_argument("--only", default="", help="situations with this in their title")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the results are written")
+    parser.add_argument("--fetch", action="store_true", help="download what can be, and is missing")
     options = parser.parse_args()
+    if options.fetch:
+        print(router.plan() or "Nothing that can be downloaded is missing.", flush=True)
+        router.fetch(lambda step: print(f"  {step} …", flush=True))
     rows = page.read(options.page.read_text()) if options.page.exists() else {}
     for situation in SITUATIONS:
         if options.only.lower() in situation.title.lower():

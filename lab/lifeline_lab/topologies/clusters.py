@@ -12,6 +12,7 @@ from typing import Any
 import pymysql
 
 from lifeline_lab.servers import Server, start
+from lifeline_lab.servers.server import free_port
 
 DATABASE = "failover"
 TABLE = "CREATE TABLE piece (id VARCHAR(40) PRIMARY KEY) ENGINE=InnoDB"
@@ -137,8 +138,22 @@ def _promote(servers: list[Server], number: int) -> None:
     with contextlib.suppress(pymysql.err.Error):
         _lock(old)
         _catch_up(new, old)
+    _apply_what_came(new)
     new.query("STOP SLAVE" if new.flavour == "mariadb" else "STOP REPLICA")
     new.query("SET GLOBAL read_only = 0")
+
+
+def _apply_what_came(replica: Server) -> None:
+    """What the old primary had sent before it died is not lost."""
+    word = "SLAVE" if replica.flavour == "mariadb" else "REPLICA"
+    replica.query(f"STOP {word} IO_THREAD")
+
+    def applied() -> bool:
+        [status] = replica.query(f"SHOW {word} STATUS")
+        # File and position of what was received, and of what was executed.
+        return (status[5], status[6]) == (status[9], status[21])
+
+    wait_until(applied, "applying what came")
 
 
 def _catch_up(replica: Server, source: Server) -> None:
@@ -159,14 +174,14 @@ def _restart_replica(servers: list[Server], number: int) -> None:
 
 
 @contextlib.contextmanager
-def group() -> Iterator[Cluster]:
-    """Three members of MySQL's Group Replication with one primary."""
+def group(size: int = 3) -> Iterator[Cluster]:
+    """Members of MySQL's Group Replication with one primary."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(start("mysql", {**_replicating("mysql", number), **_member()}))
-            for number in (1, 2, 3)
+            for number in range(1, size + 1)
         ]
-        ports = _free_ports(servers)
+        ports = [free_port() for _ in servers]
         seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
         for server, port in zip(servers, ports, strict=True):
             _prepare(server)
@@ -193,10 +208,6 @@ def _member() -> dict[str, object]:
         "report_host": "127.0.0.1",
         "mysqlx": "OFF",
     }
-
-
-def _free_ports(servers: list[Server]) -> list[int]:
-    return [server.port + 10000 for server in servers]
 
 
 def _prepare(server: Server) -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +17,7 @@ from lifeline_lab.servers.process import GuardedProcess
 HOST = "127.0.0.1"
 READY_WITHIN = 10.0
 
-CONFIG = """\
+GLOBAL = """\
 global
     stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners
     hard-stop-after {hard_stop}s
@@ -28,6 +28,8 @@ defaults
     retries 0
     timeout client 60s
     timeout server 60s
+"""
+ROUTES = """\
 frontend name
     bind {host}:{port}
     default_backend servers
@@ -40,6 +42,7 @@ class HAProxy:
     """Listens at ``host``:``port``; the first of the servers gets all connections at first."""
 
     host = HOST
+    env: Mapping[str, str] = {}
 
     def __init__(self, servers: Sequence[Server]) -> None:
         program = shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")
@@ -93,19 +96,19 @@ class HAProxy:
 
     def _start(self, *words: str) -> GuardedProcess:
         config = self._folder / "haproxy.cfg"
+        config.write_text(GLOBAL.format(folder=self._folder, hard_stop=2) + self._routes())
+        command = [self._program, "-db", "-f", str(config), *words]
+        process = GuardedProcess(command, self._folder / "haproxy.log", self._folder)
+        self._wait_until_ready(process)
+        return process
+
+    def _routes(self) -> str:
         lines = [
             f"    server s{number} {server.host}:{server.port}"
             + ("" if number == self._leads_to else " disabled")
             for number, server in enumerate(self._servers)
         ]
-        text = CONFIG.format(
-            folder=self._folder, host=HOST, port=self.port, servers="\n".join(lines), hard_stop=2
-        )
-        config.write_text(text)
-        command = [self._program, "-db", "-f", str(config), *words]
-        process = GuardedProcess(command, self._folder / "haproxy.log", self._folder)
-        self._wait_until_ready(process)
-        return process
+        return ROUTES.format(host=HOST, port=self.port, servers="\n".join(lines))
 
     def _wait_until_ready(self, process: GuardedProcess) -> None:
         deadline = time.monotonic() + READY_WITHIN

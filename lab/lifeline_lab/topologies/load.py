@@ -13,9 +13,6 @@ import threading
 import time
 from typing import Any
 
-PAUSE = 0.01
-"""Seconds between two pieces of work of a thread."""
-
 
 def main(setup: dict[str, Any]) -> None:
     """Say that work has begun, go on until standard input ends, and print the history."""
@@ -35,7 +32,7 @@ def main(setup: dict[str, Any]) -> None:
     over = threading.Event()
     history: list[tuple[float, str, str, str]] = []
     threads = [
-        threading.Thread(target=work, args=(number, over, history))
+        threading.Thread(target=work, args=(number, setup["pause"], over, history))
         for number in range(setup["threads"])
     ]
     for thread in threads:
@@ -56,7 +53,9 @@ def await_end() -> None:
         time.sleep(0.05)
 
 
-def work(number: int, over: threading.Event, history: list[tuple[float, str, str, str]]) -> None:
+def work(
+    number: int, pause: float, over: threading.Event, history: list[tuple[float, str, str, str]]
+) -> None:
     """Do one piece of work after the other: a write, a read, and the end of a request."""
     from django.db import close_old_connections, connection
 
@@ -70,7 +69,7 @@ def work(number: int, over: threading.Event, history: list[tuple[float, str, str
         ):
             history.append((*attempt(connection, kind, sql, params), name))
         close_old_connections()
-        time.sleep(PAUSE)
+        over.wait(pause)
     connection.close()
 
 

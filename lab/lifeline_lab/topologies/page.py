@@ -62,6 +62,15 @@ from the first one. Open connections stay until their server is stopped. With th
 statements that a server refuses while it shuts down run on another one; what it is in the middle of
 fails with any engine.
 
+## A DNS name, MySQL Router, stunnel
+
+In the situations of a DNS name it is the name that leads elsewhere, from one moment to the next: no
+resolver keeps it. MySQL Router stands in HAProxy's place, as its own bootstrap sets it up, and
+finds the new primary by itself: *first write* is counted from when that takes writes, with what
+Router takes to notice. What is refused while it does not listen is not among the connects. Two
+stunnels carry TLS between Django and one server; with a `TIMEOUTidle` of 1 s each thread pauses for
+1.5 s after each piece of work, and *first write* says little.
+
 ## Figures
 
 """

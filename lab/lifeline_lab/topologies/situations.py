@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+from lifeline_lab.topologies import router, stunnel
 from lifeline_lab.topologies.clusters import Cluster, alone, group, pair, wait_until
 from lifeline_lab.topologies.galera import (
     cut_off,
@@ -16,26 +18,53 @@ from lifeline_lab.topologies.galera import (
     wait_until_writable,
 )
 from lifeline_lab.topologies.haproxy import HAProxy
+from lifeline_lab.topologies.names import HostName
+from lifeline_lab.topologies.router import Router
+from lifeline_lab.topologies.stunnel import Stunnel
 
 THREADS = 8
+PAUSE = 0.01
 AWAY = 2.5
 """Seconds for which a server is down, beside what it takes to stop and to start, or a donor."""
 DRAINED = 1.0
 """Seconds from leading new connections elsewhere to stopping a server."""
 
 
+class Front(Protocol):
+    """What Django connects to."""
+
+    host: str
+    port: int
+    env: Mapping[str, str]
+    """What a program's environment needs to connect to it."""
+
+    def clear(self) -> None:
+        """Begin to count anew."""
+
+    def most_connects(self) -> int:
+        """The most connections that were made within one second, since `clear`."""
+
+
+def haproxy(cluster: Cluster) -> HAProxy:
+    """An HAProxy that leads to the first of the servers."""
+    return HAProxy(cluster.servers)
+
+
 @dataclass(frozen=True)
 class Situation:
-    """What happens, on which servers."""
+    """What happens, on which servers, and to what is before them."""
 
     title: str
     servers: Callable[[], contextlib.AbstractContextManager[Cluster]]
-    happens: Callable[[Cluster, HAProxy], list[float]]
+    happens: Callable[[Cluster, Any], list[float]]
     """Makes it happen; returns the moments from which on a server that takes writes could be
     reached: one for each move, in their order.
     """
     threads: int = THREADS
     gevent: bool = False
+    front: Callable[[Cluster], contextlib.AbstractContextManager[Front]] = haproxy
+    pause: float = PAUSE
+    """Seconds between two pieces of work of a thread."""
 
 
 def switch_over(cluster: Cluster, proxy: HAProxy) -> list[float]:
@@ -173,5 +202,40 @@ SITUATIONS = (
     ),
     Situation(
         "Rolling restart, Group Replication of three", group, replicas_then_primary_restarted
+    ),
+    *(
+        Situation(
+            f"{title}, {name}",
+            lambda flavour=flavour: pair(flavour),  # type: ignore[misc]
+            happens,
+            front=HostName,
+        )
+        for flavour, name in (("mariadb", "MariaDB"), ("mysql", "MySQL"))
+        for title, happens in (
+            ("DNS name: planned switch-over, old primary stays up", switch_over),
+            ("DNS name: primary killed, replica promoted", crash_and_promotion),
+        )
+    ),
+    Situation("MySQL Router: set_as_primary", group, router.switch_over, front=Router),
+    Situation("MySQL Router: primary killed", group, router.crash, front=Router),
+    Situation("MySQL Router restarted", group, router.restart, front=Router),
+    Situation(
+        "stunnel beside Django restarted, MariaDB",
+        lambda: alone("mariadb"),
+        stunnel.near_restarted,
+        front=Stunnel,
+    ),
+    Situation(
+        "stunnel beside the server restarted, MariaDB",
+        lambda: alone("mariadb"),
+        stunnel.far_restarted,
+        front=Stunnel,
+    ),
+    Situation(
+        "stunnel's TIMEOUTidle, MariaDB",
+        lambda: alone("mariadb"),
+        stunnel.idle,
+        front=stunnel.with_idle_limit,
+        pause=stunnel.PAUSE,
     ),
 )
