@@ -161,16 +161,19 @@ def ways_to_write_values_that_were_changed_in_place_are_the_borrowers_own() -> A
     return seen_by_others(lambda raw: raw.encoders.update({int: far_away}))
 
 
-@scene
-def transaction_of_a_thread_that_ended_goes_on_where_the_wrapper_is_shared() -> Any:
+def ended_by_another(*, shared_first: bool) -> Any:
+    """What becomes of a transaction when the thread that began it has ended."""
     name, shared = alias(), []
 
     def begin() -> None:
         wrapper = connections[name]
-        wrapper.inc_thread_sharing()
+        if shared_first:
+            wrapper.inc_thread_sharing()
         wrapper.set_autocommit(False)
         with wrapper.cursor() as cursor:
             cursor.execute(INSERT, ["shared"])
+        if not shared_first:
+            wrapper.inc_thread_sharing()
         shared.append(wrapper)
 
     thread = threading.Thread(target=begin)
@@ -189,6 +192,16 @@ def transaction_of_a_thread_that_ended_goes_on_where_the_wrapper_is_shared() -> 
     said = outcome(go_on)
     run(name, "DELETE FROM note WHERE tag = 'shared'")
     return said
+
+
+@scene
+def transaction_of_a_thread_that_ended_goes_on_where_the_wrapper_is_shared() -> Any:
+    return ended_by_another(shared_first=True)
+
+
+@scene
+def transaction_goes_on_where_the_wrapper_was_shared_after_it_began() -> Any:
+    return ended_by_another(shared_first=False)
 
 
 def released(sql: str) -> Any:

@@ -597,6 +597,13 @@ def test_resting_connection_goes_to_who_would_have_to_wait(connect: Connect) -> 
     assert number(mine) == number(others) == number(mine)
 
 
+def test_loss_whose_telling_was_broken_off_is_not_the_next_works(wrapper: Any) -> None:
+    run(wrapper, "SELECT 1")
+    wrapper._work_lost = True
+    wrapper._give_back(wrapper._hold)
+    assert run(wrapper, "SELECT 1") == [(1,)]
+
+
 def test_borrower_sees_no_number_of_the_last_one(wrapper: Any, connect: Connect) -> None:
     run(wrapper, "INSERT one")
     assert run(wrapper, "SELECT LAST_INSERT_ID()") == [(1,)]
@@ -621,6 +628,11 @@ def test_rows_counted_and_warnings_are_their_authors_too(
     run(other, "INSERT more")
     run(author, "SELECT ROW_COUNT()")
     assert server.since(0)[-1] == "SELECT 1 AS `ROW_COUNT()`"
+    run(other, "INSERT more")
+    run(author, "INSERT two")
+    run(other, "INSERT more")
+    run(author, "SELECT 2, ROW_COUNT()")
+    assert server.since(0)[-1] == "SELECT 2, (1)"
 
 
 def test_rows_counted_are_the_last_reads_too(connect: Connect, server: FakeServer) -> None:

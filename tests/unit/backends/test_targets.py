@@ -68,6 +68,14 @@ def test_settings_changed_in_place_lead_to_another_pool(connect: Connect) -> Non
     assert assembly.target_for(wrapper).params["database"] == "test_shop"
 
 
+@pytest.mark.parametrize("name", ["NAME", "USER", "HOST", "PORT"])
+def test_whatever_setting_is_changed_in_place_is_noticed(connect: Connect, name: str) -> None:
+    wrapper = connect()
+    before = assembly.target_for(wrapper)
+    wrapper.settings_dict[name] = "3310"
+    assert assembly.target_for(wrapper) is not before
+
+
 def test_options_changed_in_place_lead_to_another_pool_for_the_next_wrapper(
     connect: Connect,
 ) -> None:
