@@ -98,6 +98,7 @@ class Writer:
         self._left: ServerFacts | None = None
         """The server that took no writes any more; None: nothing is searched for."""
         self._left_at = 0.0
+        self._arrived_at = float("-inf")
         self._failed_at: float | None = None
         """When a search ended last without a find; None: since then one has found it."""
         self.start_over_after_fork()
@@ -135,8 +136,11 @@ class Writer:
         pool, slot = self._pool(), lease.slot
         with self._lock:
             first = slot.generation == pool.generation
-            # One of an older generation comes late: where it led has been left already.
-            if self._left is None and (first or slot.generation == RETIRED_GENERATION):
+            # One of an older generation comes late: where it led has been left already. So does
+            # one that was lent during the last search, as to those who only read.
+            aside = slot.generation == RETIRED_GENERATION
+            late = lease.connection.opened_at <= self._arrived_at
+            if self._left is None and (first or aside and not late):
                 self._left, self._left_at = lease.connection.facts, self._clock.monotonic()
         if first:
             pool.retire_generation(Reason.RETIRED)
@@ -173,6 +177,8 @@ class Writer:
     def _arrive(self, facts: ServerFacts, alias: str) -> None:
         with self._lock:
             left, self._left = self._left, None
+            if left is not None:
+                self._arrived_at = self._clock.monotonic()
         if left is None:
             return  # somebody else has told it
         self._pool().hurry_retired()

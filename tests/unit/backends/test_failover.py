@@ -23,8 +23,9 @@ class Connection:
 
     busy = False
 
-    def __init__(self, facts: ServerFacts) -> None:
+    def __init__(self, facts: ServerFacts, opened_at: float) -> None:
         self.facts = facts
+        self.opened_at = opened_at
 
     def alive(self) -> bool:
         return True
@@ -51,7 +52,7 @@ class Target:
         self.pool: Pool[Any] = Pool(
             "shop",
             pool_options(),
-            lambda: Connection(self.leads_to),
+            lambda: Connection(self.leads_to, self.clock.monotonic()),
             clock=self.clock,
             lifetimes=lambda connection: Lifetimes(),
         )
@@ -114,6 +115,19 @@ def test_one_that_comes_late_tells_of_no_second_move(target: Target, told: list[
     target.writer.leave(first)
     target.writer.found(NEW, "default")
     target.writer.leave(late)
+    target.writer.found(NEW, "default")
+    assert moves(told) == [("db:1", "db:2")]
+
+
+def test_one_that_was_lent_during_the_search_tells_of_no_second_move(
+    target: Target, told: list[Any]
+) -> None:
+    target.writer.leave(target.lease())
+    target.leads_to = DEMOTED
+    reads = target.lease()
+    target.clock.advance(1)
+    target.writer.found(NEW, "default")
+    target.writer.leave(reads)
     target.writer.found(NEW, "default")
     assert moves(told) == [("db:1", "db:2")]
 
