@@ -260,12 +260,31 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
             self._make_again(hold)
-        except BaseException:
-            # Half set up: nobody shall get it.
-            if self._hold is not None:
-                self._drop(self._hold, Reason.DIRTY)
+        except BaseException as error:
+            self._setting_up_failed(error)
             raise
         return hold
+
+    def _setting_up_failed(self, error: BaseException) -> None:
+        """Keep a connection on which somebody's receiver or hook has raised, as stock does.
+
+        They are not called again on it. Where it is not yet what the wrapper takes it for it ends:
+        nobody shall go on with one that is half set up.
+        """
+        hold = self._hold
+        if hold is None:
+            return
+        whole = (
+            isinstance(error, Exception)
+            and not (hold.connection.broken or self.in_atomic_block or self._owed)
+            and hold.connection.facts is self._learned
+            and self.autocommit is (hold.session.state is not State.OFF)
+        )
+        if whole:
+            self._closed = False
+            self._rest(hold)
+        else:
+            self._drop(hold, Reason.DIRTY)
 
     @property
     def _connects_otherwise(self) -> bool:

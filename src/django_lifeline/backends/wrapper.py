@@ -208,10 +208,8 @@ class LifelineMixin(Transactions):
         try:
             self._connecting = True
             super().connect()
-        except BaseException:
-            # Half set up: nobody shall get it.
-            if self._hold is not None:
-                self._drop(self._hold, Reason.DIRTY)
+        except BaseException as error:
+            self._setting_up_failed(error)
             raise
         finally:
             self._connecting = False

@@ -6,15 +6,18 @@ Each was once a difference that somebody found who had not seen the code.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.db import close_old_connections, connections, models, transaction
+from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
     DRIVER,
     LIFELINE,
     TABLE,
     Scenes,
+    Wrapper,
     alias,
     forget,
     in_thread,
@@ -23,6 +26,7 @@ from tests.stock.programs.workshop import (
     piece_of_work_ends,
     run,
     say,
+    wait_until,
 )
 
 scene = Scenes()
@@ -243,9 +247,86 @@ def lock_that_a_new_table_is_made_with_ends_with_the_work() -> Any:
     name = alias()
     run(name, "CREATE TABLE made AS SELECT GET_LOCK('made', 0) AS got")
     connections[name].close()
-    said = admin("SELECT IS_FREE_LOCK('made')")[0][0]
+    wait_until(lambda: admin("SELECT IS_FREE_LOCK('made')")[0][0], "for the lock")
     run(name, "DROP TABLE made")
+    return "free"
+
+
+def heard(raising: str, wrapper: Any = Wrapper, **settings: Any) -> list[Any]:
+    """What is answered, and how often it was called, where *raising* fails on new connections."""
+    calls: list[str] = []
+
+    def fails(**told: Any) -> None:
+        if told["connection"].alias == name:
+            calls.append(raising)
+            raise KeyError(raising)
+
+    class Failing(wrapper):  # type: ignore[misc]
+        def init_connection_state(self) -> None:
+            super().init_connection_state()
+            if raising == "init_connection_state":
+                fails(connection=self)
+
+    name = alias(Failing, **settings)
+    if raising == "connection_created":
+        connection_created.connect(fails)
+    asks: list[Callable[[], Any]] = [
+        lambda: connections[name].ensure_connection(),
+        lambda: connections[name].cursor() and None,
+        lambda: one(name, "SELECT 1"),
+        lambda: Note.objects.using(name).filter(tag="").count(),
+        lambda: connections[name].get_autocommit(),
+        lambda: transaction.atomic(name).__enter__(),
+    ]
+    said: list[Any] = []
+    for ask in asks:
+        calls.clear()
+        said.append([outcome(ask), outcome(ask), outcome(lambda: one(name, "SELECT 3"))])
+        said.append([len(calls), connections[name].in_atomic_block])
+        connections[name].in_atomic_block = False
+        connections[name].close()
+    connection_created.disconnect(fails)
+    forget(name)
     return said
+
+
+@scene
+def receiver_that_fails_on_a_new_connection_is_called_once() -> Any:
+    return heard("connection_created", CONN_MAX_AGE=None)
+
+
+@scene
+def receiver_that_fails_is_called_once_without_autocommit() -> Any:
+    return heard("connection_created", AUTOCOMMIT=False)
+
+
+@scene
+def init_connection_state_that_fails_is_called_once() -> Any:
+    return heard("init_connection_state")
+
+
+@scene
+def statement_after_a_receiver_failed_meets_what_it_left() -> Any:
+    name, calls = alias(), []
+
+    def fails(**told: Any) -> None:
+        calls.append(run(name, "SET @mine = 7"))
+        run(name, "SELECT nothing_there")
+
+    connection_created.connect(fails)
+    said = [outcome(lambda: one(name, "SELECT @mine")) for _ in range(2)]
+    connection_created.disconnect(fails)
+    piece_of_work_ends(name)
+    said += [in_thread(lambda: one(name, "SELECT @mine")), len(calls)]
+    connections[name].close()
+    return said
+
+
+@scene
+def all_texts_are_asked_for_as_bytes() -> Any:
+    name = alias(OPTIONS={"use_unicode": False})
+    said = [outcome(lambda: one(name, "SELECT 5")) for _ in range(3)]
+    return [*said, outcome(lambda: Note.objects.using(name).filter(tag="").count())]
 
 
 run("default", TABLE)
