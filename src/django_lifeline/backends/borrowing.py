@@ -505,8 +505,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._refuse_in_block()
 
     def _refuse_in_block(self) -> NoReturn:
-        """Django holds a connection throughout a block: this one's is gone."""
+        """Django holds a connection throughout a block: this one's is gone.
+
+        Where Django closed it and goes on, the driver's closed one says so, as with stock.
+        """
         self.validate_no_broken_transaction()
+        if self.closed_in_transaction and self._gone is not None:
+            self._gone.connection.run("DO 0")
         raise ProgrammingError("Cannot open a new connection in an atomic block.")
 
     def _renew(self, hold: Hold, statement: Statement) -> Hold:
