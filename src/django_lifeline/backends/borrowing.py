@@ -433,7 +433,16 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             "Leave the atomic block, or call rollback(), before going on.",
         )
         attach(error, diagnosis)
-        raise error from cause
+        raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+
+    def _of_the_driver(self, code: object, cause: BaseException | None = None) -> Exception:
+        """Return the driver's error for a command that was not sent: the connection is gone.
+
+        Django's errors have the driver's as their cause, where people read what it said.
+        """
+        error: Exception = self.Database.OperationalError(code, "The connection is gone: not sent")
+        error.__cause__ = cause
+        return error
 
     # Before, during and after a statement
 
@@ -1030,7 +1039,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         reason: Reason,
         kind: type[ConnectionLost] = ConnectionLost,
     ) -> ConnectionLost:
-        """End the lost connection and return the error that says so."""
+        """End the lost connection and return the error that says so.
+
+        Its cause is what the driver would have said; if it has said something, raise it from that.
+        """
         if hold.session.in_transaction:
             self._mark_transaction_lost(None)
         if self._hold is hold:
@@ -1039,6 +1051,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+        error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
         if hold.session.in_transaction:
             self.rollback_exc = error

@@ -293,7 +293,8 @@ class Transactions(Borrowing):
         decision = Decision(label, repeat=False)
         phase = Phase.BEFORE if error is None else Phase.COMMIT
         facts = self._facts(hold, _COMMIT, decision, phase, error)
-        raise self._lose(hold, facts, Reason.DEAD) from error
+        lost = self._lose(hold, facts, Reason.DEAD)
+        raise lost from error or lost.__cause__
 
     def _rollback(self) -> None:
         self._work_lost = False

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django.db import close_old_connections, connections, models, transaction
+from django.db import Error, close_old_connections, connections, models, transaction
 from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
@@ -19,13 +19,16 @@ from tests.stock.programs.workshop import (
     Scenes,
     Wrapper,
     alias,
+    close_all,
     forget,
     in_thread,
+    kill,
     one,
     outcome,
     piece_of_work_ends,
     run,
     say,
+    session_id,
     wait_until,
 )
 
@@ -327,6 +330,53 @@ def all_texts_are_asked_for_as_bytes() -> Any:
     name = alias(OPTIONS={"use_unicode": False})
     said = [outcome(lambda: one(name, "SELECT 5")) for _ in range(3)]
     return [*said, outcome(lambda: Note.objects.using(name).filter(tag="").count())]
+
+
+def traced(call: Callable[[], Any]) -> Any:
+    """The error of *call*, and whether the driver's one is its cause, as Django promises."""
+    try:
+        return call()
+    except Error as error:
+        below = error.__cause__
+        drivers = isinstance(below, connections["default"].Database.Error)
+        same = drivers and below.args[0] == error.args[0]
+        return ["lost", f"the driver's is its cause: {drivers}", f"with its number: {same}"]
+
+
+def unsent(*, at_its_end: bool) -> list[Any]:
+    """What a block meets whose session was ended before the driver could send anything."""
+    name = alias()
+    said: list[Any] = []
+
+    def block() -> None:
+        with transaction.atomic(name):
+            run(name, INSERT, ["unsent"])
+            kill(session_id(name))
+            if not at_its_end:
+                said.append(traced(lambda: one(name, "SELECT 1")))
+                said.append(traced(lambda: one(name, "SELECT 1")))
+
+    said.append(traced(block))
+    close_all()
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'unsent'")]
+
+
+@scene
+def loss_before_a_statement_has_the_drivers_error_for_its_cause() -> Any:
+    return unsent(at_its_end=False)
+
+
+@scene
+def loss_before_commit_has_the_drivers_error_for_its_cause() -> Any:
+    return unsent(at_its_end=True)
+
+
+@scene
+def loss_of_a_lock_has_the_drivers_error_for_its_cause() -> Any:
+    name = alias()
+    run(name, "SELECT GET_LOCK('traced', 0)")
+    kill(session_id(name))
+    return traced(lambda: one(name, "SELECT 1"))
 
 
 run("default", TABLE)
