@@ -386,6 +386,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
+        if connection.busy and not connection.broken:
+            hold.read_unseen = hold.seen
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -470,7 +472,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if connection.commands != hold.seen:
             self._notice_unseen(hold)
         if connection.busy:
-            if connection.broken or not hold.is_being_read:
+            if hold.torn:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
         elif connection.closed or connection.channel.poll(0) and not connection.alive():
@@ -582,7 +584,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             hold.connection.run(sql)
         except BaseException as error:
             if not self._is_loss(hold, error):
-                if hold.connection.busy:
+                if hold.torn:
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
@@ -726,7 +728,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         caller. Raises ``ConnectionLost`` when the connection was lost and repeating is not safe.
         """
         if not self._is_loss(hold, error):
-            if hold.connection.busy and not hold.is_being_read:
+            if hold.torn:
                 self._break_off(hold, error)
                 return None
             too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)

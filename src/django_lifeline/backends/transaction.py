@@ -174,7 +174,7 @@ class Transactions(Borrowing):
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
         if not self._is_loss(hold, error):
-            if hold.connection.busy:
+            if hold.torn:
                 self._drop(hold, Reason.INTERRUPTED)
                 return None
             return self._after_refusal(hold, _BEGIN_BY_US, error)
@@ -195,7 +195,7 @@ class Transactions(Borrowing):
             self._switch_autocommit(hold, False)
         except BaseException as error:
             if not self._is_loss(hold, error):
-                if hold.connection.busy:
+                if hold.torn:
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
@@ -234,7 +234,7 @@ class Transactions(Borrowing):
         mysqlclient refuses without sending anything.
         """
         if hold.connection.busy and hold.pid == os.getpid():
-            return hold.is_being_read and not hold.connection.broken
+            return not hold.torn
         return self._lives(hold)
 
     def _ended(self, hold: Hold) -> None:
@@ -247,7 +247,7 @@ class Transactions(Borrowing):
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
         session = hold.session
         if not self._is_loss(hold, error):
-            if hold.connection.busy and hold.is_being_read and not hold.connection.broken:
+            if hold.connection.busy and not hold.torn:
                 pass  # refused by the driver: a result had not been read to its end
             elif hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
@@ -317,7 +317,7 @@ class Transactions(Borrowing):
             if self._is_loss(hold, error):
                 self._bury(hold, Reason.LOST, error)
                 return
-            if hold.connection.busy:
+            if hold.torn:
                 self._drop(hold, Reason.INTERRUPTED)
             raise
         self._ended(hold)

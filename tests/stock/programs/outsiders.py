@@ -5,8 +5,11 @@ Each was once a difference that somebody found who had not seen the code.
 
 from __future__ import annotations
 
+import gc
 import threading
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import Error, close_old_connections, connections, models, transaction
@@ -377,6 +380,106 @@ def loss_of_a_lock_has_the_drivers_error_for_its_cause() -> Any:
     run(name, "SELECT GET_LOCK('traced', 0)")
     kill(session_id(name))
     return traced(lambda: one(name, "SELECT 1"))
+
+
+def beside_rows(use: Callable[[str, Any, Any], Any], *, block: bool, first: bool) -> list[Any]:
+    """What statements meet while a driver's own cursor has rows that nobody has read."""
+    name = alias()
+    several = "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4"
+    run(name, "DELETE FROM note WHERE tag IN ('beside', 'later')")
+    said: list[Any] = []
+
+    def work() -> None:
+        if first:
+            run(name, INSERT, ["beside"])
+        raw = connections[name].connection
+        if not first:
+            run(name, INSERT, ["beside"])
+        cursor = raw.cursor(cursors.SSCursor)
+        cursor.execute(several)
+        said.append(cursor.fetchone())
+        said.append(outcome(partial(use, name, raw, cursor)))
+        del cursor
+        gc.collect()
+        said.append(outcome(lambda: run(name, INSERT, ["later"])))
+
+    def in_block() -> None:
+        with transaction.atomic(name):
+            work()
+
+    connections[name].ensure_connection()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        said.append(outcome(in_block if block else work))
+    said.append(sorted({str(each.message) for each in told if each.category is UserWarning}))
+    close_all()
+    said.append(one(name, "SELECT COUNT(*) FROM note WHERE tag = 'beside'"))
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'later'")]
+
+
+def everywhere(use: Callable[[str, Any, Any], Any]) -> list[Any]:
+    return [
+        beside_rows(use, block=block, first=first) for block in (False, True) for first in (0, 1)
+    ]
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_a_statement() -> Any:
+    return everywhere(lambda name, raw, cursor: one(name, "SELECT 5"))
+
+
+@scene
+def rows_of_the_drivers_cursor_are_dropped_with_it() -> Any:
+    return everywhere(lambda name, raw, cursor: None)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_a_block() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        with transaction.atomic(name):
+            return one(name, "SELECT 6")
+
+    return everywhere(use)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_closed_beside_a_statement() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        said = outcome(lambda: one(name, "SELECT 5"))
+        outcome(cursor.close)
+        return [said, outcome(lambda: one(name, "SELECT 7"))]
+
+    return everywhere(use)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_the_drivers_statement() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        other = raw.cursor()
+        other.execute("SELECT 8")
+        return other.fetchall()
+
+    return everywhere(use)
+
+
+@scene
+def block_ends_while_the_drivers_cursor_has_rows() -> Any:
+    name = alias()
+
+    def block() -> None:
+        with transaction.atomic(name):
+            run(name, INSERT, ["unread"])
+            cursor = connections[name].connection.cursor(cursors.SSCursor)
+            cursor.execute("SELECT 1 UNION SELECT 2")
+            kept.append(cursor)
+
+    kept: list[Any] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said = [outcome(block), outcome(lambda: one(name, "SELECT 3"))]
+    kept.clear()
+    close_all()
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'unread'")]
 
 
 run("default", TABLE)
