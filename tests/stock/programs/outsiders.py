@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.db import Error, close_old_connections, connections, models, transaction
+from django.db.backends.mysql.base import CursorWrapper
 from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
@@ -480,6 +481,137 @@ def block_ends_while_the_drivers_cursor_has_rows() -> Any:
     kept.clear()
     close_all()
     return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'unread'")]
+
+
+def asking(kind: Any) -> Any:
+    """A class of cursors that asks its connection about each row, as one for other types does."""
+
+    class Asking(kind):  # type: ignore[misc]
+        def _told(self, row: Any) -> Any:
+            assert self.connection.thread_id() > 0
+            return row
+
+        def fetchone(self) -> Any:
+            row = super().fetchone()
+            return row and self._told(row)
+
+        def fetchmany(self, size: Any = None) -> Any:
+            return [self._told(row) for row in super().fetchmany(size)]
+
+        def fetchall(self) -> Any:
+            return [self._told(row) for row in super().fetchall()]
+
+        def nextset(self) -> Any:
+            self.connection.thread_id()
+            return super().nextset()
+
+        def __iter__(self) -> Any:
+            self.connection.thread_id()
+            return (self._told(row) for row in super().fetchall())
+
+        def asked(self, prefix: str, *, suffix: str = "") -> str:
+            return f"{prefix} {self.connection.thread_id() > 0} {suffix}"
+
+        @property
+        def live(self) -> bool:
+            return self.connection.thread_id() > 0
+
+    return Asking
+
+
+def read_by_asking(name: str) -> list[Any]:
+    several = "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4"
+    run("default", "INSERT INTO note (tag) VALUES ('asked')")
+    said: list[Any] = []
+
+    def reads(use: Callable[[Any], Any]) -> Any:
+        def read() -> Any:
+            with connections[name].cursor() as cursor:
+                cursor.execute(several)
+                said.append(outcome(partial(use, cursor)))
+                said.append([cursor.rowcount, cursor.lastrowid])
+
+        return read
+
+    uses: list[Callable[[Any], Any]] = [
+        lambda cursor: cursor.fetchmany(2),
+        lambda cursor: cursor.fetchmany(size=1),
+        lambda cursor: [cursor.fetchmany(2), cursor.fetchall(), cursor.fetchall()],
+        lambda cursor: list(cursor),
+        lambda cursor: [cursor.nextset(), cursor.fetchall()],
+        lambda cursor: cursor.asked("a", suffix="b"),
+        lambda cursor: cursor.live,
+        lambda cursor: cursor.mogrify("SELECT %s", ["x"]),
+        lambda cursor: cursor.mogrify("SELECT %s", ["x"]) and cursor.fetchall(),
+    ]
+    for use in uses:
+        said.append(outcome(reads(use)))
+        with transaction.atomic(name):
+            said.append(outcome(reads(use)))
+    said.append(outcome(lambda: Note.objects.using(name).filter(tag="asked").exists()))
+    run("default", "DELETE FROM note WHERE tag = 'asked'")
+    return said
+
+
+@scene
+def rows_are_read_by_a_cursor_that_asks_its_connection() -> Any:
+    return read_by_asking(alias(OPTIONS={"cursorclass": asking(cursors.Cursor)}))
+
+
+@scene
+def rows_are_read_one_by_one_by_a_cursor_that_asks_its_connection() -> Any:
+    return read_by_asking(alias(OPTIONS={"cursorclass": asking(cursors.SSCursor)}))
+
+
+@scene
+def rows_are_read_by_an_engines_cursor_that_asks_its_connection() -> Any:
+    kind = asking(cursors.Cursor)
+
+    class Engine(Wrapper):  # type: ignore[misc]
+        def create_cursor(self, name: str | None = None) -> Any:
+            return CursorWrapper(self.connection.cursor(kind))
+
+    return read_by_asking(alias(Engine))
+
+
+@scene
+def rows_are_read_by_an_engines_proxy_that_asks_the_connection() -> Any:
+    class Proxy:
+        def __init__(self, cursor: Any) -> None:
+            self.cursor = cursor
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.cursor, name)
+
+        def __iter__(self) -> Any:
+            return iter(self.cursor)
+
+        def fetchall(self) -> Any:
+            return [self.cursor.connection.thread_id() > 0, self.cursor.fetchall()]
+
+    class Engine(Wrapper):  # type: ignore[misc]
+        def create_cursor(self, name: str | None = None) -> Any:
+            return Proxy(self.connection.cursor())
+
+    return read_by_asking(alias(Engine))[:10]
+
+
+@scene
+def rows_that_were_read_are_there_after_their_connection_for_one_that_asks() -> Any:
+    name = alias(OPTIONS={"cursorclass": asking(cursors.Cursor)})
+    said: list[Any] = []
+    for end in (lambda: connections[name].close(), lambda: kill(session_id(name))):
+        for block in (False, True):
+            with connections[name].cursor() as cursor:
+                if block:
+                    connections[name].set_autocommit(False)
+                cursor.execute("SELECT 1 UNION SELECT 2")
+                end()
+                said.append(outcome(cursor.fetchall) if LIFELINE else "rows")
+                said[-1] = "rows" if isinstance(said[-1], list) else said[-1]
+            outcome(connections[name].rollback)
+            close_all()
+    return said
 
 
 run("default", TABLE)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import MySQLdb
-from MySQLdb import _mysql, connections
+from MySQLdb import _mysql, connections, cursors
 from MySQLdb.connections import Connection as StockConnection
 from MySQLdb.connections import _charset_to_encoding
 from MySQLdb.constants import CLIENT
@@ -20,6 +20,7 @@ from django_lifeline.core.drivers.base import (
     Guarded,
     OpeningSets,
     adopted_class,
+    classes_in,
     ends_exchange,
     genuine,
     quietly,
@@ -132,6 +133,9 @@ class Cursor(Batches, StockCursor):
 
 _EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
 """The driver's own; somebody who replaced it gets his called."""
+
+OWN_CURSORS = classes_in(cursors) | {Cursor}
+"""Classes of cursors that ask their connection nothing once they have their rows."""
 
 
 class Connection(Guarded, StockConnection):
