@@ -18,7 +18,6 @@ from django.db.backends.base.base import debug_transaction
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
 from django_lifeline.core.classification import Ran, verdict
-from django_lifeline.core.effects import Boundary
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
 from django_lifeline.core.session import Move, State
@@ -185,11 +184,11 @@ class Transactions(Borrowing):
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
         """Inside what START TRANSACTION began, turn autocommit off as stock has it.
 
-        That commits nothing. SET TRANSACTION must come before its transaction, so one that did
-        nothing is ended first.
+        That commits nothing. SET TRANSACTION and the like must come before the transaction, so one
+        that did nothing is ended first.
         """
         try:
-            if statement.boundary is Boundary.CHOOSES and hold.session.work == 0:
+            if statement.shapes and hold.session.work == 0:
                 hold.connection.rollback()
                 hold.session.move(Move.END)
             self._switch_autocommit(hold, False)

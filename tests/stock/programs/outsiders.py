@@ -6,6 +6,7 @@ Each was once a difference that somebody found who had not seen the code.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
     DRIVER,
+    FLAVOUR,
     LIFELINE,
     TABLE,
     Scenes,
@@ -611,6 +613,74 @@ def rows_that_were_read_are_there_after_their_connection_for_one_that_asks() -> 
                 said[-1] = "rows" if isinstance(said[-1], list) else said[-1]
             outcome(connections[name].rollback)
             close_all()
+    return said
+
+
+READ_ONLY = [
+    "SET SESSION TRANSACTION READ ONLY",
+    "SET TRANSACTION READ ONLY",
+    "START TRANSACTION READ ONLY",
+    "SET SESSION transaction_read_only = 1"
+    if FLAVOUR == "mysql"
+    else "SET SESSION tx_read_only = 1",
+]
+LEVEL = "transaction_isolation" if FLAVOUR == "mysql" else "tx_isolation"
+
+
+def chosen(sql: str, *, inside: bool) -> list[Any]:
+    """What a write meets in a session that its author told to read only, and what is said of it."""
+    name = alias()
+    told: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.levelname)
+
+    def work() -> Any:
+        if inside:
+            with transaction.atomic(name):
+                run(name, sql)
+                return run(name, INSERT, ["read only"])
+        run(name, sql)
+        return run(name, INSERT, ["read only"])
+
+    listener = Listener(logging.WARNING)
+    logging.getLogger("django_lifeline").addHandler(listener)
+    try:
+        said = [outcome(work)]
+    finally:
+        logging.getLogger("django_lifeline").removeHandler(listener)
+    outcome(connections[name].close)
+    run("default", "DELETE FROM note WHERE tag = 'read only'")
+    return [*said, told]
+
+
+@scene
+def session_that_reads_only_by_choice_is_not_called_a_replica() -> Any:
+    return [chosen(sql, inside=False) for sql in READ_ONLY]
+
+
+@scene
+def block_that_reads_only_by_choice_is_not_called_a_replica() -> Any:
+    return [chosen(sql, inside=True) for sql in READ_ONLY]
+
+
+@scene
+def level_that_a_block_begins_with_is_its_own() -> Any:
+    name = alias()
+    choices = ["SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"]
+    choices += [f"SET SESSION {LEVEL} = 'READ-UNCOMMITTED'"]
+    counted = "SELECT COUNT(*) FROM note WHERE tag = 'dirty'"
+    said: list[Any] = []
+    for choice in choices:
+        with transaction.atomic():
+            with transaction.atomic(name):
+                run(name, choice)
+                before = one(name, counted)
+                run("default", INSERT, ["dirty"])
+                said.append([before, one(name, counted)])
+            transaction.set_rollback(True)
+        connections[name].close()
     return said
 
 
