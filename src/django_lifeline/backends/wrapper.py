@@ -327,9 +327,13 @@ class LifelineMixin(Transactions):
                 self.validate_thread_sharing()
             self._share()
         hold = self._hold
-        if hold is not None and hold.visible is hold.connection:
+        if (
+            hold is not None
+            and hold.visible is hold.connection
+            and (kind := (hold if hold.resting else hold.connection).cursorclass) in OWN_CURSORS
+        ):
             # `_new_cursor`, in place for the sake of the common case.
-            below = (hold if hold.resting else hold.connection).cursorclass(hold.connection)
+            below = kind(hold.connection)
             below.connection = None
             cursor = CursorWrapper(self, below)
         else:
