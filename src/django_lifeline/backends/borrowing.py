@@ -1103,7 +1103,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
                 statement=statement.keyword,
                 state_lost=session.lost_with_it,
                 in_transaction=session.in_transaction,
-                server_thread_id=hold.connection.server_thread_id,
+                server_thread_id=hold.connection.session_number,
                 pid=_getpid(),
                 forked=True,
             )
