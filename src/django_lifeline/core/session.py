@@ -95,6 +95,7 @@ class Session:
 
     __slots__ = (
         "chosen",
+        "complained",
         "inserted",
         "partly_stored",
         "pinned_by",
@@ -126,6 +127,8 @@ class Session:
         """Whether something ran that the engine did not see."""
         self.inserted = False
         """Whether ``LAST_INSERT_ID()`` may answer with a number of an earlier borrower's."""
+        self.complained = False
+        """Whether ``SHOW WARNINGS`` may answer with those of an earlier borrower."""
 
     # What others ask
 
