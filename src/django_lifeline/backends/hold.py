@@ -82,7 +82,8 @@ class Hold:
         """The driver's cursor that reads a result row by row, while the connection is busy."""
         self.read_unseen = -1
         """The number of a command of the application's own whose answer was still to be read."""
-        self.begins_anew()
+        self.connection.last_id = self.connection.last_count = 0
+        self.connection.lent_at = self.connection.commands
         self.visible = self.connection.visible
         """What the application gets: the driver's object, or what a tool put round it."""
         self.references = self._count_references()

@@ -79,7 +79,11 @@ class DriverConnection(Protocol):
     fd: int
     """The driver's descriptor."""
     server_thread_id: int
-    """What KILL takes."""
+    """The session's number in the greeting: the server's, and what KILL takes, or a proxy's."""
+    numbered_by_proxy: bool
+    """Whether the server has another number for it; set by whoever opened it."""
+    session_number: int
+    """The server's number of the session; 0 where only a proxy's is known."""
     server_version: str
     """As the server told it at connecting, such as ``10.11.19-MariaDB``."""
     max_packet: int
@@ -200,6 +204,7 @@ class Guarded:
     last_id: int = 0
     last_count: int = 0
     lent_at: int = -1
+    numbered_by_proxy: bool = False
     _proxy: Any = None
 
     Error: type[Exception]
@@ -221,6 +226,14 @@ class Guarded:
     def broken(self) -> bool:
         """Whether something broke into an exchange: the connection can only be discarded."""
         return self._under_way
+
+    @property
+    def session_number(self) -> int:
+        """The server's number of the session; 0 where only a proxy's is known.
+
+        A proxy that has numbers of its own may lead each statement to another session.
+        """
+        return 0 if self.numbered_by_proxy else self.server_thread_id
 
     @property
     def visible(self) -> Any:

@@ -112,22 +112,31 @@ class Cursor(Batches, StockCursor):
             query = query.encode(connection.encoding)
         elif not isinstance(query, bytes | bytearray):
             return super().execute(query, args)  # which says so
-        self.description = self.description_flags = self._rows = self.rownumber = None
-        self.rowcount = self.lastrowid = None
-        self.warning_count = 0
-        result = connection.exchange(query)
-        if result is not None:
+        self._rows = None
+        try:
+            result = connection.exchange(query)
+        except BaseException:
+            self._has_no_answer()
+            raise
+        if result is None:
+            self.description = self.description_flags = None
+            connection.last_id = _insert_id(connection)
+        else:
             self.description = result.describe()
             self.description_flags = result.field_flags()
         self.warning_count = _warning_count(connection)
         rowcount = self.rowcount = _affected_rows(connection)
         self.rownumber = 0
-        if result is None:
-            connection.last_id = _insert_id(connection)
         self.lastrowid = connection.last_id
         self._rows = () if result is None else result.fetch_row(0, self._fetch_type)
         self._executed = query
         return rowcount
+
+    def _has_no_answer(self: Any) -> None:
+        """Be as the driver's own is when its statement was sent and not answered."""
+        self.description = self.description_flags = self._rows = self.rownumber = None
+        self.rowcount = self.lastrowid = None
+        self.warning_count = 0
 
     def _do_get_result(self, db: Any) -> None:
         super()._do_get_result(db)
