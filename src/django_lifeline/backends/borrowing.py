@@ -14,7 +14,14 @@ from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
 from django.utils.functional import cached_property
 
-from django_lifeline.backends.assembly import Target, clock, target_for, targets
+from django_lifeline.backends.assembly import (
+    Known,
+    Target,
+    clock,
+    known_target,
+    private_target,
+    targets,
+)
 from django_lifeline.backends.errors import attach
 from django_lifeline.backends.evidence import (
     diagnose_raised,
@@ -68,6 +75,9 @@ _BEGUN_ANEW = (
 """What connecting, or closing before it, sets back."""
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
+_FORGETS = "DO (SELECT 1 FROM (SELECT 1) AS one)"
+"""Takes away the warnings, errors and numbers of the statement before. MariaDB keeps the former
+until a statement uses a table, or complains itself."""
 _INSERTING = frozenset({"INSERT", "REPLACE"})
 _WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
@@ -96,6 +106,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         """What was held until it was closed or lost in a block, whose end Django waits for."""
         self._target: Target | None = None
         self._target_name: object = None
+        self._known: Known | None = None
+        """What `_target` was found for, where others share it."""
         self._connecting = False
         """Whether the session in hand is being set up."""
         self._closed = True
@@ -148,8 +160,12 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         name = self.settings_dict["NAME"]
         target = self._target
         if target is None or name is not self._target_name:
-            target = self._target = target_for(self, private=self.alias == NO_DB_ALIAS)
-            self._target_name = name
+            if self.alias == NO_DB_ALIAS:
+                target = private_target(self)
+            else:
+                self._known = known_target(self)
+                target = self._known.target
+            self._target, self._target_name = target, name
         return target
 
     def get_new_connection(self, conn_params: Mapping[str, Any]) -> Any:
@@ -260,12 +276,31 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
             self._make_again(hold)
-        except BaseException:
-            # Half set up: nobody shall get it.
-            if self._hold is not None:
-                self._drop(self._hold, Reason.DIRTY)
+        except BaseException as error:
+            self._setting_up_failed(error)
             raise
         return hold
+
+    def _setting_up_failed(self, error: BaseException) -> None:
+        """Keep a connection on which somebody's receiver or hook has raised, as stock does.
+
+        They are not called again on it. Where it is not yet what the wrapper takes it for it ends:
+        nobody shall go on with one that is half set up.
+        """
+        hold = self._hold
+        if hold is None:
+            return
+        whole = (
+            isinstance(error, Exception)
+            and not (hold.connection.broken or self.in_atomic_block or self._owed)
+            and hold.connection.facts is self._learned
+            and self.autocommit is (hold.session.state is not State.OFF)
+        )
+        if whole:
+            self._closed = False
+            self._rest(hold)
+        else:
+            self._drop(hold, Reason.DIRTY)
 
     @property
     def _connects_otherwise(self) -> bool:
@@ -367,6 +402,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
+        if connection.busy and not connection.broken:
+            hold.read_unseen = hold.seen
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -414,7 +451,16 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             "Leave the atomic block, or call rollback(), before going on.",
         )
         attach(error, diagnosis)
-        raise error from cause
+        raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+
+    def _of_the_driver(self, code: object, cause: BaseException | None = None) -> Exception:
+        """Return the driver's error for a command that was not sent: the connection is gone.
+
+        Django's errors have the driver's as their cause, where people read what it said.
+        """
+        error: Exception = self.Database.OperationalError(code, "The connection is gone: not sent")
+        error.__cause__ = cause
+        return error
 
     # Before, during and after a statement
 
@@ -442,7 +488,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if connection.commands != hold.seen:
             self._notice_unseen(hold)
         if connection.busy:
-            if connection.broken or not hold.is_being_read:
+            if hold.torn:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
         elif connection.closed or connection.channel.poll(0) and not connection.alive():
@@ -461,23 +507,36 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _resume(self, hold: Hold, statement: Statement) -> Hold:
         """Return one that rested, which is this wrapper's own then, dead or alive."""
-        if hold.returned and self.alias != NO_DB_ALIAS and target_for(self).pool is not hold.pool:
+        known = self._known
+        if (
+            hold.returned
+            and known is not None
+            and not (known.target.pool is hold.pool and known.still_describes(self))
+            and known_target(self).target.pool is not hold.pool
+        ):
             # Test runners change the settings between two pieces of work, and so do sites of
             # many tenants.
             self._give_back(hold)
             return self._hold_again(None, statement)
         if not hold.lease.resume():
             return self._replace_recalled(hold, statement)
-        if hold.returned:
-            # A new piece of work sees nothing of the last one's, as on a new connection.
-            hold.ran, hold.foreign_id = False, hold.session.inserted
-            hold.connection.last_id = 0
-            hold.keepsake = hold.connection.keepsake = self._keepsake = None
-        hold.resting = hold.returned = False
         slot, now = hold.lease.slot, _monotonic()
+        # With CONN_MAX_AGE stock Django goes on where the last piece of work ended.
+        if hold.returned and self.close_at is not None and now >= self.close_at:
+            self._begin_anew(hold)
+        hold.resting = hold.returned = False
         if now >= slot.expires or now - hold.used_at >= slot.max_idle:
             return self._renew(hold, statement)
         return hold
+
+    def _begin_anew(self, hold: Hold) -> None:
+        """Let a new piece of work see nothing of the last one's, as on a new connection."""
+        connection = hold.connection
+        session = connection.session
+        hold.ran, hold.foreign_id = False, session.inserted
+        hold.foreign_complaints = session.complained
+        connection.last_id = 0
+        hold.keepsake = connection.keepsake = self._keepsake = None
 
     def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
@@ -486,8 +545,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._refuse_in_block()
 
     def _refuse_in_block(self) -> NoReturn:
-        """Django holds a connection throughout a block: this one's is gone."""
+        """Django holds a connection throughout a block: this one's is gone.
+
+        Where Django closed it and goes on, the driver's closed one says so, as with stock.
+        """
         self.validate_no_broken_transaction()
+        if self.closed_in_transaction and self._gone is not None:
+            self._gone.connection.run("DO 0")
         raise ProgrammingError("Cannot open a new connection in an atomic block.")
 
     def _renew(self, hold: Hold, statement: Statement) -> Hold:
@@ -517,7 +581,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             # The question would not be answered after another statement.
             if statement.asks is _NOTHING:
                 return self._use_stock_transaction(hold, statement)
-        elif state is _BEGUN and statement.may_commit:
+        elif state is _BEGUN and (statement.may_commit or statement.shapes):
             return self._use_stock_transaction(hold, statement)
         return hold
 
@@ -527,7 +591,12 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         A pooled session has had other borrowers, of whom nothing is to be seen. Code that is not
         in the text may ask, too, or insert; what it did to the number nobody sees afterwards.
         """
-        keepsake = self._keepsake
+        keepsake, asks = self._keepsake, statement.asks
+        if keepsake is None or hold.ran:
+            unused = bool(asks & Asks.OUTCOME) and not hold.ran
+            if unused or hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS):
+                hold.connection.run(_FORGETS)
+                hold.foreign_complaints = hold.session.complained = False
         if (hold.foreign_id or keepsake is not None) and (
             statement.opaque or statement.asks & Asks.ID
         ):
@@ -538,8 +607,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
                 self._keepsake = None if statement.opaque else keepsake
             elif not statement.opaque:
                 raise self._answer_is_lost(hold)
-        elif statement.asks & Asks.OUTCOME and not hold.ran and keepsake is None:
-            hold.connection.run("DO 0")
         hold.seen = hold.connection.commands
         return hold
 
@@ -549,7 +616,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             hold.connection.run(sql)
         except BaseException as error:
             if not self._is_loss(hold, error):
-                if hold.connection.busy:
+                if hold.torn:
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
@@ -590,13 +657,14 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         """
         hold.used_at = now = _monotonic()
         hold.ran = True
-        if hold.connection.busy:
+        connection = hold.connection
+        if connection.busy:
             self._note(hold, statement, sql, cursor)
             hold.reads_on(cursor)
-            hold.seen = hold.connection.commands
+            hold.seen = connection.commands
             return False
-        session = hold.connection.session
-        if hold.connection.status() != hold.status or not statement.plain:
+        session = connection.session
+        if connection.status() != hold.status or not statement.plain:
             self._note(hold, statement, sql, cursor)
         elif session.state is not _AUTOCOMMIT:
             session.ran(statement, sql, None)
@@ -604,13 +672,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
             self._leave_answers(hold, statement, cursor)
         # Last of all: until then, whatever breaks in leaves a session of which too little is known.
-        hold.seen = hold.connection.commands
-        if session.clean and not hold.shown:
+        hold.seen = connection.commands
+        if hold.shown:
+            self._rest(hold)
+        elif session.clean:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
             hold.lease.rest(now, answers=hold.keepsake is not None)
-        elif hold.shown:
-            self._rest(hold)
         return True
 
     def _note(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> None:
@@ -625,7 +693,9 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         connection.session.observe(*connection.flags())
 
     def _note_id(self, hold: Hold, statement: Statement, cursor: Any) -> None:
-        """Remember whose number ``LAST_INSERT_ID()`` answers with from now on."""
+        """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
+        if getattr(cursor, "warning_count", 0):
+            hold.foreign_complaints, hold.session.complained = False, True
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number.
@@ -693,7 +763,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         caller. Raises ``ConnectionLost`` when the connection was lost and repeating is not safe.
         """
         if not self._is_loss(hold, error):
-            if hold.connection.busy and not hold.is_being_read:
+            if hold.torn:
                 self._break_off(hold, error)
                 return None
             too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
@@ -812,6 +882,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return
         hold.ran = True
         hold.keepsake = hold.connection.keepsake = None
+        hold.foreign_complaints, hold.session.complained = False, True
         hold.session.failed(statement, error.args[0] if error.args else None)
         self._observe(hold)
         hold.seen = hold.connection.commands
@@ -1006,7 +1077,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         reason: Reason,
         kind: type[ConnectionLost] = ConnectionLost,
     ) -> ConnectionLost:
-        """End the lost connection and return the error that says so."""
+        """End the lost connection and return the error that says so.
+
+        Its cause is what the driver would have said; if it has said something, raise it from that.
+        """
         if hold.session.in_transaction:
             self._mark_transaction_lost(None)
         if self._hold is hold:
@@ -1015,6 +1089,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+        error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
         if hold.session.in_transaction:
             self.rollback_exc = error

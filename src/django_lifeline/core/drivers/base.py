@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol
 
 from django_lifeline.core.classification import LAST_WORDS, verdict
@@ -410,6 +410,12 @@ def genuine(method: Any, module: str) -> Any:
     """Return *method* if it is a plain function of *module*; None where somebody replaced it."""
     plain = type(method) is FunctionType and method.__module__ == module
     return method if plain and not hasattr(method, "__wrapped__") else None
+
+
+def classes_in(module: ModuleType) -> frozenset[type]:
+    """Return the classes that a module of a driver's defines."""
+    found = (value for value in vars(module).values() if isinstance(value, type))
+    return frozenset(kind for kind in found if kind.__module__ == module.__name__)
 
 
 class Batches:
