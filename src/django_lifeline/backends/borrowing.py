@@ -628,7 +628,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             hold = self._swap(hold, facts, Reason.LOST)
             hold.connection.run(sql)
         hold.foreign_id, hold.session.inserted = False, True
-        hold.connection.last_id = known
+        hold.connection.last_id = 0 if self._keepsake is None else self._keepsake.shown_id
         hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
         return hold
 

@@ -97,6 +97,15 @@ class Hold:
         connection.last_id, connection.last_count = last_id, last_count
         connection.lent_at = connection.commands
 
+    def shows_no_id(self) -> None:
+        """Take note of an answer that gives no number, which a transaction's ends are.
+
+        After it mysqlclient's cursors show none until the next INSERT.
+        """
+        self.connection.last_id = 0
+        if self.keepsake is not None:
+            self.keepsake.shown_id = 0
+
     def show(self) -> None:
         """Take note that the application gets the driver's object, and how it is set up."""
         if not self.shown:
