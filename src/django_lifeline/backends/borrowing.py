@@ -403,8 +403,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
-        if connection.busy and not connection.broken:
-            hold.read_unseen = hold.seen
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -662,7 +660,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         connection = hold.connection
         if connection.busy:
             self._note(hold, statement, sql, cursor)
-            hold.reads_on(cursor)
             hold.seen = connection.commands
             return False
         session = connection.session
@@ -731,7 +728,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def finished_reading(self, hold: Hold) -> None:
         """A result that was read row by row has been read to its end."""
-        hold.reads_on(None)
         if self._hold is hold:
             self._observe(hold)
             hold.used_at = _monotonic()
