@@ -185,7 +185,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             lease = target.pool.lease(connect=partial(self._open, target, params))
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
-            self._target = None
+            self._target = self._known = None
             if target.found_dead:
                 tell_found_dead(target, self.alias, None)
             raise
@@ -370,7 +370,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         hold.returned = True
         if self._target is not None:
             targets.pass_by(self._target)
-        self._target = None  # the next piece of work may be for another one
+        self._target = self._known = None  # the next piece of work may be for another one
         # One that rests is clean, and perhaps in other hands by now: give_back() knows.
         if hold.resting or self._is_fit_to_lend(hold):
             hold.pool.give_back(hold.lease)
