@@ -262,6 +262,10 @@ class Target:
             if facts.sql_auto_is_null:
                 # It would make ``pk IS NULL`` find the row inserted last.
                 connection.set_for_good("@@session.sql_auto_is_null = 0")
+            if not facts.autocommit and connection.flags()[0]:
+                # Off for the whole server: MySQL's greeting says nothing of it, so the driver
+                # takes it for on, and what Django stores would stay uncommitted.
+                connection.set_for_good("@@session.autocommit = 1")
         except BaseException as error:
             connection.discard()
             if isinstance(error, self._error):

@@ -581,7 +581,9 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             # The question would not be answered after another statement.
             if statement.asks is _NOTHING:
                 return self._use_stock_transaction(hold, statement)
-        elif state is _BEGUN and (statement.may_commit or statement.shapes):
+        elif state is _BEGUN and (
+            statement.may_commit or statement.shapes or statement.sets_the_unknown
+        ):
             return self._use_stock_transaction(hold, statement)
         return hold
 

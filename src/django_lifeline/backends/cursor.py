@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from inspect import ismethod
@@ -370,36 +371,43 @@ class AttachingWrapper(CursorWrapper):
 
 
 class _Rest:
-    """What is still to come of an answer, and to whom it is told how the reading went."""
+    """What is still to come of an answer, and to whom it is told how the reading went.
+
+    The cursor is referred to weakly: dropping it has to drop the driver's at once, which is how
+    the drivers know that nobody wants the rows that are left.
+    """
 
     def __init__(self, cursor: CursorWrapper, hold: Hold, statement: Statement) -> None:
-        self._cursor = cursor
+        self._whose = weakref.ref(cursor)
         self._hold = hold
         self._statement = statement
         self._over = False
 
     def lost(self, error: BaseException, pause: float) -> BaseException | None:
         """Return the loss to raise instead of *error*, None for the error itself."""
-        if self._over:
+        cursor = self._whose()
+        if self._over or cursor is None:
             return None
-        lost = self._cursor._db.lost_reading(self._hold, self._statement, error, pause)
+        lost = cursor._db.lost_reading(self._hold, self._statement, error, pause)
         if lost is not None or self._hold.connection.broken:
-            self._cursor._cut_off(self._hold)
+            cursor._cut_off(self._hold)
         return lost
 
     def read(self) -> None:
         """Let go of the connection once all has been read."""
-        if self._cursor._below.connection is not self._hold.connection:
+        cursor = self._whose()
+        if cursor is None or cursor._below.connection is not self._hold.connection:
             return  # which has happened already
         if not self._hold.connection.busy:
             self._over = True
-            self._cursor._cut()
-            self._cursor._db.finished_reading(self._hold)
+            cursor._cut()
+            cursor._db.finished_reading(self._hold)
 
     def reading(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return *call*, or what calls it once there is nothing left to be read."""
-        if self._over and not self._cursor._closed:
-            return partial(self._cursor._past_the_end, call)
+        cursor = self._whose()
+        if self._over and cursor is not None and not cursor._closed:
+            return partial(cursor._past_the_end, call)
         return call
 
 

@@ -26,12 +26,16 @@ class ServerFacts:
     """What the server calls itself: its host name and port."""
     client: str | None = None
     """What the server calls this client, such as ``10.0.0.7:40312``; None: it does not tell."""
+    autocommit: bool = True
+    """Whether a session begins with it, as far as nobody says otherwise."""
+    chains: bool = False
+    """Whether COMMIT and ROLLBACK begin another transaction at once (``completion_type``)."""
     session: int | None = None
     """Its number of the session in which it was asked; None: it does not tell."""
 
     QUERY = (
         "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
-        " @@lower_case_table_names,"
+        " @@lower_case_table_names, @@session.autocommit, @@session.completion_type,"
         " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL,"
         " @@session.wait_timeout, @@max_allowed_packet,"
         " @@global.wait_timeout, @@global.interactive_timeout,"
@@ -70,7 +74,8 @@ class ServerFacts:
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
         """Build the facts from the row that `ask` gets."""
-        version, sql_mode, engine, null, names, zones, *limits, host, client, session = row
+        version, sql_mode, engine, null, names, autocommit, ends, *row_left = row
+        zones, *limits, host, client, session = row_left
         wait, packet, global_wait, interactive, net_write, net_read, *locks = limits
         return cls(
             version=version,
@@ -78,6 +83,8 @@ class ServerFacts:
             default_storage_engine=engine,
             sql_auto_is_null=bool(null),
             lower_case_table_names=bool(names),
+            autocommit=bool(autocommit),
+            chains=str(ends).upper() in ("CHAIN", "1"),
             has_zoneinfo_database=bool(zones),
             limits=Limits(
                 wait_timeout=float(wait),

@@ -96,7 +96,12 @@ class Transactions(Borrowing):
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             hold = self.ready(_BEGIN_BY_US)
             session = hold.session
-            if session.state is not State.AUTOCOMMIT or session.lost_with_it or session.unseen:
+            if (
+                session.state is not State.AUTOCOMMIT
+                or session.lost_with_it
+                or session.unseen
+                or hold.connection.facts.chains
+            ):
                 self._switch_autocommit(hold, False)
                 hold.shows_no_id()
                 return
@@ -184,11 +189,11 @@ class Transactions(Borrowing):
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
         """Inside what START TRANSACTION began, turn autocommit off as stock has it.
 
-        That commits nothing. SET TRANSACTION and the like must come before the transaction, so one
-        that did nothing is ended first.
+        That commits nothing. A transaction that did nothing is ended first: stock's has not begun,
+        and SET TRANSACTION, XA START and the like must come before it.
         """
         try:
-            if statement.shapes and hold.session.work == 0:
+            if hold.session.state is State.BEGUN and hold.session.work == 0:
                 hold.connection.rollback()
                 hold.session.move(Move.END)
             self._switch_autocommit(hold, False)

@@ -51,6 +51,9 @@ class Statement:
     """What it does to the transaction, where that is all it does."""
     shapes: bool
     """Says what transactions are like: it must come before the one that is to be so."""
+    sets_the_unknown: bool
+    """Sets what is not only a variable of the session to a literal: autocommit may be among it, or
+    what becomes of a transaction when it ends."""
 
     batch: bool = False
     """Run for many rows, in several commands: some may have run when one is lost."""
@@ -134,5 +137,6 @@ def _read(sql: str | bytes) -> Statement:
         asks=asks_of(sql) if previous else Asks.NOTHING,
         may_commit=bool(effect & _COMMITTING),
         boundary=boundary,
+        sets_the_unknown=keyword == "SET" and Effect.PINS in effect,
         shapes=boundary is Boundary.CHOOSES or not _OF_TRANSACTIONS.isdisjoint(sets),
     )

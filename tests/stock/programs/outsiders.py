@@ -842,6 +842,125 @@ def ensured(name: str) -> None:
     connections[name].ensure_connection()
 
 
+def stored(work: Callable[[str], Any], **settings: Any) -> list[Any]:
+    """What is stored after a piece of work with a block, and what others may lock."""
+    name = alias(**settings)
+    admin("DELETE FROM note")
+    said = [outcome(partial(work, name))]
+    outcome(lambda: run(name, INSERT, ["after"]))
+    connections[name].close()
+    admin("SET GLOBAL innodb_lock_wait_timeout = 5")
+    wait_until(lambda: outcome(lambda: admin("SELECT tag FROM note FOR UPDATE")))
+    said += [tag for (tag,) in admin("SELECT tag FROM note ORDER BY tag")]
+    forget(name)
+    return said
+
+
+def block(name: str, *statements: str, fails: bool = False) -> None:
+    with transaction.atomic(name):
+        for sql in statements:
+            run(name, sql)
+        if fails:
+            raise ValueError
+
+
+NOTED = "INSERT INTO note (tag) VALUES ('in the block')"
+CHAINS = ("SET completion_type = 1", "SET @x = 2, completion_type = 'CHAIN'")
+
+
+@scene
+def work_after_a_block_is_stored_where_commit_chains() -> Any:
+    by_itself = {"OPTIONS": {"init_command": CHAINS[0]}}
+    said = [
+        stored(lambda name: block(name, NOTED), **by_itself),
+        stored(lambda name: block(name, NOTED, fails=True), **by_itself),
+    ]
+    for sql in CHAINS:
+        for fails in (False, True):
+            for statements in ((sql, NOTED), (NOTED, sql)):
+                said.append(stored(lambda name: block(name, *statements, fails=fails)))  # noqa: B023
+            said.append(
+                stored(lambda name: (run(name, sql), block(name, NOTED, fails=fails)))  # noqa: B023
+            )
+    return said
+
+
+BEGINNERS = (
+    "SET SESSION autocommit = ON, @x = 1",
+    "SET @x = 1, autocommit = 1",
+    "SET @x = 1, @@session.autocommit = 0",
+    "SET @x = 1",
+    "SET @x = (SELECT 1), autocommit = 1",
+)
+
+
+@scene
+def block_goes_on_after_autocommit_was_set_among_others() -> Any:
+    first = "INSERT INTO note (tag) VALUES ('first')"
+    return [
+        stored(lambda name: block(name, *statements, fails=fails))  # noqa: B023
+        for sql in BEGINNERS
+        for fails in (False, True)
+        for statements in ((sql, NOTED), (first, sql, NOTED))
+    ]
+
+
+@scene
+def distributed_transaction_begins_in_a_block() -> Any:
+    ends = (("XA END 'a'", "XA PREPARE 'a'", "XA ROLLBACK 'a'"), ("XA END 'a'", "XA ROLLBACK 'a'"))
+    commits = ("XA END 'a'", "XA COMMIT 'a' ONE PHASE")
+    said = []
+    for end in (*ends, commits):
+        statements = ("XA START 'a'", NOTED, *end)
+        said.append(stored(lambda name: block(name, *statements)))  # noqa: B023
+    return said
+
+
+def dropped(kind: str, *, asks: bool, inside: bool, collect: bool) -> Any:
+    options = {"cursorclass": getattr(cursors, kind)} if kind else {}
+    name = alias(OPTIONS=options)
+    run(name, "DROP PROCEDURE IF EXISTS pair")
+    run(name, "CREATE PROCEDURE pair() BEGIN SELECT 1; SELECT 2; END")
+
+    def work() -> Any:
+        for _ in range(2):
+            cursor = connections[name].cursor()
+            if kind:
+                cursor.execute("SELECT 1 UNION SELECT 2")
+            else:
+                cursor.callproc("pair")
+            if asks:
+                cursor.fetchone()
+            del cursor
+            if collect:
+                gc.collect()
+        return Note.objects.using(name).filter(tag="nobody's").count()
+
+    def whole() -> Any:
+        if not inside:
+            return work()
+        with transaction.atomic(name):
+            return work()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyMySQL's, of the rows that are left
+        said = [outcome(whole), outcome(work)]
+    connections[name].close()
+    forget(name)
+    return said
+
+
+@scene
+def cursor_is_dropped_with_rows_or_results_to_come() -> Any:
+    return [
+        dropped(kind, asks=asks, inside=inside, collect=collect)
+        for kind in ("", "SSCursor")
+        for asks in (False, True)
+        for inside in (False, True)
+        for collect in (False, True)
+    ]
+
+
 run("default", TABLE)
 run("default", "TRUNCATE note")
 say(scene.report())

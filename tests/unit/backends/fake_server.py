@@ -24,7 +24,7 @@ from django_lifeline.core.drivers.base import (
 )
 
 MAX_PACKET = 4096
-BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800)
+BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, "NO_CHAIN", 1, 28800)
 BEHIND_THE_PACKET = (28800, 28800, 60, 30, 0, 0, "here:3306", None)
 FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET, None)
 ROLE = "SELECT variable_name"
