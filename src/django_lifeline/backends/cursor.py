@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial, wraps
 from operator import attrgetter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.apps import apps
 from django.db import IntegrityError
@@ -20,11 +21,35 @@ from django_lifeline.core.statement import Statement, known_statements, statemen
 
 if TYPE_CHECKING:
     from django_lifeline.backends.hold import Hold
-    from django_lifeline.backends.wrapper import LifelineMixin
+    from django_lifeline.core.drivers.base import DriverConnection
 
 _PROCEDURE_CALL = "CALL a_procedure()"
 _known = known_statements.get
 _NOTHING = Asks.NOTHING
+
+
+class Wrapper(Protocol):
+    """What a cursor asks of the database wrapper that it belongs to."""
+
+    Database: Any
+    connection: Any
+
+    def ensure_connection(self) -> None: ...
+    def create_cursor(self, name: str | None = None) -> Any: ...
+    def driver_cursor(self, hold: Hold) -> Any: ...
+    def holds(self, connection: DriverConnection) -> Hold | None: ...
+    def held_for_a_moment(self) -> AbstractContextManager[Hold]: ...
+    def ready(self, statement: Statement) -> Hold: ...
+    def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]: ...
+    def settle(self, hold: Hold, statement: Statement, sql: Any, cursor: Any) -> bool: ...
+    def finished_reading(self, hold: Hold) -> None: ...
+    def lost_closing(self, hold: Hold, error: BaseException) -> None: ...
+    def lost_reading(
+        self, hold: Hold, statement: Statement, error: BaseException, pause: float
+    ) -> BaseException | None: ...
+    def recover(
+        self, hold: Hold, statement: Statement, error: BaseException, *, repeats: int = 0
+    ) -> Hold | None: ...
 
 
 class Cursor(utils.CursorWrapper):
@@ -122,7 +147,7 @@ class CursorWrapper(stock.CursorWrapper):
     theirs, and the driver's is somewhere below it.
     """
 
-    def __init__(self, db: LifelineMixin, cursor: Any) -> None:
+    def __init__(self, db: Wrapper, cursor: Any) -> None:
         self.cursor = cursor
         self._db = db
         self._closed = False
@@ -132,7 +157,7 @@ class CursorWrapper(stock.CursorWrapper):
         self._below = cursor
 
     @classmethod
-    def over(cls, db: LifelineMixin, cursor: Any) -> CursorWrapper:
+    def over(cls, db: Wrapper, cursor: Any) -> CursorWrapper:
         """Return one over a cursor that somebody else has made."""
         made = cls(db, cursor)
         made._made_otherwise = True
