@@ -13,7 +13,7 @@ from tests.fixtures.servers import started
 
 from lifeline_lab.servers import Server
 
-pytestmark = pytest.mark.drawn
+pytestmark = [pytest.mark.drawn, pytest.mark.server]
 
 PROGRAM = Path(__file__).parent / "programs" / "tenants.py"
 
