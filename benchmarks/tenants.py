@@ -27,6 +27,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from lifeline_lab.last_run import installed, last_run
 from lifeline_lab.servers import FLAVOURS, Server, start
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "tenants.md"
@@ -343,6 +344,8 @@ def page(results: list[dict[str, Any]], others: list[dict[str, Any]], chosen: An
             "| requests that failed |",
             "|---|---|---|---|---|",
             *stocks,
+            "",
+            last_run(installed()),
             "",
         ]
     )
