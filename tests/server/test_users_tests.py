@@ -14,7 +14,7 @@ from typing import Any
 
 import django
 import pytest
-from tests.fixtures.databases import fresh_database
+from tests.fixtures.databases import ended_rudely, fresh_database
 from tests.fixtures.drivers import eventually
 from tests.fixtures.programs import LIFELINE, ROOT, Runner
 from tests.fixtures.servers import DRIVERS, missing
@@ -149,9 +149,9 @@ def test_commands_do_what_they_do_with_stock(manage: Any, server: Server, tmp_pa
 
 def test_command_ends_its_sessions_with_a_goodbye(manage: Any, server: Server) -> None:
     def aborted() -> int:
-        sessions = "SELECT 1 FROM information_schema.processlist WHERE user = %s"
-        eventually(lambda: not server.query(sessions, server.user))
-        return int(server.query("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
+        sessions = "SELECT 1 FROM information_schema.processlist WHERE db = %s"
+        eventually(lambda: not server.query(sessions, manage.database))
+        return ended_rudely(server.log(), manage.database)
 
     before = aborted()
     assert manage("check", "--database", "default").returncode == 0

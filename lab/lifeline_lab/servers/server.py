@@ -128,7 +128,7 @@ class Server:
             (self.folder / "tmp").mkdir()
             account = ACCOUNT.format(user=USER, password=PASSWORD, admin=ADMIN[self.flavour])
             (self.folder / "account.sql").write_text(account)
-        self._process = GuardedProcess(self._words(), self._log_file, self.folder)
+        self._process = GuardedProcess(self._words(), self.log_file, self.folder)
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -189,10 +189,11 @@ class Server:
 
     def log(self) -> str:
         """Everything the server has written to its error log so far."""
-        return self._log_file.read_text(errors="replace") if self._log_file.exists() else ""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     @property
-    def _log_file(self) -> Path:
+    def log_file(self) -> Path:
+        """Where the server writes its error log."""
         return self.folder / "server.log"
 
     def _started(self) -> GuardedProcess:

@@ -462,7 +462,7 @@ _distinguishing = itemgetter("NAME", "USER", "HOST", "PORT")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Known:
+class Known:
     """The target found for some settings, and what they held then."""
 
     kind: type
@@ -474,6 +474,7 @@ class _Known:
     target: Target
 
     def still_describes(self, wrapper: Any) -> bool:
+        """Whether *wrapper*'s settings are what they were."""
         settings = wrapper.settings_dict
         return (
             self.given is settings["OPTIONS"]
@@ -485,13 +486,19 @@ class _Known:
         )
 
 
-_known: dict[tuple[str, int, object], _Known] = {}
+_known: dict[tuple[str, int, object], Known] = {}
 """By alias, dict of OPTIONS and name of the database, which sites of many tenants change."""
 _KNOWN_LIMIT = 4096
 
 
-def target_for(wrapper: Any, *, private: bool = False) -> Target:
-    """Return the target of *wrapper*'s settings; *private* ones are shared with nobody.
+def private_target(wrapper: Any) -> Target:
+    """Return a target of *wrapper*'s settings that is shared with nobody."""
+    _pool, lifeline, _options = _asked(wrapper)
+    return Target(wrapper.params_of_settings(), None, lifeline, wrapper)
+
+
+def known_target(wrapper: Any) -> Known:
+    """Return the target of *wrapper*'s settings.
 
     It is remembered for as long as the settings stay the same: all threads' wrappers of an alias
     share one dict of OPTIONS, and every new thread or greenlet asks anew.
@@ -501,17 +508,10 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     name = settings["NAME"]
     given = wrapper.alias, id(settings["OPTIONS"]), name if type(name) is str else id(name)
     known = _known.get(given)
-    if known is not None and not private and known.still_describes(wrapper):
-        return known.target
-    options = dict(settings["OPTIONS"])
-    try:
-        pool = pool_options(options.pop("pool", True))
-        lifeline = lifeline_options(options.pop("lifeline", {}))
-    except OptionError as error:
-        raise ImproperlyConfigured(f"DATABASES[{wrapper.alias!r}]: {error}") from None
+    if known is not None and known.still_describes(wrapper):
+        return known
+    pool, lifeline, options = _asked(wrapper)
     params = wrapper.params_of_settings()
-    if private:
-        return Target(params, None, lifeline, wrapper)
     for name in ("password", "passwd"):
         options.pop(name, None)
     asked = [getattr(lifeline, field.name) for field in fields(lifeline)]
@@ -524,10 +524,20 @@ def target_for(wrapper: Any, *, private: bool = False) -> Target:
     target = targets.find(key, lambda: Target(params, pool, lifeline, wrapper))
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    _known[given] = _Known(
-        kind, connect, place, settings["OPTIONS"], dict(settings["OPTIONS"]), target
-    )
-    return target
+    known = Known(kind, connect, place, settings["OPTIONS"], dict(settings["OPTIONS"]), target)
+    _known[given] = known
+    return known
+
+
+def _asked(wrapper: Any) -> tuple[PoolOptions | None, LifelineOptions, dict[str, Any]]:
+    """Return what *wrapper*'s OPTIONS ask of the pool and the engine, and what is the driver's."""
+    options = dict(wrapper.settings_dict["OPTIONS"])
+    try:
+        pool = pool_options(options.pop("pool", True))
+        lifeline = lifeline_options(options.pop("lifeline", {}))
+    except OptionError as error:
+        raise ImproperlyConfigured(f"DATABASES[{wrapper.alias!r}]: {error}") from None
+    return pool, lifeline, options
 
 
 def _name(params: Mapping[str, Any]) -> str:

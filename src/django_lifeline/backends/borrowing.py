@@ -14,7 +14,14 @@ from django.db.backends.mysql import base as stock
 from django.db.backends.signals import connection_created
 from django.utils.functional import cached_property
 
-from django_lifeline.backends.assembly import Target, clock, target_for, targets
+from django_lifeline.backends.assembly import (
+    Known,
+    Target,
+    clock,
+    known_target,
+    private_target,
+    targets,
+)
 from django_lifeline.backends.errors import attach
 from django_lifeline.backends.evidence import (
     diagnose_raised,
@@ -96,6 +103,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         """What was held until it was closed or lost in a block, whose end Django waits for."""
         self._target: Target | None = None
         self._target_name: object = None
+        self._known: Known | None = None
+        """What `_target` was found for, where others share it."""
         self._connecting = False
         """Whether the session in hand is being set up."""
         self._closed = True
@@ -148,8 +157,12 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         name = self.settings_dict["NAME"]
         target = self._target
         if target is None or name is not self._target_name:
-            target = self._target = target_for(self, private=self.alias == NO_DB_ALIAS)
-            self._target_name = name
+            if self.alias == NO_DB_ALIAS:
+                target = private_target(self)
+            else:
+                self._known = known_target(self)
+                target = self._known.target
+            self._target, self._target_name = target, name
         return target
 
     def get_new_connection(self, conn_params: Mapping[str, Any]) -> Any:
@@ -461,7 +474,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _resume(self, hold: Hold, statement: Statement) -> Hold:
         """Return one that rested, which is this wrapper's own then, dead or alive."""
-        if hold.returned and self.alias != NO_DB_ALIAS and target_for(self).pool is not hold.pool:
+        known = self._known
+        if (
+            hold.returned
+            and known is not None
+            and not (known.target.pool is hold.pool and known.still_describes(self))
+            and known_target(self).target.pool is not hold.pool
+        ):
             # Test runners change the settings between two pieces of work, and so do sites of
             # many tenants.
             self._give_back(hold)
@@ -470,9 +489,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return self._replace_recalled(hold, statement)
         if hold.returned:
             # A new piece of work sees nothing of the last one's, as on a new connection.
-            hold.ran, hold.foreign_id = False, hold.session.inserted
-            hold.connection.last_id = 0
-            hold.keepsake = hold.connection.keepsake = self._keepsake = None
+            connection = hold.connection
+            hold.ran, hold.foreign_id = False, connection.session.inserted
+            connection.last_id = 0
+            hold.keepsake = connection.keepsake = self._keepsake = None
         hold.resting = hold.returned = False
         slot, now = hold.lease.slot, _monotonic()
         if now >= slot.expires or now - hold.used_at >= slot.max_idle:
@@ -590,13 +610,14 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         """
         hold.used_at = now = _monotonic()
         hold.ran = True
-        if hold.connection.busy:
+        connection = hold.connection
+        if connection.busy:
             self._note(hold, statement, sql, cursor)
             hold.reads_on(cursor)
-            hold.seen = hold.connection.commands
+            hold.seen = connection.commands
             return False
-        session = hold.connection.session
-        if hold.connection.status() != hold.status or not statement.plain:
+        session = connection.session
+        if connection.status() != hold.status or not statement.plain:
             self._note(hold, statement, sql, cursor)
         elif session.state is not _AUTOCOMMIT:
             session.ran(statement, sql, None)
@@ -604,13 +625,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         elif not statement.reads_only or cursor.warning_count or hold.keepsake is not None:
             self._leave_answers(hold, statement, cursor)
         # Last of all: until then, whatever breaks in leaves a session of which too little is known.
-        hold.seen = hold.connection.commands
-        if session.clean and not hold.shown:
+        hold.seen = connection.commands
+        if hold.shown:
+            self._rest(hold)
+        elif session.clean:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
             hold.lease.rest(now, answers=hold.keepsake is not None)
-        elif hold.shown:
-            self._rest(hold)
         return True
 
     def _note(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> None:

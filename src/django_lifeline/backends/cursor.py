@@ -112,25 +112,17 @@ def _of_django(name: str) -> object:
 
 _DJANGOS_FILE = utils.CursorWrapper.__getattr__.__code__.co_filename
 _CLASS = utils.CursorWrapper
-_execute, _getattr = _of_django("execute"), _of_django("__getattr__")
-_steps = tuple(map(_of_django, ("_execute_with_wrappers", "_execute", "executemany", "callproc")))
+_STEPS = (
+    ("__getattr__", "execute", "executemany", "callproc")
+    + ("_execute", "_execute_with_wrappers")
+)  # fmt: skip
+_steps_of = attrgetter(*_STEPS)
+_djangos_steps = tuple(map(_of_django, _STEPS))
 
 
 def djangos_is_untouched() -> bool:
     """Whether Django's cursor is as Django made it."""
-    djangos = utils.CursorWrapper
-    return (
-        djangos is _CLASS
-        and djangos.execute is _execute
-        and djangos.__getattr__ is _getattr
-        and _steps
-        == (
-            djangos._execute_with_wrappers,
-            djangos._execute,
-            djangos.executemany,
-            djangos.callproc,
-        )
-    )
+    return utils.CursorWrapper is _CLASS and bool(_steps_of(_CLASS) == _djangos_steps)
 
 
 _NEED_A_CONNECTION = frozenset({"mogrify", "_mogrify", "literal", "_escape_args", "_get_db"})
@@ -147,14 +139,14 @@ class CursorWrapper(stock.CursorWrapper):
     theirs, and the driver's is somewhere below it.
     """
 
+    _closed = False
+    _torn = False
+    """The driver's cursor was cut off in the middle of an answer: it serves no more."""
+    _made_otherwise = False
+
     def __init__(self, db: Wrapper, cursor: Any) -> None:
-        self.cursor = cursor
+        self.cursor = self._below = cursor
         self._db = db
-        self._closed = False
-        self._torn = False
-        """The driver's cursor was cut off in the middle of an answer: it serves no more."""
-        self._made_otherwise = False
-        self._below = cursor
 
     @classmethod
     def over(cls, db: Wrapper, cursor: Any) -> CursorWrapper:

@@ -15,6 +15,7 @@ from typing import Any
 import django
 from django.db.backends.mysql import base as stock
 
+_CLASS = stock.DatabaseWrapper
 _OURS_AND_DJANGOS = ("django_lifeline.backends.", "django.db.backends.", "django.contrib.gis.")
 _DJANGOS_FILES = str(Path(django.__file__).parent)
 
@@ -81,7 +82,7 @@ class Covered(frozenset[str]):
 
 def is_replaced(name: str) -> bool:
     """Whether somebody has put his own in the place of a method in Django's class."""
-    return getattr(stock.DatabaseWrapper, name) is not _genuine.get(name)
+    return getattr(_CLASS, name) is not _genuine.get(name)
 
 
 class Shortcut:
@@ -91,7 +92,8 @@ class Shortcut:
         self._skipped = frozenset(skipped)
         self._properties = frozenset(properties)
         self._found: Any = attrgetter(*skipped)
-        self._genuine = tuple(_genuine.get(name) for name in skipped)
+        genuine = tuple(_genuine.get(name) for name in skipped)
+        self._genuine = genuine if len(skipped) > 1 else genuine[0]
 
     def suits(self, kind: Watchful) -> bool:
         """Whether a class of wrappers leaves alone what is skipped."""
@@ -99,12 +101,12 @@ class Shortcut:
 
     def is_open(self, wrapper: Any) -> bool:
         """Whether nobody has replaced anything in Django's class, or in *wrapper* alone."""
-        found: bool = self._found(stock.DatabaseWrapper) == self._genuine
+        found: bool = self._found(_CLASS) == self._genuine
         return found and wrapper.__dict__.keys().isdisjoint(self._skipped)
 
 
 def _names() -> list[str]:
-    return [name for name in dir(stock.DatabaseWrapper) if not name.startswith("__")]
+    return [name for name in dir(_CLASS) if not name.startswith("__")]
 
 
 def _definitions(kind: type, name: str) -> Iterator[type]:
@@ -124,6 +126,6 @@ def _is_djangos(value: object) -> bool:
     return code is None or code.co_filename.startswith(_DJANGOS_FILES)
 
 
-_found = {name: getattr(stock.DatabaseWrapper, name) for name in _names()}
+_found = {name: getattr(_CLASS, name) for name in _names()}
 _genuine = {name: value for name, value in _found.items() if _is_djangos(value)}
 """As Django made them. What was replaced before this module was imported is not among them."""

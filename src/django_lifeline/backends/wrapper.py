@@ -10,6 +10,7 @@ that would have to wait.
 from __future__ import annotations
 
 import os
+from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import get_ident
@@ -39,6 +40,7 @@ from django_lifeline.core.statement import statement_of
 
 _TO_A_CURSOR = Shortcut(
     "_cursor",
+    "cursor",
     "_prepare_cursor",
     "close_if_health_check_failed",
     "create_cursor",
@@ -49,23 +51,24 @@ _TO_A_CURSOR = Shortcut(
     "validate_thread_sharing",
     properties=("allow_thread_sharing", "wrap_database_errors"),
 )
+# Also past the next connecting, where the connection is kept until somebody asks for it.
 _TO_THE_END = Shortcut(
     "_close",
     "close",
     "close_if_unusable_or_obsolete",
+    "connect",
     "ensure_connection",
     "get_autocommit",
-    "validate_thread_sharing",
-    properties=("allow_thread_sharing", "wrap_database_errors"),
-)
-_ON_WITHOUT_CONNECTING = Shortcut(
-    "connect",
     "get_connection_params",
     "get_new_connection",
     "init_connection_state",
     "is_usable",
+    "validate_thread_sharing",
+    properties=("allow_thread_sharing", "wrap_database_errors"),
 )
+_OVER_THE_END = Shortcut("close_if_unusable_or_obsolete")
 _PLAIN = statement_of("SELECT 1")
+_monotonic = clock.monotonic
 _BEGUN_BY_US = (State.BEGUN, State.DOUBTFUL)
 
 _lent_without: WeakKeyDictionary[DriverConnection, Any] = WeakKeyDictionary()
@@ -89,11 +92,11 @@ class LifelineMixin(Transactions):
     _goes_straight_to_a_cursor: bool
     """Whether the class leaves alone what the engine's short way to a cursor skips."""
     _goes_straight_to_the_end: bool
-    _goes_on_without_connecting: bool
+    _goes_over_the_end: bool
     _shortcuts = {
         "_goes_straight_to_a_cursor": _TO_A_CURSOR,
         "_goes_straight_to_the_end": _TO_THE_END,
-        "_goes_on_without_connecting": _ON_WITHOUT_CONNECTING,
+        "_goes_over_the_end": _OVER_THE_END,
     }
 
     # What Django and applications see
@@ -292,20 +295,41 @@ class LifelineMixin(Transactions):
             if not held:
                 self.close()
 
+    def cursor(self) -> Any:
+        """Return a cursor; raises ``SynchronousOnlyOperation`` in a coroutine, as Django does."""
+        # Django finds out by an exception that there is no event loop.
+        if (
+            self._goes_straight_to_a_cursor
+            and _get_running_loop() is None
+            and _TO_A_CURSOR.is_open(self)
+        ):
+            return self._straight_to_a_cursor()
+        return super().cursor()
+
     def _cursor(self, name: str | None = None) -> Any:
+        if self._goes_straight_to_a_cursor and _TO_A_CURSOR.is_open(self):
+            return self._straight_to_a_cursor()
+        return super()._cursor(name)
+
+    def _straight_to_a_cursor(self) -> Any:
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
-        if not (self._goes_straight_to_a_cursor and _TO_A_CURSOR.is_open(self)):
-            return super()._cursor(name)
         if self.health_check_enabled:
             self.close_if_health_check_failed()
         hold = self._hold
-        if hold is None or clock.monotonic() - hold.used_at > WARM:
+        if hold is None or _monotonic() - hold.used_at > WARM:
             self.ensure_connection()
         if self._thread_ident != get_ident():
             with self.wrap_database_errors:
                 self.validate_thread_sharing()
             self._share()
-        cursor = self._new_cursor()
+        hold = self._hold
+        if hold is not None and hold.visible is hold.connection:
+            # `_new_cursor`, in place for the sake of the common case.
+            below = (hold if hold.resting else hold.connection).cursorclass(hold.connection)
+            below.connection = None
+            cursor = CursorWrapper(self, below)
+        else:
+            cursor = self._new_cursor()
         if self.force_debug_cursor or settings.DEBUG:  # that is, if queries are logged
             return self.make_debug_cursor(cursor)
         return Cursor(cursor, self) if djangos_is_untouched() else self.make_cursor(cursor)
@@ -426,18 +450,28 @@ class LifelineMixin(Transactions):
 
         Without a pool (``OPTIONS["pool"] = False``) ``CONN_MAX_AGE`` decides, as in Django.
         """
+        hold = self._hold
+        if hold is not None and hold.returned:  # and nothing was done since
+            if self._goes_over_the_end and _OVER_THE_END.is_open(self):
+                return
+            shortly = False
+        else:
+            shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
         self._announcing = False
-        shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
-        if not shortly and "close_if_unusable_or_obsolete" in self._covered:
-            self._announce(super().close_if_unusable_or_obsolete)
-        hold = self._hold
+        if not shortly:
+            if "close_if_unusable_or_obsolete" in self._covered:
+                self._announce(super().close_if_unusable_or_obsolete)
+            hold = self._hold
         if hold is None:
             self._forget_what_was_lost()
             return
-        if hold.returned:  # and nothing was done since
-            return
+        if not hold.returned:
+            self._end_piece_of_work(hold, shortly)
+
+    def _end_piece_of_work(self, hold: Hold, shortly: bool) -> None:
+        """Do what Django does with a connection that its request or task needs no more."""
         self.health_check_done = False
         autocommit = self.autocommit if shortly else self.get_autocommit()
         if autocommit != self.settings_dict["AUTOCOMMIT"]:
@@ -497,10 +531,7 @@ class LifelineMixin(Transactions):
 
         Stock Django would close here, so who listens to new connections hears of the next one.
         """
-        if self.close_at is None or clock.monotonic() < self.close_at:
-            return False
-        unseen = self._goes_on_without_connecting and _ON_WITHOUT_CONNECTING.is_open(self)
-        return bool(connection_created.receivers) or not unseen
+        return bool(connection_created.receivers) and self._is_obsolete()
 
     def _recovers_from_errors(self) -> bool:
         """After database errors, whether the connection lives on all the same."""
@@ -518,7 +549,7 @@ class LifelineMixin(Transactions):
         self.close()
 
     def _is_obsolete(self) -> bool:
-        return self.close_at is not None and clock.monotonic() >= self.close_at
+        return self.close_at is not None and _monotonic() >= self.close_at
 
     @async_unsafe
     def close(self) -> None:

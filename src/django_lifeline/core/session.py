@@ -132,7 +132,7 @@ class Session:
     @property
     def clean(self) -> bool:
         """Whether the pool may lend it on as it is."""
-        return not (self.touched or self.unseen or self.state.open)
+        return not (self.touched or self.unseen) and self.state is State.AUTOCOMMIT
 
     @property
     def in_transaction(self) -> bool:

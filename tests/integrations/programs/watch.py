@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import urllib.request
+from pathlib import Path
 from typing import Any
 
-from tests.fixtures.program_setup import admin
+from tests.fixtures.databases import ended_rudely
+from tests.fixtures.program_setup import SETUP, admin
 from tests.server.programs.toolbox import PATIENCE, kill, say, wait_until
 
 from django_lifeline import pools
@@ -64,8 +66,9 @@ def kill_all() -> int:
 
 
 def aborted() -> int:
-    """How many sessions the server has seen end without a goodbye."""
-    return int(admin("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
+    """How many sessions of this database the server has seen end without a goodbye."""
+    log = Path(SETUP["server"]["log_file"]).read_text(errors="replace")
+    return ended_rudely(log, SETUP["database"]["NAME"])
 
 
 def visit(port: int, tag: str) -> dict[str, Any]:

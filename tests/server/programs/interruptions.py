@@ -246,7 +246,7 @@ def switch_protection_off() -> None:
     """
     forgetful = property(lambda self: False, lambda self, value: None)
     if SETUP["driver"] == "mysqlclient":
-        from django_lifeline.core.drivers.blocking import Connection
+        from django_lifeline.core.drivers.mysqlclient import Connection
 
         Connection._under_way, Connection.busy = forgetful, busy_for_readers_only()
     else:

@@ -65,15 +65,15 @@ def test_settings_changed_in_place_lead_to_another_pool(connect: Connect) -> Non
     before = wrapper.pool
     wrapper.settings_dict["NAME"] = "test_shop"
     assert wrapper.pool is not before
-    assert assembly.target_for(wrapper).params["database"] == "test_shop"
+    assert assembly.known_target(wrapper).target.params["database"] == "test_shop"
 
 
 @pytest.mark.parametrize("name", ["NAME", "USER", "HOST", "PORT"])
 def test_whatever_setting_is_changed_in_place_is_noticed(connect: Connect, name: str) -> None:
     wrapper = connect()
-    before = assembly.target_for(wrapper)
+    before = assembly.known_target(wrapper).target
     wrapper.settings_dict[name] = "3310"
-    assert assembly.target_for(wrapper) is not before
+    assert assembly.known_target(wrapper).target is not before
 
 
 def test_options_changed_in_place_lead_to_another_pool_for_the_next_wrapper(
@@ -82,7 +82,7 @@ def test_options_changed_in_place_lead_to_another_pool_for_the_next_wrapper(
     wrapper = connect()
     before = wrapper.pool
     wrapper.settings_dict["OPTIONS"]["charset"] = "latin1"
-    assert assembly.target_for(wrapper).pool is not before
+    assert assembly.known_target(wrapper).target.pool is not before
 
 
 def test_target_that_had_nothing_for_long_is_forgotten_and_taken_up_again(

@@ -15,7 +15,7 @@ import gevent
 import gevent.socket
 from MySQLdb import _mysql
 
-from django_lifeline.core.drivers import blocking
+from django_lifeline.core.drivers import mysqlclient
 from django_lifeline.core.drivers.base import NO_ANSWER, SERVER_LOST
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def connect(options: Mapping[str, Any]) -> CooperativeConnection:
     return connection
 
 
-class CooperativeConnection(blocking.Connection):
+class CooperativeConnection(mysqlclient.Connection):
     """A mysqlclient connection that waits as a greenlet does."""
 
     _cooperative = False
