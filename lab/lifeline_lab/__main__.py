@@ -112,7 +112,9 @@ def perform(chosen: argparse.Namespace) -> int:
     terminal = Terminal(cells, selection.arms)
     terminal.heading()
     with terminal.running():
-        results = run(selection, servers, jobs=chosen.jobs, tell=terminal.heard)
+        results = run(
+            selection, servers, jobs=chosen.jobs, tell=terminal.heard, begins=terminal.begins
+        )
     terminal.summary(results)
     _write(chosen, results, terminal.say)
     return 0 if succeeded(results) else 1

@@ -124,11 +124,16 @@ def run(
     *,
     jobs: int,
     tell: Tell,
+    begins: Callable[[Cell], object] = lambda cell: None,
     run_one: Runs = run_cell,
 ) -> list[Result]:
-    """Run every cell of the selection, ``jobs`` at a time; ``tell`` hears of each as it ends."""
+    """Run every cell of the selection, ``jobs`` at a time; ``tell`` hears of each as it ends.
+
+    ``begins`` hears of each as it begins, from the thread that runs it.
+    """
 
     def work(number: int, cell: Cell) -> Result:
+        begins(cell)
         try:
             with servers.place_for(cell) as place:
                 return run_one(cell, place, number)

@@ -24,7 +24,7 @@ WIDTH = 20
 class Terminal:
     """Prints each group of arms when its last cell has ended; a progress bar where there is one.
 
-    `heard` is called from one thread, that of the runner.
+    `heard` is called from one thread, that of the runner; `begins` from those that run cells.
     """
 
     def __init__(self, cells: list[Cell], arms: tuple[str, ...], out: TextIO | None = None) -> None:
@@ -45,13 +45,18 @@ class Terminal:
         arms = "".join(f"{arm:<{WIDTH}}" for arm in self.arms)
         self._line(f"{'scenario':<24}{'server':<9}{'driver':<13}{arms}", "bold")
 
+    def begins(self, cell: Cell) -> None:
+        """Show that a cell runs now."""
+        if self._live is not None:
+            self._live.begins(cell)
+
     def heard(self, result: Result) -> None:
         """Take a result in; print its group when that was the last of it."""
         key = _key(result.cell)
         group = self._heard.setdefault(key, [])
         group.append(result)
         if self._live is not None:
-            self._live.advance()
+            self._live.ended(result.cell)
         if len(group) == self._wanted[key]:
             self._group(groups(group)[0])
 
@@ -117,6 +122,16 @@ def sentences(results: list[Result]) -> list[str]:
     return lines
 
 
+def what_runs(cells: list[Cell]) -> str:
+    """Name the scenarios of *cells*, each once, with the arms that run."""
+    arms: dict[str, list[str]] = {}
+    for cell in cells:
+        of = arms.setdefault(cell.scenario.name, [])
+        if cell.arm not in of:
+            of.append(cell.arm)
+    return ", ".join(f"{name} ({', '.join(of)})" for name, of in arms.items())
+
+
 def _short(result: Result) -> str:
     label = result.verdict.label
     return label if len(label) < WIDTH else label[: WIDTH - 2] + "…"
@@ -127,22 +142,45 @@ def _key(cell: Cell) -> tuple[str, str, str]:
 
 
 class _Live:
-    """rich's progress bar, with lines printed above it."""
+    """rich's progress bar: what runs, and how long it still takes; lines are printed above it."""
 
     def __init__(self, out: TextIO, total: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.table import Column
 
         self.progress = Progress(
-            BarColumn(bar_width=40),
+            BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
             console=Console(file=out, soft_wrap=True),
+            expand=True,
         )
-        self._task = self.progress.add_task("cells", total=total)
+        self._running: dict[int, Cell] = {}
+        """By identity: a cell holds what cannot be hashed."""
+        self._task = self.progress.add_task("", total=total)
 
-    def advance(self) -> None:
+    def begins(self, cell: Cell) -> None:
+        self._running[id(cell)] = cell
+        self._name_what_runs()
+
+    def ended(self, cell: Cell) -> None:
+        self._running.pop(id(cell), None)
         self.progress.advance(self._task)
+        self._name_what_runs()
+
+    def _name_what_runs(self) -> None:
+        self.progress.update(self._task, description=what_runs(list(self._running.values())))
 
     def print(self, text: Any) -> None:
         self.progress.console.print(text, highlight=False)

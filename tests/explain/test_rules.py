@@ -92,6 +92,8 @@ CASES: list[tuple[Rule, Facts, str, str]] = [
             ("tls", "tls_failure"),
         )
     ),
+    (numbers.node_is_alone, facts(code=1047), "failover", UP),
+    (numbers.node_is_alone, facts(code=1180), "failover", UP),
     (
         numbers.no_password_was_sent,
         facts(code=1045, details=frozenset({"no_password"})),

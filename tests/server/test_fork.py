@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fixtures.programs import LIFELINE, Runner
-from tests.fixtures.servers import missing, started
+from tests.fixtures.servers import missing, need_modules, started
 
 from lifeline_lab.servers import Server
 
@@ -196,13 +195,6 @@ def test_child_of_a_transaction_is_told_and_the_parents_commits(
     server: Server, driver: str, run_program: Runner
 ) -> None:
     assert_undisturbed(forked(run_program, server, driver, "transaction"))
-
-
-def need_modules(*names: str) -> None:
-    """Skip, or fail where CI is set, when something is not installed."""
-    for name in names:
-        if importlib.util.find_spec(name) is None:
-            missing(f"{name} is not installed: pip install {name}")
 
 
 def assert_all_answered(report: dict[str, Any]) -> None:

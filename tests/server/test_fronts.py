@@ -12,7 +12,8 @@ import pytest
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import missing
 
-from lifeline_lab.servers import ServerMissing
+from lifeline_lab.servers import Server, ServerMissing
+from lifeline_lab.servers.finding import on_path
 from lifeline_lab.topologies.clusters import Cluster, alone, group
 from lifeline_lab.topologies.router import Router
 from lifeline_lab.topologies.situations import Front
@@ -110,3 +111,24 @@ def test_stock_fails_after_either_loss(fronts: Fronts, driver: str, name: str) -
     stock = fronts.report(name, driver)["stock"]
     for loss in ("killed_while_idle", "idle_for_longer_than_the_server_waits"):
         assert "ok" not in stock[loss]["said"]
+
+
+@pytest.fixture
+def reloaded(reports: Callable[..., Any], server: Server, driver: str) -> Any:
+    """What each engine met when a reloaded HAProxy ended the connections it still served."""
+    if on_path("haproxy") is None:
+        missing("There is no haproxy: apt-get install haproxy")
+    return reports("haproxy_reload", server, driver)
+
+
+def test_reload_of_haproxy_is_not_noticed_by_what_was_idle(reloaded: Any) -> None:
+    assert reloaded["lifeline"]["idle"] == {"said": ["ok", "ok 7"], "stored": 1}
+    assert reloaded["stock"]["idle"]["stored"] == 0
+
+
+def test_reload_of_haproxy_rolls_a_transaction_back(reloaded: Any) -> None:
+    lost, after = reloaded["lifeline"]["in_a_transaction"]["said"]
+    assert lost.startswith("ConnectionLost") and lost.endswith("rolled_back")
+    assert after == "ok"
+    assert reloaded["lifeline"]["in_a_transaction"]["stored"] == 1
+    assert "ok" not in reloaded["stock"]["in_a_transaction"]["said"][0]

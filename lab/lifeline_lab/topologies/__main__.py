@@ -31,6 +31,7 @@ ARMS = {
     "Django, persistent": (STOCK, None),
     "django-lifeline": (LIFELINE, 0),
 }
+DRIVERS = ("mysqlclient", "pymysql")
 
 
 def measure(situation: Situation, arm: str, driver: str) -> Figures:
@@ -100,7 +101,7 @@ def _running(setup: dict[str, object], env: Mapping[str, str]) -> Iterator[subpr
 def main() -> None:
     """Measure what was chosen, and write the page; what was not chosen stays as it was."""
     parser = argparse.ArgumentParser(prog="python -m lifeline_lab.topologies")
-    parser.add_argument("--driver", default="mysqlclient", choices=("mysqlclient", "pymysql"))
+    parser.add_argument("--driver", default="mysqlclient", choices=DRIVERS)
     parser.add_argument("--only", default="", help="situations with this in their title")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the results are written")
     parser.add_argument("--fetch", action="store_true", help="download what can be, and is missing")
@@ -112,23 +113,37 @@ def main() -> None:
     for situation in SITUATIONS:
         if options.only.lower() in situation.title.lower():
             rows.update(run(situation, options.driver))
-    order = [(situation.title, arm) for situation in SITUATIONS for arm in ARMS]
     servers = {NAMES[name]: find(name).version for name in FLAVOURS}
     made = last_run({**installed(), **servers})
-    text = page.write(rows, order, threads=THREADS, driver=options.driver, made=made)
-    options.page.write_text(text)
+    options.page.write_text(page.write(rows, order(), threads=THREADS, made=made))
+
+
+def order() -> list[page.Row]:
+    """All rows that the page can have, in its order: each driver's beside the other's."""
+    return [
+        (titled(situation, driver), arm)
+        for situation in SITUATIONS
+        for driver in DRIVERS
+        for arm in ARMS
+    ]
+
+
+def titled(situation: Situation, driver: str) -> str:
+    """The situation as the page names it."""
+    return situation.title if driver == "mysqlclient" else f"{situation.title}, PyMySQL"
 
 
 def run(situation: Situation, driver: str) -> dict[page.Row, str]:
     """Measure a situation with each engine; skipped, visibly, where a program is missing."""
     rows = {}
+    title = titled(situation, driver)
     try:
         for arm in ARMS:
-            row = page.as_row(situation.title, arm, measure(situation, arm, driver))
+            row = page.as_row(title, arm, measure(situation, arm, driver))
             print(row, flush=True)
-            rows[situation.title, arm] = row
+            rows[title, arm] = row
     except ServerMissing as missing:
-        print(f"SKIPPED {situation.title}: {missing}", flush=True)
+        print(f"SKIPPED {title}: {missing}", flush=True)
     return rows
 
 

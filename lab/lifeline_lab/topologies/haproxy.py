@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-from lifeline_lab.servers import Server, ServerMissing
+from lifeline_lab.servers import ServerMissing
 from lifeline_lab.servers.process import GuardedProcess
 
 HOST = "127.0.0.1"
@@ -38,18 +39,34 @@ backend servers
 """
 
 
+class Place(Protocol):
+    """Where a server listens."""
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+
+
 class HAProxy:
-    """Listens at ``host``:``port``; the first of the servers gets all connections at first."""
+    """Listens at ``host``:``port``; the first of the servers gets all connections at first.
+
+    ``hard_stop`` is for how many seconds the old process serves open connections after a reload.
+    """
 
     host = HOST
     env: Mapping[str, str] = {}
 
-    def __init__(self, servers: Sequence[Server]) -> None:
+    def __init__(self, servers: Sequence[Place], *, hard_stop: int = 2) -> None:
         program = shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")
         if program is None:
             raise ServerMissing("There is no haproxy: apt-get install haproxy")
         self._program = program
         self._servers = list(servers)
+        self._hard_stop = hard_stop
         self._leads_to = 0
         self._folder = Path(tempfile.mkdtemp(prefix="lifeline-haproxy-"))
         self.port = _free_port()
@@ -96,7 +113,9 @@ class HAProxy:
 
     def _start(self, *words: str) -> GuardedProcess:
         config = self._folder / "haproxy.cfg"
-        config.write_text(GLOBAL.format(folder=self._folder, hard_stop=2) + self._routes())
+        config.write_text(
+            GLOBAL.format(folder=self._folder, hard_stop=self._hard_stop) + self._routes()
+        )
         command = [self._program, "-db", "-f", str(config), *words]
         process = GuardedProcess(command, self._folder / "haproxy.log", self._folder)
         self._wait_until_ready(process)

@@ -219,23 +219,19 @@ SITUATIONS = (
     Situation("MySQL Router: set_as_primary", group, router.switch_over, front=Router),
     Situation("MySQL Router: primary killed", group, router.crash, front=Router),
     Situation("MySQL Router restarted", group, router.restart, front=Router),
-    Situation(
-        "stunnel beside Django restarted, MariaDB",
-        lambda: alone("mariadb"),
-        stunnel.near_restarted,
-        front=Stunnel,
-    ),
-    Situation(
-        "stunnel beside the server restarted, MariaDB",
-        lambda: alone("mariadb"),
-        stunnel.far_restarted,
-        front=Stunnel,
-    ),
-    Situation(
-        "stunnel's TIMEOUTidle, MariaDB",
-        lambda: alone("mariadb"),
-        stunnel.idle,
-        front=stunnel.with_idle_limit,
-        pause=stunnel.PAUSE,
+    *(
+        Situation(
+            f"{title}, {name}",
+            lambda flavour=flavour: alone(flavour),  # type: ignore[misc]
+            happens,
+            front=front,
+            pause=pause,
+        )
+        for flavour, name in (("mariadb", "MariaDB"), ("mysql", "MySQL"))
+        for title, happens, front, pause in (
+            ("stunnel beside Django restarted", stunnel.near_restarted, Stunnel, PAUSE),
+            ("stunnel beside the server restarted", stunnel.far_restarted, Stunnel, PAUSE),
+            ("stunnel's TIMEOUTidle", stunnel.idle, stunnel.with_idle_limit, stunnel.PAUSE),
+        )
     ),
 )

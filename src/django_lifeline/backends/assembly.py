@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -277,7 +277,9 @@ class Target:
         facts = ServerFacts.ask(connection, self._mistaken, client=self.through_proxy is None)
         if facts.client is not None:
             self.through_proxy = facts.passed_on(connection)
-        facts = replace(facts, client=None)
+        if facts.session is not None:
+            connection.numbered_by_proxy = facts.session != connection.server_thread_id
+        facts = facts.without_session()
         if facts != self.facts:
             self.facts = facts
         return self.facts
@@ -291,7 +293,7 @@ class Target:
     def ask_again(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
         """After a loss, ask the server about itself; None: it did not answer, or not again so soon.
 
-        ``lost_id`` is the server's number of the lost session.
+        ``lost_id`` is the server's number of the lost session; 0: not known.
         Borrows from the pool, unless others are waiting, so the limits are kept. Returns the
         connection that was used for it as well, which is in other hands by then.
         """

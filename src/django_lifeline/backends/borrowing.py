@@ -273,12 +273,31 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
             self._make_again(hold)
-        except BaseException:
-            # Half set up: nobody shall get it.
-            if self._hold is not None:
-                self._drop(self._hold, Reason.DIRTY)
+        except BaseException as error:
+            self._setting_up_failed(error)
             raise
         return hold
+
+    def _setting_up_failed(self, error: BaseException) -> None:
+        """Keep a connection on which somebody's receiver or hook has raised, as stock does.
+
+        They are not called again on it. Where it is not yet what the wrapper takes it for it ends:
+        nobody shall go on with one that is half set up.
+        """
+        hold = self._hold
+        if hold is None:
+            return
+        whole = (
+            isinstance(error, Exception)
+            and not (hold.connection.broken or self.in_atomic_block or self._owed)
+            and hold.connection.facts is self._learned
+            and self.autocommit is (hold.session.state is not State.OFF)
+        )
+        if whole:
+            self._closed = False
+            self._rest(hold)
+        else:
+            self._drop(hold, Reason.DIRTY)
 
     @property
     def _connects_otherwise(self) -> bool:
@@ -380,6 +399,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
+        if connection.busy and not connection.broken:
+            hold.read_unseen = hold.seen
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -427,7 +448,16 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             "Leave the atomic block, or call rollback(), before going on.",
         )
         attach(error, diagnosis)
-        raise error from cause
+        raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+
+    def _of_the_driver(self, code: object, cause: BaseException | None = None) -> Exception:
+        """Return the driver's error for a command that was not sent: the connection is gone.
+
+        Django's errors have the driver's as their cause, where people read what it said.
+        """
+        error: Exception = self.Database.OperationalError(code, "The connection is gone: not sent")
+        error.__cause__ = cause
+        return error
 
     # Before, during and after a statement
 
@@ -455,7 +485,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if connection.commands != hold.seen:
             self._notice_unseen(hold)
         if connection.busy:
-            if connection.broken or not hold.is_being_read:
+            if hold.torn:
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
         elif connection.closed or connection.channel.poll(0) and not connection.alive():
@@ -506,8 +536,13 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._refuse_in_block()
 
     def _refuse_in_block(self) -> NoReturn:
-        """Django holds a connection throughout a block: this one's is gone."""
+        """Django holds a connection throughout a block: this one's is gone.
+
+        Where Django closed it and goes on, the driver's closed one says so, as with stock.
+        """
         self.validate_no_broken_transaction()
+        if self.closed_in_transaction and self._gone is not None:
+            self._gone.connection.run("DO 0")
         raise ProgrammingError("Cannot open a new connection in an atomic block.")
 
     def _renew(self, hold: Hold, statement: Statement) -> Hold:
@@ -537,7 +572,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             # The question would not be answered after another statement.
             if statement.asks is _NOTHING:
                 return self._use_stock_transaction(hold, statement)
-        elif state is _BEGUN and statement.may_commit:
+        elif state is _BEGUN and (statement.may_commit or statement.shapes):
             return self._use_stock_transaction(hold, statement)
         return hold
 
@@ -569,7 +604,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             hold.connection.run(sql)
         except BaseException as error:
             if not self._is_loss(hold, error):
-                if hold.connection.busy:
+                if hold.torn:
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
@@ -714,7 +749,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         caller. Raises ``ConnectionLost`` when the connection was lost and repeating is not safe.
         """
         if not self._is_loss(hold, error):
-            if hold.connection.busy and not hold.is_being_read:
+            if hold.torn:
                 self._break_off(hold, error)
                 return None
             too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
@@ -1027,7 +1062,10 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         reason: Reason,
         kind: type[ConnectionLost] = ConnectionLost,
     ) -> ConnectionLost:
-        """End the lost connection and return the error that says so."""
+        """End the lost connection and return the error that says so.
+
+        Its cause is what the driver would have said; if it has said something, raise it from that.
+        """
         if hold.session.in_transaction:
             self._mark_transaction_lost(None)
         if self._hold is hold:
@@ -1036,6 +1074,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+        error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
         if hold.session.in_transaction:
             self.rollback_exc = error
@@ -1064,7 +1103,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
                 statement=statement.keyword,
                 state_lost=session.lost_with_it,
                 in_transaction=session.in_transaction,
-                server_thread_id=hold.connection.server_thread_id,
+                server_thread_id=hold.connection.session_number,
                 pid=_getpid(),
                 forked=True,
             )

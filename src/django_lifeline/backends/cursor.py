@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial, wraps
+from inspect import ismethod
 from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +17,7 @@ from django.db.backends.mysql import base as stock
 
 from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.reading import Reading
+from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.effects import Asks
 from django_lifeline.core.statement import Statement, known_statements, statement_of
 
@@ -39,6 +41,7 @@ class Wrapper(Protocol):
     def driver_cursor(self, hold: Hold) -> Any: ...
     def holds(self, connection: DriverConnection) -> Hold | None: ...
     def held_for_a_moment(self) -> AbstractContextManager[Hold]: ...
+    def in_hand(self) -> AbstractContextManager[DriverConnection]: ...
     def ready(self, statement: Statement) -> Hold: ...
     def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]: ...
     def settle(self, hold: Hold, statement: Statement, sql: Any, cursor: Any) -> bool: ...
@@ -125,6 +128,9 @@ def djangos_is_untouched() -> bool:
     return utils.CursorWrapper is _CLASS and bool(_steps_of(_CLASS) == _djangos_steps)
 
 
+OWN_CURSORS: frozenset[type] = driver_for(stock.Database).OWN_CURSORS
+"""The driver's classes of cursors, and ours."""
+_END = object()
 _NEED_A_CONNECTION = frozenset({"mogrify", "_mogrify", "literal", "_escape_args", "_get_db"})
 """Methods of the drivers' cursors that ask the connection how it writes a value."""
 
@@ -190,11 +196,12 @@ class CursorWrapper(stock.CursorWrapper):
         The connection may be in other hands: the cursor drops its rows, finds no more, or says
         what it says after an error, without a look at it.
         """
-        self._below.connection = _NoMore(self._below)
+        before = self._below.connection
+        self._below.connection = _NoMore(self._below, before)
         try:
             return call(*args, **kwargs)
         finally:
-            self._below.connection = None
+            self._below.connection = before
 
     # The driver's own, without the detour through ``__getattr__`` or a frame between.
     fetchone = property(attrgetter("cursor.fetchone"))
@@ -342,6 +349,52 @@ class CursorWrapper(stock.CursorWrapper):
             raise IntegrityError(*error.args)
 
 
+class AttachingWrapper(CursorWrapper):
+    """One over a cursor of somebody else's class, which may ask its connection at any time.
+
+    So it has one whenever a method of its own runs: the one in hand, dead or alive.
+    """
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return self._attached(self.cursor.fetchone)
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        """Return some rows."""
+        return self._attached(self.cursor.fetchmany, *args, **kwargs)
+
+    def fetchall(self) -> Any:
+        """Return the rows that are left."""
+        return self._attached(self.cursor.fetchall)
+
+    def nextset(self) -> Any:
+        """Move to the next result; None when there is none."""
+        return self._attached(super().nextset)
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = self._attached(iter, self.cursor)
+        while (row := self._attached(next, rows, _END)) is not _END:
+            yield row
+
+    def __getattr__(self, name: str) -> Any:
+        written = getattr(type(self._below), name, getattr(type(self.cursor), name, None))
+        if written is None or name in _NEED_A_CONNECTION:
+            return super().__getattr__(name)
+        value = self._attached(getattr, self.cursor, name)
+        return wraps(value)(partial(self._attached, value)) if ismethod(value) else value
+
+    def _attached(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        below = self._below
+        if self._closed or below.connection is not None:
+            return call(*args, **kwargs)
+        with self._db.in_hand() as connection:
+            below.connection = connection
+            try:
+                return call(*args, **kwargs)
+            finally:
+                below.connection = None
+
+
 class _Rest:
     """What is still to come of an answer, and to whom it is told how the reading went."""
 
@@ -381,8 +434,13 @@ class _NoMore:
 
     _result = None
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, connection: Any) -> None:
         self._cursor = cursor
+        self._connection = connection
+        """Where a cursor of somebody else's class may ask it something: the one in hand."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
     def warning_count(self) -> Any:
         """Return what the library said at the end of the answer."""

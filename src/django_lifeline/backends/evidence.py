@@ -118,7 +118,7 @@ def connection_facts(
         through_proxy=target.through_proxy,
         mariadb="mariadb" in connection.server_version.lower(),
         tls=connection.channel.tls,
-        server_thread_id=connection.server_thread_id,
+        server_thread_id=connection.session_number,
         bytes_sent=connection.last_size,
         opened_by=connection.opened_by,
         used_by=threading.current_thread().name,
@@ -147,7 +147,7 @@ def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) ->
     found = diagnose(facts)
     if not server_could_tell(facts, found):
         return found
-    told = target.ask_again(lost.server_thread_id)
+    told = target.ask_again(lost.session_number)
     if told is not None:
         now, connection = told
         return diagnose(replace(facts, server=now, successor=successor_of(lost, connection)))
@@ -178,7 +178,7 @@ def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
     """Describe the connection that took the place of the *lost* one."""
     apart = new.opened_at - lost.opened_at
     return Successor(
-        server_thread_id=new.server_thread_id, older=apart < 0, at_once=abs(apart) < _AT_ONCE
+        server_thread_id=new.session_number, older=apart < 0, at_once=abs(apart) < _AT_ONCE
     )
 
 

@@ -29,6 +29,7 @@ class Hold:
         "pid",
         "pool",
         "ran",
+        "read_unseen",
         "reader",
         "references",
         "resting",
@@ -76,6 +77,8 @@ class Hold:
         """What the last statement left to be asked for, in case the connection is recalled."""
         self.reader: weakref.ref[Any] | None = None
         """The driver's cursor that reads a result row by row, while the connection is busy."""
+        self.read_unseen = -1
+        """The number of a command of the application's own whose answer was still to be read."""
         self.connection.last_id = 0
         self.visible = self.connection.visible
         """What the application gets: the driver's object, or what a tool put round it."""
@@ -126,5 +129,13 @@ class Hold:
     @property
     def is_being_read(self) -> bool:
         """Whether somebody still can read the rest of the answer that keeps it busy."""
+        if self.connection.commands == self.read_unseen:
+            return True  # as the driver has it, who knows the application's cursors
         cursor = self.reader() if self.reader is not None else None
         return cursor is not None and cursor.connection is not None
+
+    @property
+    def torn(self) -> bool:
+        """Whether an answer is unread that nobody can read on: its rest must reach nobody."""
+        connection = self.connection
+        return bool(connection.busy and (connection.broken or not self.is_being_read))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django_lifeline.core.drivers.base import DriverConnection
@@ -26,6 +26,8 @@ class ServerFacts:
     """What the server calls itself: its host name and port."""
     client: str | None = None
     """What the server calls this client, such as ``10.0.0.7:40312``; None: it does not tell."""
+    session: int | None = None
+    """Its number of the session in which it was asked; None: it does not tell."""
 
     QUERY = (
         "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
@@ -57,18 +59,18 @@ class ServerFacts:
         list of sessions, which is a long one on a busy server, is not looked at.
         """
         seen = _of_session(connection, "host", "CONNECTION_ID()") if client else "NULL"
-        place = f", CONCAT(@@hostname, ':', @@port), {seen}"
+        place = f", CONCAT(@@hostname, ':', @@port), {seen}, CONNECTION_ID()"
         try:
             return cls.from_row(connection.run(cls.QUERY + place)[0])
         except mistaken:
             if connection.broken or connection.closed:
                 raise
-            return cls.from_row((*connection.run(cls.QUERY)[0], "", None))
+            return cls.from_row((*connection.run(cls.QUERY)[0], "", None, None))
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
         """Build the facts from the row that `ask` gets."""
-        version, sql_mode, engine, null, names, zones, *limits, host, client = row
+        version, sql_mode, engine, null, names, zones, *limits, host, client, session = row
         wait, packet, global_wait, interactive, net_write, net_read, *locks = limits
         return cls(
             version=version,
@@ -88,7 +90,12 @@ class ServerFacts:
             read_only=any(str(lock).upper() not in ("0", "OFF") for lock in locks),
             host=str(host),
             client=None if client is None else str(client),
+            session=None if session is None else int(session),
         )
+
+    def without_session(self) -> ServerFacts:
+        """Return what is true of each of its sessions."""
+        return replace(self, client=None, session=None)
 
     def as_django_wants(self) -> dict[str, Any]:
         """Return what Django's ``DatabaseWrapper.mysql_server_data`` holds."""
@@ -115,7 +122,10 @@ class ServerFacts:
     def ask_again(
         self, connection: DriverConnection, lost_id: int, seconds: float
     ) -> ServerNow | None:
-        """Ask after the loss of a session, for no longer than so many seconds; None: no answer."""
+        """Ask after the loss of a session, for no longer than so many seconds; None: no answer.
+
+        ``lost_id`` is the server's number of the session, 0 where it is not known.
+        """
         status = _status_table(connection)
         values = ", ".join(
             f"(SELECT variable_value FROM {status} WHERE variable_name = '{name}')"
@@ -138,7 +148,7 @@ class ServerFacts:
             aborted_connects=_number(connects),
             wait_timeout=float(wait),
             max_allowed_packet=int(packet),
-            lost_session="gone" if command is None else str(command).lower(),
+            lost_session=_activity(command) if lost_id else "",
         )
 
 
@@ -162,6 +172,10 @@ def _of_session(connection: DriverConnection, column: str, session: str) -> str:
 def _status_table(connection: DriverConnection) -> str:
     schema = "information_schema" if is_mariadb(connection) else "performance_schema"
     return f"{schema}.global_status"
+
+
+def _activity(command: object) -> str:
+    return "gone" if command is None else str(command).lower()
 
 
 def _number(value: object) -> int | None:

@@ -19,7 +19,6 @@ from django.db.backends.base.base import debug_transaction
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
 from django_lifeline.core.classification import Ran, verdict
-from django_lifeline.core.effects import Boundary
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
 from django_lifeline.core.session import Move, State
@@ -175,7 +174,7 @@ class Transactions(Borrowing):
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
         if not self._is_loss(hold, error):
-            if hold.connection.busy:
+            if hold.torn:
                 self._drop(hold, Reason.INTERRUPTED)
                 return None
             return self._after_refusal(hold, _BEGIN_BY_US, error)
@@ -186,17 +185,17 @@ class Transactions(Borrowing):
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
         """Inside what START TRANSACTION began, turn autocommit off as stock has it.
 
-        That commits nothing. SET TRANSACTION must come before its transaction, so one that did
-        nothing is ended first.
+        That commits nothing. SET TRANSACTION and the like must come before the transaction, so one
+        that did nothing is ended first.
         """
         try:
-            if statement.boundary is Boundary.CHOOSES and hold.session.work == 0:
+            if statement.shapes and hold.session.work == 0:
                 hold.connection.rollback()
                 hold.session.move(Move.END)
             self._switch_autocommit(hold, False)
         except BaseException as error:
             if not self._is_loss(hold, error):
-                if hold.connection.busy:
+                if hold.torn:
                     self._break_off(hold, error)
                 raise
             decision = self._decide(hold, statement, sent=False)
@@ -235,7 +234,7 @@ class Transactions(Borrowing):
         mysqlclient refuses without sending anything.
         """
         if hold.connection.busy and hold.pid == os.getpid():
-            return hold.is_being_read and not hold.connection.broken
+            return not hold.torn
         return self._lives(hold)
 
     def _ended(self, hold: Hold) -> None:
@@ -248,7 +247,7 @@ class Transactions(Borrowing):
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:
         session = hold.session
         if not self._is_loss(hold, error):
-            if hold.connection.busy and hold.is_being_read and not hold.connection.broken:
+            if hold.connection.busy and not hold.torn:
                 pass  # refused by the driver: a result had not been read to its end
             elif hold.connection.busy:
                 # Something of the application's broke in while the answer was on its way.
@@ -294,7 +293,8 @@ class Transactions(Borrowing):
         decision = Decision(label, repeat=False)
         phase = Phase.BEFORE if error is None else Phase.COMMIT
         facts = self._facts(hold, _COMMIT, decision, phase, error)
-        raise self._lose(hold, facts, Reason.DEAD) from error
+        lost = self._lose(hold, facts, Reason.DEAD)
+        raise lost from error or lost.__cause__
 
     def _rollback(self) -> None:
         self._work_lost = False
@@ -317,7 +317,7 @@ class Transactions(Borrowing):
             if self._is_loss(hold, error):
                 self._bury(hold, Reason.LOST, error)
                 return
-            if hold.connection.busy:
+            if hold.torn:
                 self._drop(hold, Reason.INTERRUPTED)
             raise
         self._ended(hold)

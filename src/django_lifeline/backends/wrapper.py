@@ -27,7 +27,13 @@ from django_lifeline.backends.assembly import clock, targets
 from django_lifeline.backends.client import DatabaseClient
 from django_lifeline.backends.creation import DatabaseCreation
 from django_lifeline.backends.credentials import params_to_connect
-from django_lifeline.backends.cursor import Cursor, CursorWrapper, djangos_is_untouched
+from django_lifeline.backends.cursor import (
+    OWN_CURSORS,
+    AttachingWrapper,
+    Cursor,
+    CursorWrapper,
+    djangos_is_untouched,
+)
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.hooks import Shortcut
@@ -211,10 +217,8 @@ class LifelineMixin(Transactions):
         try:
             self._connecting = True
             super().connect()
-        except BaseException:
-            # Half set up: nobody shall get it.
-            if self._hold is not None:
-                self._drop(self._hold, Reason.DIRTY)
+        except BaseException as error:
+            self._setting_up_failed(error)
             raise
         finally:
             self._connecting = False
@@ -323,9 +327,13 @@ class LifelineMixin(Transactions):
                 self.validate_thread_sharing()
             self._share()
         hold = self._hold
-        if hold is not None and hold.visible is hold.connection:
+        if (
+            hold is not None
+            and hold.visible is hold.connection
+            and (kind := (hold if hold.resting else hold.connection).cursorclass) in OWN_CURSORS
+        ):
             # `_new_cursor`, in place for the sake of the common case.
-            below = (hold if hold.resting else hold.connection).cursorclass(hold.connection)
+            below = kind(hold.connection)
             below.connection = None
             cursor = CursorWrapper(self, below)
         else:
@@ -353,7 +361,9 @@ class LifelineMixin(Transactions):
             self._refuse_in_block()
         cursor = self.driver_cursor(hold)
         cursor.connection = None
-        return CursorWrapper(self, cursor)
+        if type(cursor) in OWN_CURSORS:
+            return CursorWrapper(self, cursor)
+        return AttachingWrapper(self, cursor)
 
     def driver_cursor(self, hold: Hold) -> Any:
         """Return a cursor of the driver, with what monitoring tools put round it."""
@@ -371,7 +381,7 @@ class LifelineMixin(Transactions):
             if isinstance(below, CursorWrapper):
                 return cursor
             below = getattr(below, "cursor", None)
-        return CursorWrapper.over(self, cursor)
+        return AttachingWrapper.over(self, cursor)
 
     def holds(self, connection: DriverConnection) -> Hold | None:
         """Return the hold of *connection*, None where it is not this wrapper's any more."""
@@ -386,6 +396,23 @@ class LifelineMixin(Transactions):
             hold = self._living(_PLAIN)
         try:
             yield hold
+        finally:
+            self._rest(hold)
+
+    @contextmanager
+    def in_hand(self) -> Iterator[DriverConnection]:
+        """Have the connection in hand, dead or alive, for code that may ask it something."""
+        hold, gone = self._hold, self._gone
+        if hold is None and gone is not None and self.in_atomic_block:
+            yield gone.connection
+            return
+        mine = hold is not None and hold.pid == os.getpid() and not hold.returned
+        if hold is None or not mine or hold.resting and not hold.lease.resume():
+            with self.wrap_database_errors:
+                hold = self._living(_PLAIN)
+        hold.resting = False
+        try:
+            yield hold.connection
         finally:
             self._rest(hold)
 

@@ -49,6 +49,8 @@ class Statement:
     """Begins, ends or implicitly commits a transaction, or might."""
     boundary: Boundary | None
     """What it does to the transaction, where that is all it does."""
+    shapes: bool
+    """Says what transactions are like: it must come before the one that is to be so."""
 
     batch: bool = False
     """Run for many rows, in several commands: some may have run when one is lost."""
@@ -109,6 +111,7 @@ def _remember(sql: str | bytes, statement: Statement) -> None:
 
 
 _STATEFUL = Effect.SETS | Effect.PINS | Effect.OPAQUE | Effect.TRANSACTION
+_OF_TRANSACTIONS = frozenset({"transaction_isolation", "transaction_read_only"})
 _COMMITTING = Effect.TRANSACTION | Effect.IMPLICIT_COMMIT | Effect.OPAQUE
 
 
@@ -118,6 +121,7 @@ def _read(sql: str | bytes) -> Statement:
     transaction = Effect.TRANSACTION in effect and not effect & (Effect.PINS | Effect.OPAQUE)
     only_sets = effect is Effect.SETS
     sets = settings_of(sql) if only_sets else ()
+    boundary = boundary_of(sql) if transaction else None
     previous = Effect.USES_PREVIOUS in effect
     return Statement(
         keyword=keyword,
@@ -129,5 +133,6 @@ def _read(sql: str | bytes) -> Statement:
         opaque=bool(effect & Effect.OPAQUE) or (Effect.TRANSACTION in effect and not transaction),
         asks=asks_of(sql) if previous else Asks.NOTHING,
         may_commit=bool(effect & _COMMITTING),
-        boundary=boundary_of(sql) if transaction else None,
+        boundary=boundary,
+        shapes=boundary is Boundary.CHOOSES or not _OF_TRANSACTIONS.isdisjoint(sets),
     )

@@ -54,6 +54,7 @@ class Successor:
     """The connection that took the lost one's place. It lives."""
 
     server_thread_id: int
+    """0: not known."""
     older: bool = False
     """Opened before the lost one was, so that the server has been up all the time."""
     at_once: bool = False
@@ -117,6 +118,7 @@ class LossFacts:
     mariadb: bool = False
     tls: bool = False
     server_thread_id: int = 0
+    """0: not known, since a proxy has numbers of its own."""
     bytes_sent: int = 0
     """The length of the last command."""
     statement: str = ""

@@ -107,9 +107,9 @@ def _evidence(facts: LossFacts) -> dict[str, object]:
         "idle_seconds": round(facts.idle, 1),
         "age_seconds": round(facts.age, 1),
         "wait_timeout": facts.wait_timeout,
-        "server_thread_id": facts.server_thread_id,
     }
     optional = {
+        "server_thread_id": facts.server_thread_id,
         "code": facts.code,
         "driver_cause": facts.driver_cause,
         "statement": facts.statement,

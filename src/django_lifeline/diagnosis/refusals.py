@@ -44,7 +44,8 @@ _NOT_REACHED = frozenset({codes.CR_CONNECTION_ERROR, codes.CR_CONN_HOST_ERROR})
 _OPTIONS_OR_FAILOVER = frozenset(
     {codes.ER_OPTION_PREVENTS_STATEMENT, codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION}
 )
-"""1290 is said of other options than read_only as well, 1792 where the session chose it."""
+"""1290 is said of other options than read_only as well, 1792 where the session chose it. A server
+that says that it takes writes is not why."""
 
 REFUSED_STATEMENTS = frozenset(
     {
@@ -76,8 +77,8 @@ def refusal(facts: RefusalFacts) -> Finding | None:
     if cause == "packet_too_large" and facts.size:
         met = f"the statement has {facts.size} bytes, max_allowed_packet is {facts.limit}."
         return Finding(cause, Confidence.CERTAIN, met)
-    if facts.takes_writes and facts.code == codes.ER_OPTION_PREVENTS_STATEMENT:
-        return None  # another option than read_only: the error's text names it
+    if facts.takes_writes and facts.code in _OPTIONS_OR_FAILOVER:
+        return None  # another option than read_only, which the text names, or the author's choice
     sure = facts.code not in _OPTIONS_OR_FAILOVER or facts.takes_writes is False
     met = f"error {facts.code} says so{_after_waiting(facts)}."
     return Finding(cause, Confidence.CERTAIN if sure else Confidence.LIKELY, met)

@@ -308,6 +308,8 @@ def server_shutting_down(facts: LossFacts) -> Finding | None:
 
 def _counts_anew(facts: LossFacts, after: Successor) -> bool:
     """Whether the next number is too low for a server that stayed up."""
+    if not after.server_thread_id:
+        return False
     if after.at_once:
         # A small server is back within 0.1 s.
         return after.server_thread_id + NEIGHBOURS < facts.server_thread_id

@@ -123,7 +123,7 @@ def snapshot(of: Publisher = publisher) -> Snapshot:
         "pools": [
             {
                 **asdict(pool.stats()),
-                "sessions": [each.server_thread_id for each in pool.connections()],
+                "sessions": [each.session_number for each in pool.connections()],
             }
             for pool in _pools()
         ],

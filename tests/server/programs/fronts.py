@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.db import close_old_connections, connections, transaction
@@ -18,6 +17,7 @@ from tests.server.programs.toolbox import (
     session_id,
     stored,
     wait_gone,
+    wait_until_seen,
 )
 
 from django_lifeline.signals import connection_lost, connection_restored
@@ -104,20 +104,11 @@ def idle_for_longer_than_the_server_waits(alias: str) -> Any:
 def _after(alias: str, number: int) -> Any:
     """How the next two statements end, the first of them a write, and what the loss was called."""
     wait_gone({number})
-    _arrive(alias)
+    wait_until_seen(alias)
     causes.clear()
     said = [outcome(lambda: run(alias, INSERT, [alias]))]
     said.append(outcome(lambda: one(alias, "SELECT 7")))
     return {"said": said, "stored": stored(alias), "causes": list(causes)}
-
-
-def _arrive(alias: str) -> None:
-    """Wait until the server's end has come through what stands between: the socket shows it."""
-    connection = connections[alias].connection
-    channel = getattr(connection, "channel", None)
-    deadline = time.monotonic() + 5
-    while channel is not None and channel.silent() and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 if __name__ == "__main__":

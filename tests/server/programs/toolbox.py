@@ -152,6 +152,15 @@ def _connected(ids: set[int]) -> bool:
     )
 
 
+def wait_until_seen(alias: str) -> None:
+    """Wait until the server's end has come through what stands between: the socket shows it."""
+    connection = connections[alias].connection
+    channel = getattr(connection, "channel", None)
+    deadline = time.monotonic() + 5
+    while channel is not None and channel.silent() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def wait_running(fragment: str) -> int:
     """Wait until a session runs a statement with this text; return the session's id."""
     found: list[int] = []

@@ -65,6 +65,40 @@ def asked(name: str, ends: Callable[[Any], object]) -> list[Any]:
     return said
 
 
+def inner_block(connection: Any) -> None:
+    with transaction.atomic(NAME):
+        one(NAME, "SELECT 2")
+
+
+WORKS: list[Callable[[Any], object]] = [
+    lambda connection: one(NAME, "SELECT 2"),
+    lambda connection: connection.cursor().executemany("SELECT %s", [(1,)]),
+    lambda connection: connection.savepoint() and None,
+    inner_block,
+    lambda connection: connection.ensure_connection(),
+    lambda connection: connection.cursor() and None,
+]
+
+
+def goes_on(ends: Callable[[Any], object], work: Callable[[Any], object]) -> list[Any]:
+    """What work says in the block when its author has told Django not to roll back."""
+    connection = connections[NAME]
+    said: list[Any] = []
+
+    def block() -> None:
+        with transaction.atomic(NAME):
+            one(NAME, "SELECT 1")
+            ends(connection)
+            transaction.set_rollback(False, NAME)
+            said.extend([outcome(lambda: work(connection)), connection.needs_rollback])
+            transaction.set_rollback(False, NAME)
+
+    said.append(outcome(block))
+    said.append(outcome(lambda: one(NAME, "SELECT 3")))
+    close_all()
+    return said
+
+
 def driver_used(ends: Callable[[Any], object]) -> list[Any]:
     """What the driver's connection says inside the block."""
     calls: dict[str, Callable[[Any], object]] = {
@@ -95,7 +129,11 @@ def report() -> dict[str, Any]:
         for name in (names() if whole or ending == "close" else ["get_autocommit"])
     }
     raw = {f"{ending}: the driver's": driver_used(ends) for ending, ends in ENDINGS.items()}
-    return {**said, **raw}
+    on = {
+        f"{ending}: the block goes on": [goes_on(ends, work) for work in WORKS]
+        for ending, ends in ENDINGS.items()
+    }
+    return {**said, **raw, **on}
 
 
 say(report())

@@ -5,24 +5,37 @@ Each was once a difference that somebody found who had not seen the code.
 
 from __future__ import annotations
 
+import gc
+import logging
 import threading
+import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import close_old_connections, connections, models, transaction
+from django.db import Error, close_old_connections, connections, models, transaction
+from django.db.backends.mysql.base import CursorWrapper
+from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
     DRIVER,
+    FLAVOUR,
     LIFELINE,
     TABLE,
     Scenes,
+    Wrapper,
     alias,
+    close_all,
     forget,
     in_thread,
+    kill,
     one,
     outcome,
     piece_of_work_ends,
     run,
     say,
+    session_id,
+    wait_until,
 )
 
 scene = Scenes()
@@ -243,8 +256,431 @@ def lock_that_a_new_table_is_made_with_ends_with_the_work() -> Any:
     name = alias()
     run(name, "CREATE TABLE made AS SELECT GET_LOCK('made', 0) AS got")
     connections[name].close()
-    said = admin("SELECT IS_FREE_LOCK('made')")[0][0]
+    wait_until(lambda: admin("SELECT IS_FREE_LOCK('made')")[0][0], "for the lock")
     run(name, "DROP TABLE made")
+    return "free"
+
+
+def heard(raising: str, wrapper: Any = Wrapper, **settings: Any) -> list[Any]:
+    """What is answered, and how often it was called, where *raising* fails on new connections."""
+    calls: list[str] = []
+
+    def fails(**told: Any) -> None:
+        if told["connection"].alias == name:
+            calls.append(raising)
+            raise KeyError(raising)
+
+    class Failing(wrapper):  # type: ignore[misc]
+        def init_connection_state(self) -> None:
+            super().init_connection_state()
+            if raising == "init_connection_state":
+                fails(connection=self)
+
+    name = alias(Failing, **settings)
+    if raising == "connection_created":
+        connection_created.connect(fails)
+    asks: list[Callable[[], Any]] = [
+        lambda: connections[name].ensure_connection(),
+        lambda: connections[name].cursor() and None,
+        lambda: one(name, "SELECT 1"),
+        lambda: Note.objects.using(name).filter(tag="").count(),
+        lambda: connections[name].get_autocommit(),
+        lambda: transaction.atomic(name).__enter__(),
+    ]
+    said: list[Any] = []
+    for ask in asks:
+        calls.clear()
+        said.append([outcome(ask), outcome(ask), outcome(lambda: one(name, "SELECT 3"))])
+        said.append([len(calls), connections[name].in_atomic_block])
+        connections[name].in_atomic_block = False
+        connections[name].close()
+    connection_created.disconnect(fails)
+    forget(name)
+    return said
+
+
+@scene
+def receiver_that_fails_on_a_new_connection_is_called_once() -> Any:
+    return heard("connection_created", CONN_MAX_AGE=None)
+
+
+@scene
+def receiver_that_fails_is_called_once_without_autocommit() -> Any:
+    return heard("connection_created", AUTOCOMMIT=False)
+
+
+@scene
+def init_connection_state_that_fails_is_called_once() -> Any:
+    return heard("init_connection_state")
+
+
+@scene
+def statement_after_a_receiver_failed_meets_what_it_left() -> Any:
+    name, calls = alias(), []
+
+    def fails(**told: Any) -> None:
+        calls.append(run(name, "SET @mine = 7"))
+        run(name, "SELECT nothing_there")
+
+    connection_created.connect(fails)
+    said = [outcome(lambda: one(name, "SELECT @mine")) for _ in range(2)]
+    connection_created.disconnect(fails)
+    piece_of_work_ends(name)
+    said += [in_thread(lambda: one(name, "SELECT @mine")), len(calls)]
+    connections[name].close()
+    return said
+
+
+@scene
+def all_texts_are_asked_for_as_bytes() -> Any:
+    name = alias(OPTIONS={"use_unicode": False})
+    said = [outcome(lambda: one(name, "SELECT 5")) for _ in range(3)]
+    return [*said, outcome(lambda: Note.objects.using(name).filter(tag="").count())]
+
+
+def traced(call: Callable[[], Any]) -> Any:
+    """The error of *call*, and whether the driver's one is its cause, as Django promises."""
+    try:
+        return call()
+    except Error as error:
+        below = error.__cause__
+        drivers = isinstance(below, connections["default"].Database.Error)
+        same = drivers and below.args[0] == error.args[0]
+        return ["lost", f"the driver's is its cause: {drivers}", f"with its number: {same}"]
+
+
+def unsent(*, at_its_end: bool) -> list[Any]:
+    """What a block meets whose session was ended before the driver could send anything."""
+    name = alias()
+    said: list[Any] = []
+
+    def block() -> None:
+        with transaction.atomic(name):
+            run(name, INSERT, ["unsent"])
+            kill(session_id(name))
+            if not at_its_end:
+                said.append(traced(lambda: one(name, "SELECT 1")))
+                said.append(traced(lambda: one(name, "SELECT 1")))
+
+    said.append(traced(block))
+    close_all()
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'unsent'")]
+
+
+@scene
+def loss_before_a_statement_has_the_drivers_error_for_its_cause() -> Any:
+    return unsent(at_its_end=False)
+
+
+@scene
+def loss_before_commit_has_the_drivers_error_for_its_cause() -> Any:
+    return unsent(at_its_end=True)
+
+
+@scene
+def loss_of_a_lock_has_the_drivers_error_for_its_cause() -> Any:
+    name = alias()
+    run(name, "SELECT GET_LOCK('traced', 0)")
+    kill(session_id(name))
+    return traced(lambda: one(name, "SELECT 1"))
+
+
+def beside_rows(use: Callable[[str, Any, Any], Any], *, block: bool, first: bool) -> list[Any]:
+    """What statements meet while a driver's own cursor has rows that nobody has read."""
+    name = alias()
+    several = "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4"
+    run(name, "DELETE FROM note WHERE tag IN ('beside', 'later')")
+    said: list[Any] = []
+
+    def work() -> None:
+        if first:
+            run(name, INSERT, ["beside"])
+        raw = connections[name].connection
+        if not first:
+            run(name, INSERT, ["beside"])
+        cursor = raw.cursor(cursors.SSCursor)
+        cursor.execute(several)
+        said.append(cursor.fetchone())
+        said.append(outcome(partial(use, name, raw, cursor)))
+        del cursor
+        gc.collect()
+        said.append(outcome(lambda: run(name, INSERT, ["later"])))
+
+    def in_block() -> None:
+        with transaction.atomic(name):
+            work()
+
+    connections[name].ensure_connection()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        said.append(outcome(in_block if block else work))
+    said.append(sorted({str(each.message) for each in told if each.category is UserWarning}))
+    close_all()
+    said.append(one(name, "SELECT COUNT(*) FROM note WHERE tag = 'beside'"))
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'later'")]
+
+
+def everywhere(use: Callable[[str, Any, Any], Any]) -> list[Any]:
+    return [
+        beside_rows(use, block=block, first=first) for block in (False, True) for first in (0, 1)
+    ]
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_a_statement() -> Any:
+    return everywhere(lambda name, raw, cursor: one(name, "SELECT 5"))
+
+
+@scene
+def rows_of_the_drivers_cursor_are_dropped_with_it() -> Any:
+    return everywhere(lambda name, raw, cursor: None)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_a_block() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        with transaction.atomic(name):
+            return one(name, "SELECT 6")
+
+    return everywhere(use)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_closed_beside_a_statement() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        said = outcome(lambda: one(name, "SELECT 5"))
+        outcome(cursor.close)
+        return [said, outcome(lambda: one(name, "SELECT 7"))]
+
+    return everywhere(use)
+
+
+@scene
+def rows_of_the_drivers_cursor_are_left_beside_the_drivers_statement() -> Any:
+    def use(name: str, raw: Any, cursor: Any) -> Any:
+        other = raw.cursor()
+        other.execute("SELECT 8")
+        return other.fetchall()
+
+    return everywhere(use)
+
+
+@scene
+def block_ends_while_the_drivers_cursor_has_rows() -> Any:
+    name = alias()
+
+    def block() -> None:
+        with transaction.atomic(name):
+            run(name, INSERT, ["unread"])
+            cursor = connections[name].connection.cursor(cursors.SSCursor)
+            cursor.execute("SELECT 1 UNION SELECT 2")
+            kept.append(cursor)
+
+    kept: list[Any] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said = [outcome(block), outcome(lambda: one(name, "SELECT 3"))]
+    kept.clear()
+    close_all()
+    return [*said, one(name, "SELECT COUNT(*) FROM note WHERE tag = 'unread'")]
+
+
+def asking(kind: Any) -> Any:
+    """A class of cursors that asks its connection about each row, as one for other types does."""
+
+    class Asking(kind):  # type: ignore[misc]
+        def _told(self, row: Any) -> Any:
+            assert self.connection.thread_id() > 0
+            return row
+
+        def fetchone(self) -> Any:
+            row = super().fetchone()
+            return row and self._told(row)
+
+        def fetchmany(self, size: Any = None) -> Any:
+            return [self._told(row) for row in super().fetchmany(size)]
+
+        def fetchall(self) -> Any:
+            return [self._told(row) for row in super().fetchall()]
+
+        def nextset(self) -> Any:
+            self.connection.thread_id()
+            return super().nextset()
+
+        def __iter__(self) -> Any:
+            self.connection.thread_id()
+            return (self._told(row) for row in super().fetchall())
+
+        def asked(self, prefix: str, *, suffix: str = "") -> str:
+            return f"{prefix} {self.connection.thread_id() > 0} {suffix}"
+
+        @property
+        def live(self) -> bool:
+            return self.connection.thread_id() > 0
+
+    return Asking
+
+
+def read_by_asking(name: str) -> list[Any]:
+    several = "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4"
+    run("default", "INSERT INTO note (tag) VALUES ('asked')")
+    said: list[Any] = []
+
+    def reads(use: Callable[[Any], Any]) -> Any:
+        def read() -> Any:
+            with connections[name].cursor() as cursor:
+                cursor.execute(several)
+                said.append(outcome(partial(use, cursor)))
+                said.append([cursor.rowcount, cursor.lastrowid])
+
+        return read
+
+    uses: list[Callable[[Any], Any]] = [
+        lambda cursor: cursor.fetchmany(2),
+        lambda cursor: cursor.fetchmany(size=1),
+        lambda cursor: [cursor.fetchmany(2), cursor.fetchall(), cursor.fetchall()],
+        lambda cursor: list(cursor),
+        lambda cursor: [cursor.nextset(), cursor.fetchall()],
+        lambda cursor: cursor.asked("a", suffix="b"),
+        lambda cursor: cursor.live,
+        lambda cursor: cursor.mogrify("SELECT %s", ["x"]),
+        lambda cursor: cursor.mogrify("SELECT %s", ["x"]) and cursor.fetchall(),
+    ]
+    for use in uses:
+        said.append(outcome(reads(use)))
+        with transaction.atomic(name):
+            said.append(outcome(reads(use)))
+    said.append(outcome(lambda: Note.objects.using(name).filter(tag="asked").exists()))
+    run("default", "DELETE FROM note WHERE tag = 'asked'")
+    return said
+
+
+@scene
+def rows_are_read_by_a_cursor_that_asks_its_connection() -> Any:
+    return read_by_asking(alias(OPTIONS={"cursorclass": asking(cursors.Cursor)}))
+
+
+@scene
+def rows_are_read_one_by_one_by_a_cursor_that_asks_its_connection() -> Any:
+    return read_by_asking(alias(OPTIONS={"cursorclass": asking(cursors.SSCursor)}))
+
+
+@scene
+def rows_are_read_by_an_engines_cursor_that_asks_its_connection() -> Any:
+    kind = asking(cursors.Cursor)
+
+    class Engine(Wrapper):  # type: ignore[misc]
+        def create_cursor(self, name: str | None = None) -> Any:
+            return CursorWrapper(self.connection.cursor(kind))
+
+    return read_by_asking(alias(Engine))
+
+
+@scene
+def rows_are_read_by_an_engines_proxy_that_asks_the_connection() -> Any:
+    class Proxy:
+        def __init__(self, cursor: Any) -> None:
+            self.cursor = cursor
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.cursor, name)
+
+        def __iter__(self) -> Any:
+            return iter(self.cursor)
+
+        def fetchall(self) -> Any:
+            return [self.cursor.connection.thread_id() > 0, self.cursor.fetchall()]
+
+    class Engine(Wrapper):  # type: ignore[misc]
+        def create_cursor(self, name: str | None = None) -> Any:
+            return Proxy(self.connection.cursor())
+
+    return read_by_asking(alias(Engine))[:10]
+
+
+@scene
+def rows_that_were_read_are_there_after_their_connection_for_one_that_asks() -> Any:
+    name = alias(OPTIONS={"cursorclass": asking(cursors.Cursor)})
+    said: list[Any] = []
+    for end in (lambda: connections[name].close(), lambda: kill(session_id(name))):
+        for block in (False, True):
+            with connections[name].cursor() as cursor:
+                if block:
+                    connections[name].set_autocommit(False)
+                cursor.execute("SELECT 1 UNION SELECT 2")
+                end()
+                said.append(outcome(cursor.fetchall) if LIFELINE else "rows")
+                said[-1] = "rows" if isinstance(said[-1], list) else said[-1]
+            outcome(connections[name].rollback)
+            close_all()
+    return said
+
+
+READ_ONLY = [
+    "SET SESSION TRANSACTION READ ONLY",
+    "SET TRANSACTION READ ONLY",
+    "START TRANSACTION READ ONLY",
+    "SET SESSION transaction_read_only = 1"
+    if FLAVOUR == "mysql"
+    else "SET SESSION tx_read_only = 1",
+]
+LEVEL = "transaction_isolation" if FLAVOUR == "mysql" else "tx_isolation"
+
+
+def chosen(sql: str, *, inside: bool) -> list[Any]:
+    """What a write meets in a session that its author told to read only, and what is said of it."""
+    name = alias()
+    told: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.levelname)
+
+    def work() -> Any:
+        if inside:
+            with transaction.atomic(name):
+                run(name, sql)
+                return run(name, INSERT, ["read only"])
+        run(name, sql)
+        return run(name, INSERT, ["read only"])
+
+    listener = Listener(logging.WARNING)
+    logging.getLogger("django_lifeline").addHandler(listener)
+    try:
+        said = [outcome(work)]
+    finally:
+        logging.getLogger("django_lifeline").removeHandler(listener)
+    outcome(connections[name].close)
+    run("default", "DELETE FROM note WHERE tag = 'read only'")
+    return [*said, told]
+
+
+@scene
+def session_that_reads_only_by_choice_is_not_called_a_replica() -> Any:
+    return [chosen(sql, inside=False) for sql in READ_ONLY]
+
+
+@scene
+def block_that_reads_only_by_choice_is_not_called_a_replica() -> Any:
+    return [chosen(sql, inside=True) for sql in READ_ONLY]
+
+
+@scene
+def level_that_a_block_begins_with_is_its_own() -> Any:
+    name = alias()
+    choices = ["SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"]
+    choices += [f"SET SESSION {LEVEL} = 'READ-UNCOMMITTED'"]
+    counted = "SELECT COUNT(*) FROM note WHERE tag = 'dirty'"
+    said: list[Any] = []
+    for choice in choices:
+        with transaction.atomic():
+            with transaction.atomic(name):
+                run(name, choice)
+                before = one(name, counted)
+                run("default", INSERT, ["dirty"])
+                said.append([before, one(name, counted)])
+            transaction.set_rollback(True)
+        connections[name].close()
     return said
 
 

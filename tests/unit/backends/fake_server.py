@@ -26,7 +26,7 @@ from django_lifeline.core.drivers.base import (
 MAX_PACKET = 4096
 BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, 28800)
 BEHIND_THE_PACKET = (28800, 28800, 60, 30, 0, 0, "here:3306", None)
-FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET)
+FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET, None)
 ROLE = "SELECT variable_name"
 """How the question for a server's part begins."""
 GONE = (2013, "Lost connection to MySQL server during query")
@@ -75,6 +75,8 @@ class FakeServer:
         """What it says of its part after a refusal: names of variables and their values."""
         self.shuts_down = False
         """Asked for its part, it ends all sessions; after that it answers without `errors`."""
+        self.proxy_numbers = 0
+        """By how much the numbers that drivers are told differ from its own."""
         self.shows_transactions = False
         """Whether the driver shows the flag of an open transaction, as PyMySQL does."""
 
@@ -125,7 +127,7 @@ class FakeServer:
 
     def _run(self, session: ServerSession, sql: str) -> Answer:
         words = sql.upper().split()
-        told = self._told(sql)
+        told = self._told(sql, session)
         if told is not None:
             return Answer(told)
         if words[0] in ("BEGIN", "START"):
@@ -144,10 +146,10 @@ class FakeServer:
             return Answer([(session.number,)])
         return Answer([(1,)] if words[0] == "SELECT" else ())
 
-    def _told(self, sql: str) -> list[tuple[Any, ...]] | None:
+    def _told(self, sql: str, session: ServerSession) -> list[tuple[Any, ...]] | None:
         """What it tells of itself; None: that is not asked."""
         if sql.startswith(ServerFacts.QUERY):
-            return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET)]
+            return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET, session.number)]
         if sql == "SELECT @@global.max_allowed_packet":
             return [(self.max_packet,)]
         if sql.startswith(ROLE):
@@ -188,7 +190,8 @@ class FakeDriverConnection(Guarded):
         self.closed = False
         self.cursorclass: type = FakeCursor
         self.opened_at, self.opened_by = 0.0, ""
-        self._open_channel(self._here.fileno(), self.server_session.number, "9.7.0", tls=False)
+        told = self.server_session.number + server.proxy_numbers
+        self._open_channel(self._here.fileno(), told, "9.7.0", tls=False)
 
     def get_server_info(self) -> str:
         return "9.7.0"

@@ -585,6 +585,20 @@ def test_connection_that_died_a_moment_ago_is_replaced_where_it_is_asked_for(
     assert wrapper.connection.server_thread_id != first
 
 
+@pytest.mark.parametrize(("apart", "told"), [(0, {"server_thread_id": 1}), (7, {})])
+def test_loss_names_the_servers_number_of_the_session_and_never_a_proxys(
+    wrapper_in_django: Any, server: FakeServer, apart: int, told: dict[str, int]
+) -> None:
+    server.proxy_numbers, wrapper = apart, wrapper_in_django
+    with pytest.raises(ConnectionLost) as lost, transaction.atomic():
+        run(wrapper, "INSERT a")
+        assert wrapper.connection.thread_id() == 1 + apart  # the driver's, as with stock Django
+        server.kill_all()
+        run(wrapper, "INSERT b")
+    evidence = lost.value.diagnosis.evidence
+    assert {name: evidence[name] for name in evidence if "thread_id" in name} == told
+
+
 def test_raw_transaction_is_not_healed(wrapper: Any, server: FakeServer) -> None:
     run(wrapper, "SELECT 1")
     wrapper.connection.exchange(b"BEGIN")

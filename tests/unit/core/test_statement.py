@@ -18,6 +18,7 @@ TRAITS = (
     "asks",
     "may_commit",
     "boundary",
+    "shapes",
 )
 
 
@@ -37,7 +38,9 @@ TRAITS = (
         ("ROLLBACK TO SAVEPOINT a", "ROLLBACK", "plain reads_only"),
         ("SET sql_mode = 'ANSI'", "SET", "sets reads_only"),
         ("SET @x = 1", "SET", "pins"),
-        ("SET TRANSACTION READ ONLY", "SET", "may_commit boundary"),
+        ("SET TRANSACTION READ ONLY", "SET", "may_commit boundary shapes"),
+        ("SET SESSION TRANSACTION READ ONLY", "SET", "sets reads_only shapes"),
+        ("SET @@session.tx_isolation = 'SERIALIZABLE'", "SET", "sets reads_only shapes"),
         ("USE other", "USE", "sets reads_only"),
         ("BEGIN", "BEGIN", "may_commit boundary"),
         ("START TRANSACTION READ ONLY", "START", "may_commit boundary"),

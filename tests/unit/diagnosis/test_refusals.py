@@ -36,6 +36,11 @@ def test_number_with_other_meanings_is_only_likely(code: int) -> None:
     assert (diagnosis.cause, diagnosis.confidence) == ("read_only", Confidence.LIKELY)
 
 
+@pytest.mark.parametrize("code", [1290, 1792])
+def test_server_that_takes_writes_is_not_why_one_was_refused(code: int) -> None:
+    assert diagnose_refusal(RefusalFacts(code=code, takes_writes=True)) is None
+
+
 @pytest.mark.parametrize("code", [1064, 1062, 1146, 1366, None])
 def test_what_is_none_of_ours_is_left_alone(code: int | None) -> None:
     assert diagnose_refusal(RefusalFacts(code=code)) is None

@@ -351,6 +351,11 @@ def test_session_numbers_that_begin_anew_tell_of_a_restart() -> None:
     assert named(facts)[:2] == ("server_restarted", LIKELY)
 
 
+def test_numbers_that_are_not_known_tell_of_no_restart() -> None:
+    facts = changed(CLOSED, successor=Successor(server_thread_id=0))
+    assert named(facts)[0] != "server_restarted"
+
+
 def test_older_connection_that_lives_tells_of_no_restart() -> None:
     beside = Successor(server_thread_id=9, older=True)
     assert named(changed(CLOSED, successor=beside, through_proxy=False))[:2] == ("killed", LIKELY)

@@ -272,3 +272,28 @@ def test_interruption_ends_quietly(
 
     assert command.main([]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_bar_names_what_runs_and_for_how_long() -> None:
+    pytest.importorskip("rich")
+    of = scenario("rpc-loop")
+    results = [result(arm, Kind.SURVIVED, "0 errors", of=of) for arm in ("stock", "lifeline")]
+    cells = [each.cell for each in results]
+    out = _Screen()
+    terminal = Terminal(cells, ("stock", "lifeline"), out)
+    with terminal.running():
+        for cell in cells:
+            terminal.begins(cell)
+        live = terminal._live
+        assert live is not None
+        assert live.progress.tasks[0].description == "rpc-loop (stock, lifeline)"
+        terminal.heard(results[0])
+        assert live.progress.tasks[0].description == "rpc-loop (lifeline)"
+        terminal.heard(results[1])
+        assert live.progress.finished
+    assert "left" in out.getvalue()
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True

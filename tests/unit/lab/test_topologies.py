@@ -6,7 +6,7 @@ import pytest
 
 from lifeline_lab.servers import ServerMissing
 from lifeline_lab.topologies import galera, page
-from lifeline_lab.topologies.__main__ import ARMS, PAGE, run
+from lifeline_lab.topologies.__main__ import ARMS, DRIVERS, PAGE, order, run
 from lifeline_lab.topologies.figures import figures
 from lifeline_lab.topologies.page import COLUMNS, as_row
 from lifeline_lab.topologies.situations import SITUATIONS, Situation
@@ -65,19 +65,19 @@ def test_no_write_after_the_last_move_is_told_as_never() -> None:
 
 def test_page_keeps_the_rows_of_situations_that_did_not_run() -> None:
     found = figures(HISTORY, ready=[2.0], stored=set(), connects=0)
-    order = [("a", "Django"), ("b", "Django"), ("c", "Django")]
-    how = {"threads": 8, "driver": "mysqlclient", "made": "Last run: today."}
-    before = page.write({row: as_row(*row, found) for row in order}, order, **how)
+    rows = [("a", "Django"), ("b", "Django"), ("c", "Django")]
+    made = "Last run: today."
+    before = page.write({row: as_row(*row, found) for row in rows}, rows, threads=8, made=made)
     changed = {**page.read(before), ("b", "Django"): as_row("b", "Django", found) + " anew"}
-    after = page.write(changed, order, **how)
+    after = page.write(changed, rows, threads=8, made=made)
     second = before.splitlines()[-4]
     assert after == before.replace(second, f"{second} anew")
 
 
 def test_page_of_results_has_only_rows_of_situations_that_are_known() -> None:
-    known = {(situation.title, arm) for situation in SITUATIONS for arm in ARMS}
-    assert len(known) == len(SITUATIONS) * len(ARMS)
-    assert set(page.read(PAGE.read_text())) <= known
+    known = order()
+    assert len(set(known)) == len(known) == len(SITUATIONS) * len(DRIVERS) * len(ARMS)
+    assert set(page.read(PAGE.read_text())) <= set(known)
 
 
 @pytest.mark.parametrize(

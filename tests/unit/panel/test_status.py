@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django.conf import UserSettingsHolder, global_settings, settings
 
+from django_lifeline.core.clock import now
 from django_lifeline.diagnosis.readiness import LONG_WAIT, State, state_of
 from django_lifeline.diagnosis.usage import UsageError
 from django_lifeline.panel import processes, status
 
 POOL = {"name": "shop@db/shop", "size": 2, "away": False, "longest_wait": 0.0}
-OPTIONS = argparse.Namespace(exit_code=True, settings=None, database=[], dsn=None)
+OPTIONS = argparse.Namespace(
+    exit_code=True, at_least=0, url=None, settings=None, database=[], dsn=None
+)
 
 
 @pytest.mark.parametrize(
@@ -48,21 +51,40 @@ def running(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def process(**pool: Any) -> dict[str, Any]:
-    return {"program": "celery", "pid": 7, "pools": [{**POOL, **pool}]}
+    return {"program": "celery", "pid": 7, "at": now() - 3, "pools": [{**POOL, **pool}]}
 
 
 def test_ready_processes_end_with_status_0(running: list[dict[str, Any]]) -> None:
     running.append(process())
     out = io.StringIO()
     assert status.run(OPTIONS, out) == 0
-    assert out.getvalue() == "celery (pid 7): shop@db/shop ok\n"
+    assert out.getvalue() == "celery (pid 7, 3 s ago): shop@db/shop ok\n"
 
 
 def test_one_that_is_not_ready_ends_with_status_1(running: list[dict[str, Any]]) -> None:
-    running += [process(), process(away=True), {"program": "no pools yet", "pid": 8}]
+    running += [process(), process(away=True), {"program": "no pools yet", "pid": 8, "at": 0}]
     out = io.StringIO()
     assert status.run(OPTIONS, out) == 1
     assert "shop@db/shop away" in out.getvalue()
+
+
+def test_nothing_known_is_said_and_counts_as_ready(running: list[dict[str, Any]]) -> None:
+    out = io.StringIO()
+    assert status.run(OPTIONS, out) == 0
+    assert out.getvalue() == "No other process has written within 30 s: nothing is known.\n"
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(0, 0), (1, 0), (2, 1)])
+def test_processes_that_are_missing_are_not_ready(
+    running: list[dict[str, Any]], wanted: int, expected: int
+) -> None:
+    running.append(process())
+    out = io.StringIO()
+    options = argparse.Namespace(**{**vars(OPTIONS), "at_least": wanted})
+    assert status.run(options, out) == expected
+    assert ("Processes that have written: 1; --at-least asks for 2." in out.getvalue()) is bool(
+        expected
+    )
 
 
 def test_without_settings_it_cannot_know_whose_processes(

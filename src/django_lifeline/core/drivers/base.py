@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol
 
 from django_lifeline.core.classification import LAST_WORDS, verdict
@@ -74,7 +74,11 @@ class DriverConnection(Protocol):
     fd: int
     """The driver's descriptor."""
     server_thread_id: int
-    """What KILL takes."""
+    """The session's number in the greeting: the server's, and what KILL takes, or a proxy's."""
+    numbered_by_proxy: bool
+    """Whether the server has another number for it; set by whoever opened it."""
+    session_number: int
+    """The server's number of the session; 0 where only a proxy's is known."""
     server_version: str
     """As the server told it at connecting, such as ``10.11.19-MariaDB``."""
     max_packet: int
@@ -193,6 +197,7 @@ class Guarded:
     facts: Any = None
     keepsake: Any = None
     last_id: int = 0
+    numbered_by_proxy: bool = False
     _proxy: Any = None
 
     Error: type[Exception]
@@ -214,6 +219,14 @@ class Guarded:
     def broken(self) -> bool:
         """Whether something broke into an exchange: the connection can only be discarded."""
         return self._under_way
+
+    @property
+    def session_number(self) -> int:
+        """The server's number of the session; 0 where only a proxy's is known.
+
+        A proxy that has numbers of its own may lead each statement to another session.
+        """
+        return 0 if self.numbered_by_proxy else self.server_thread_id
 
     @property
     def visible(self) -> Any:
@@ -397,6 +410,12 @@ def genuine(method: Any, module: str) -> Any:
     """Return *method* if it is a plain function of *module*; None where somebody replaced it."""
     plain = type(method) is FunctionType and method.__module__ == module
     return method if plain and not hasattr(method, "__wrapped__") else None
+
+
+def classes_in(module: ModuleType) -> frozenset[type]:
+    """Return the classes that a module of a driver's defines."""
+    found = (value for value in vars(module).values() if isinstance(value, type))
+    return frozenset(kind for kind in found if kind.__module__ == module.__name__)
 
 
 class Batches:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import MySQLdb
-from MySQLdb import _mysql
+from MySQLdb import _mysql, cursors
 from MySQLdb.connections import Connection as StockConnection
 from MySQLdb.connections import _charset_to_encoding
 from MySQLdb.constants import CLIENT
@@ -18,6 +18,7 @@ from django_lifeline.core.drivers.base import (
     Batches,
     Guarded,
     OpeningSets,
+    classes_in,
     ends_exchange,
     genuine,
     quietly,
@@ -83,6 +84,9 @@ class Cursor(Batches, StockCursor):
 _EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
 """The driver's own; somebody who replaced it gets his called."""
 
+OWN_CURSORS = classes_in(cursors) | {Cursor}
+"""Classes of cursors that ask their connection nothing once they have their rows."""
+
 
 class Connection(Guarded, StockConnection):
     """A mysqlclient connection that knows whether it is alive and busy."""
@@ -90,6 +94,8 @@ class Connection(Guarded, StockConnection):
     default_cursor = Cursor
     _many: bool = False
     """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
+    _streams: bool = False
+    """Whether a result is being read row by row."""
 
     def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
         self._opening_sets = opening_sets
@@ -289,24 +295,27 @@ class Connection(Guarded, StockConnection):
 
     def store_result(self) -> Any:
         """Read the rows and return the result, None where there are none."""
-        return self._resume(self._has_more, _wire.store_result, self) if self.busy else None
+        return self._go_on(self._has_more, _wire.store_result, self) if self.busy else None
 
     def discard_result(self) -> None:
         """Read the rows and drop them."""
-        self._resume(self._has_more, _wire.discard_result, self)
+        self._go_on(self._has_more, _wire.discard_result, self)
 
     def use_result(self) -> Any:
         """Return the result with its rows still at the server, None where there are none."""
-        result = self._resume(
+        result = self._go_on(
             lambda result: result is not None or self._has_more(), _wire.use_result, self
         )
-        return result and _Stream(self, result)
+        if result is None:
+            return None
+        self._streams = True
+        return _Stream(self, result)
 
     def next_result(self) -> int:
         """Go on to the next result: 0, or -1 where there is none."""
         if not self.busy:
             return -1
-        return self._resume(lambda found: found == 0 and self._has_rows(), _wire.next_result, self)
+        return self._go_on(lambda found: found == 0 and self._has_rows(), _wire.next_result, self)
 
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
@@ -381,6 +390,15 @@ class Connection(Guarded, StockConnection):
         self._many = False
         return self._step(self._has_more, self._blocking, call, self, *args, **kwargs)
 
+    def _go_on(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
+        """Read on, unless a result is being read row by row: the library would refuse.
+
+        Its refusal stays with it, and the rows that are left would seem to end in an error.
+        """
+        if self._streams:
+            raise self._why_not()
+        return self._resume(rest, call, *args)
+
     def _resume(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
         """Read on in an answer, unless something broke into the reading before."""
         if self._under_way:
@@ -444,23 +462,32 @@ class _Stream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._result, name)
 
+    def __del__(self) -> None:
+        # The library's own result, which goes next, reads what is left and drops it.
+        connection = self._connection
+        if self._ended or connection._under_way or connection.closed:
+            return
+        del self._result
+        connection._streams = False
+        connection.busy = connection._has_more()
+
     def fetch_row(self, maxrows: int = 1, how: int = 0) -> Any:
         """Return up to ``maxrows`` rows, 0 for all."""
 
         def rest(rows: tuple[object, ...]) -> bool:
-            self._ended = maxrows == 0 or len(rows) < maxrows
-            return not self._ended or self._connection._has_more()
+            return 0 < maxrows == len(rows) or self._ends()
 
         return self._read(rest, self._result.fetch_row, maxrows, how)
 
     def discard(self) -> None:
         """Read the remaining rows and drop them."""
+        self._read(lambda answer: self._ends(), self._result.discard)
 
-        def rest(answer: object) -> bool:
-            self._ended = True
-            return self._connection._has_more()
-
-        self._read(rest, self._result.discard)
+    def _ends(self) -> bool:
+        """Take in that all rows were read; return whether another result follows."""
+        self._ended = True
+        self._connection._streams = False
+        return self._connection._has_more()
 
     def _read(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
         if self._ended:

@@ -11,8 +11,10 @@ from MySQLdb import connections
 from MySQLdb.connections import Connection as StockConnection
 
 from django_lifeline.core.drivers.base import OpeningSets, adopted_class, genuine, unwrapped
-from django_lifeline.core.drivers.mysqlclient import Connection
+from django_lifeline.core.drivers.mysqlclient import OWN_CURSORS, Connection
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
+
+__all__ = ["OWN_CURSORS", "adopt", "connect", "unwrap"]
 
 
 def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import pymysql
-from pymysql import connections
+from pymysql import connections, cursors
 from pymysql.charset import charset_by_name
 from pymysql.connections import Connection as StockConnection
 from pymysql.connections import MySQLResult
@@ -28,6 +28,7 @@ from django_lifeline.core.drivers.base import (
     Guarded,
     OpeningSets,
     adopted_class,
+    classes_in,
     ends_exchange,
     genuine,
     quietly,
@@ -142,6 +143,9 @@ class Cursor(Batches, StockCursor):
 
 _EXECUTE = genuine(StockCursor.execute, "pymysql.cursors")
 """The driver's own; somebody who replaced it gets his called."""
+
+OWN_CURSORS = classes_in(cursors) | {Cursor}
+"""Classes of cursors that ask their connection nothing once they have their rows."""
 
 
 class Connection(Guarded, StockConnection):

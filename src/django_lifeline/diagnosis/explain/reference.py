@@ -78,6 +78,16 @@ _MEANINGS = {
     codes.ER_SERVER_SHUTDOWN: N_(
         "The server is shutting down. A statement that was running may have been done."
     ),
+    codes.ER_UNKNOWN_COM_ERROR: N_(
+        "With WSREP in its text: a node of Galera that has lost the others, or not caught up with "
+        "them yet, takes no statements. Otherwise the server does not know a command of the "
+        "driver. The connection lives."
+    ),
+    codes.ER_ERROR_DURING_COMMIT: N_(
+        "The commit failed. With error 6 from a node of Galera: it lost the others while it waited "
+        "for them, and they may have stored the work. From storage engines nothing is stored. The "
+        "connection lives."
+    ),
     codes.ER_BAD_HOST_ERROR: _REFUSED,
     codes.ER_HANDSHAKE_ERROR: _REFUSED,
     codes.ER_HOST_IS_BLOCKED: N_(

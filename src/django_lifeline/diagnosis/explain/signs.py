@@ -62,6 +62,8 @@ LOSSES = frozenset(
         codes.ER_CONNECTION_KILLED,
         codes.ER_SESSION_WAS_KILLED,
         codes.ER_CLIENT_INTERACTION_TIMEOUT,
+        codes.ER_UNKNOWN_COM_ERROR,
+        codes.ER_ERROR_DURING_COMMIT,
         codes.ER_OPTION_PREVENTS_STATEMENT,
         codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
         codes.ER_READ_ONLY_MODE,
@@ -84,6 +86,18 @@ AT_THE_DOOR = frozenset(
     }
 )
 """Those that a statement may get too, such as ``USE other``; then they tell of no connection."""
+
+_ONLY_WITH = {
+    # Said of every option that forbids something.
+    codes.ER_OPTION_PREVENTS_STATEMENT: re.compile(r"read[-_]only"),
+    # An old server's word for a command that it does not know.
+    codes.ER_UNKNOWN_COM_ERROR: re.compile("WSREP"),
+    # The 6 is Galera's own, for a connection to the other nodes that failed. The text after it is
+    # what the system calls its 6; storage engines have other numbers, such as 28 for a full disk.
+    codes.ER_ERROR_DURING_COMMIT: re.compile(r"\A\D{1,60}6\D"),
+    **dict.fromkeys(PROXYSQL, re.compile("while reaching hostgroup")),
+}
+"""What the text has to have where the number is said of other things as well."""
 
 # Other databases' errors have no number in this place, other software's classes other names.
 _NUMBERED = re.compile(
@@ -130,11 +144,11 @@ _SHORT_TEXTS = re.compile(
     r"Too many connections|Server shutdown in progress|Connection was killed|read[-_ ]only|SSL|TLS"
     r"|Malformed packet|Bad handshake|max_user_connections|exceeded the|communication packets"
     r"|not allowed to connect|is blocked|gone away|Lost connection|out of sync"
-    r"|Access denied for user|Unknown database '|while reaching hostgroup"
+    r"|Access denied for user|Unknown database '|while reaching hostgroup|WSREP|during COMMIT"
 )
 _WORDS = re.compile(
     r"rror|gone away|Lost conn|out of sync|Pool|onnection|Packet|Can't con|Access den|Unknown dat"
-    r"|hostgroup"
+    r"|hostgroup|WSREP"
 )
 
 _DETAILS = (
@@ -192,12 +206,10 @@ _MODULES = frozenset(
 
 
 def _is_loss(code: int, rest: str) -> bool:
-    if code in PROXYSQL:
-        return "while reaching hostgroup" in rest
-    # 1290 is said of every option that forbids something.
-    return code in LOSSES and (
-        code != codes.ER_OPTION_PREVENTS_STATEMENT or re.search(r"read[-_]only", rest) is not None
-    )
+    needed = _ONLY_WITH.get(code)
+    if needed is None:
+        return code in LOSSES
+    return needed.search(rest) is not None
 
 
 def _believed(rest: str) -> bool:

@@ -84,7 +84,7 @@ _BY_LABEL = {
 _CONNECTING = frozenset(
     {1040, 1042, 1043, 1044, 1045, 1049, 1129, 1130, 1203, 1698, 2002, 2003, 2005, 2012}
 )
-_NEVER_RUN = frozenset({4031, 1153, 1290, 1836, 1792, 2014, *PROXYSQL, *ours.NAMES})
+_NEVER_RUN = frozenset({4031, 1047, 1153, 1290, 1836, 1792, 2014, *PROXYSQL, *ours.NAMES})
 
 
 def fate_of(facts: Facts) -> str:

@@ -167,6 +167,27 @@ CASES: dict[str, list[Case]] = {
             '"lifeline": {"max_connections": 30}',
             absent="max_size",
         ),
+        says(
+            ERROR,
+            facts(layout=fleet(Service(processes=8, threads=9)), beside=TENANTS[:4], **OURS),
+            '"lifeline": {"max_connections": 15}',
+            absent="max_size",
+        ),
+        says(
+            ERROR,
+            facts(layout=fleet(Service(processes=10, threads=9)), beside=TENANTS[:1], **OURS),
+            '"max_size": 6}',
+            absent='"lifeline"',
+        ),
+        says(
+            ERROR,
+            facts(
+                layout=fleet(Service(processes=20, threads=9)),
+                lifeline=EIGHT,
+                **OURS,
+            ),
+            '"lifeline": {"max_connections": 6}',
+        ),
         silent(
             facts(
                 layout=fleet(WEB),

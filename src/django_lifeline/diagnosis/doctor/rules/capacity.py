@@ -14,6 +14,9 @@ COMFORTABLE = 0.8
 """The share of a limit that one application may use and leave room for others."""
 LARGE_POOL = 50
 """More in one process is not advised: so many statements at once it cannot work on anyway."""
+SMALL_POOL = 4
+"""Below it threads wait for one database while connections to others are idle: then one limit for
+all of them is better, under which those give way."""
 SANE = 1000
 """The most connections that raising a limit is advised to: each takes memory, some a lot of it."""
 
@@ -185,7 +188,7 @@ def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str
     share = min(share, LARGE_POOL)
     change: list[Sayable] = []
     for_all = int(limit * COMFORTABLE) // max(1, processes)
-    if share < 1 <= for_all and facts.beside and facts.settings.pool is not None:
+    if for_all >= 1 and _goes_by_one_limit(facts, share):
         change.append(f'"OPTIONS": {{"lifeline": {{"max_connections": {for_all}}}}},')
     elif share >= 1:
         if not facts.settings.ours:
@@ -205,6 +208,14 @@ def _remedy(facts: Facts, layout: Layout, limit: int, wanted: int, variable: str
             f"ALTER USER '{name}'@'{host}' WITH MAX_USER_CONNECTIONS {more};",
         ]
     return lines(*change)
+
+
+def _goes_by_one_limit(facts: Facts, share: int) -> bool:
+    """Whether all databases of the server are better counted together in each process."""
+    if facts.settings.pool is None:
+        return False
+    many = bool(facts.beside) and share < SMALL_POOL
+    return many or facts.settings.lifeline.max_connections is not None
 
 
 RULES = (fleet_over_max_connections, fleet_over_account_limit, was_full)

@@ -169,6 +169,19 @@ _WAYS = (
 )
 
 
+def node_is_alone(facts: Facts) -> Iterator[Evidence]:
+    """A node of Galera says so itself, and what it could not send to the others."""
+    if facts.code == codes.ER_UNKNOWN_COM_ERROR:
+        reason = N_("A node of Galera says that it is no working part of its cluster.")
+        yield Evidence("failover", DECIDES, say(reason))
+    elif facts.code == codes.ER_ERROR_DURING_COMMIT:
+        reason = N_(
+            "The 6 is Galera's own: the node lost the others while a COMMIT waited for them. They "
+            "may have stored it."
+        )
+        yield Evidence("failover", DECIDES, say(reason))
+
+
 def no_password_was_sent(facts: Facts) -> Iterator[Evidence]:
     """The server says whether there was one."""
     if facts.code == codes.ER_ACCESS_DENIED_ERROR and "no_password" in facts.details:
@@ -225,6 +238,7 @@ RULES = (
     tcp_gave_up,
     why_not_reached,
     nobody_listened,
+    node_is_alone,
     no_password_was_sent,
     closed_here,
     engine_said,
