@@ -302,6 +302,7 @@ def test_tls_context_is_built_once_for_the_same_options(
 
 FORK = """
     import gc, importlib, json, os, sys
+    from django_lifeline.core.drivers import driver_for
 
     def end(connection, how):
         if how == "exit":
@@ -322,7 +323,8 @@ FORK = """
     lost = []
     kept = []
     for driver, how, params in json.loads(sys.argv[1]):
-        module = importlib.import_module(f"django_lifeline.core.drivers.{driver}")
+        database = importlib.import_module("pymysql" if driver == "pymysql" else "MySQLdb")
+        module = driver_for(database)
         connection = module.connect(params)
         connection.run("SET @mine = 7")
         pid = os.fork()
