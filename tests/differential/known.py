@@ -77,6 +77,12 @@ KNOWN = {
         "A.a close_old",
         "A.a next_borrower 10",
     ),
+    "a transaction that its author made read only, as a block begins": (
+        'A.a sql "START TRANSACTION READ ONLY"',
+        'A.a break_next "^SELECT" "after_send" "rst"',
+        "A.a enter true true",
+        "A.a note 40 1",
+    ),
     "a tenant that is gone is chosen again": (
         'A.a sql "USE {ten1}"',
         "A.a insert 10",
@@ -254,5 +260,11 @@ SMALL_POOLS = {
 def programs() -> list[Program]:
     """All of them."""
     return [
-        program(*lines, pool=SMALL_POOLS.get(name, 10), name=name) for name, lines in KNOWN.items()
+        program(
+            *lines,
+            pool=SMALL_POOLS.get(name, 10),
+            wire=any("break_next" in line for line in lines),
+            name=name,
+        )
+        for name, lines in KNOWN.items()
     ]

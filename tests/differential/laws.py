@@ -145,8 +145,9 @@ class _Trial:
     def _is_better(self, number: int) -> bool:
         """Whether stock Django shows here what this engine has mended on purpose.
 
-        There are three such things. Closing a driver's cursor reads what is left for another one:
+        There are four such things. Closing a driver's cursor reads what is left for another one:
         that one has lost its results then, and statements run that would have to wait for them.
+        A cursor that has nothing to go on to takes the next result of another one.
         A cursor that was kept serves no more once its connection was closed. And a session that
         was told to be out of step stays so.
         """
@@ -161,6 +162,13 @@ class _Trial:
         if not (waits or self.kinds[number].startswith("cursor_")):
             return False
         step = self.steps[number]
+        if self.kinds[number] == "cursor_nextset" and self.stock[number].value is True:
+            return any(
+                (earlier.actor, earlier.db) == (step.actor, step.db)
+                and earlier.kind == "cursor_call"
+                and earlier.args[:1] != step.args[:1]
+                for earlier in self.steps[:number]
+            )
         return any(
             (earlier.actor, earlier.db) == (step.actor, step.db)
             and earlier.kind in ("cursor_close", "cursor_nextset", "abandon")

@@ -141,6 +141,14 @@ def test_results_that_stock_loses_with_another_cursor_may_be_there() -> None:
     assert law(without, [*[record()] * 3, record(value=False)], ours) == "value"
 
 
+def test_result_that_stock_takes_from_another_cursor_may_not_be_there() -> None:
+    lines = 'cursor_open "p"; cursor_open "q"; cursor_call "q" "two"; cursor_nextset "p"'
+    stock = [*[record()] * 3, record(value=True)]
+    assert law(lines, stock, [*[record()] * 3, record(value=False)]) == ""
+    mine = lines.replace('cursor_nextset "p"', 'cursor_nextset "q"')
+    assert law(mine, stock, [*[record()] * 3, record(value=False)]) == "value"
+
+
 def test_session_that_was_told_to_be_out_of_step_may_be_replaced() -> None:
     out_of_step = record(error=["django.db.utils.ProgrammingError", 2014])
     stock = [record(), out_of_step, out_of_step]

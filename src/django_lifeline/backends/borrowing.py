@@ -75,6 +75,9 @@ _BEGUN_ANEW = (
 """What connecting, or closing before it, sets back."""
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
+_FORGETS = "DO (SELECT 1 FROM (SELECT 1) AS one)"
+"""Takes away the warnings, errors and numbers of the statement before. MariaDB keeps the former
+until a statement uses a table, or complains itself."""
 _INSERTING = frozenset({"INSERT", "REPLACE"})
 _WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
@@ -517,17 +520,23 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return self._hold_again(None, statement)
         if not hold.lease.resume():
             return self._replace_recalled(hold, statement)
-        if hold.returned:
-            # A new piece of work sees nothing of the last one's, as on a new connection.
-            connection = hold.connection
-            hold.ran, hold.foreign_id = False, connection.session.inserted
-            connection.last_id = 0
-            hold.keepsake = connection.keepsake = self._keepsake = None
-        hold.resting = hold.returned = False
         slot, now = hold.lease.slot, _monotonic()
+        # With CONN_MAX_AGE stock Django goes on where the last piece of work ended.
+        if hold.returned and self.close_at is not None and now >= self.close_at:
+            self._begin_anew(hold)
+        hold.resting = hold.returned = False
         if now >= slot.expires or now - hold.used_at >= slot.max_idle:
             return self._renew(hold, statement)
         return hold
+
+    def _begin_anew(self, hold: Hold) -> None:
+        """Let a new piece of work see nothing of the last one's, as on a new connection."""
+        connection = hold.connection
+        session = connection.session
+        hold.ran, hold.foreign_id = False, session.inserted
+        hold.foreign_complaints = session.complained
+        connection.last_id = 0
+        hold.keepsake = connection.keepsake = self._keepsake = None
 
     def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
@@ -582,7 +591,12 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         A pooled session has had other borrowers, of whom nothing is to be seen. Code that is not
         in the text may ask, too, or insert; what it did to the number nobody sees afterwards.
         """
-        keepsake = self._keepsake
+        keepsake, asks = self._keepsake, statement.asks
+        if keepsake is None or hold.ran:
+            unused = bool(asks & Asks.OUTCOME) and not hold.ran
+            if unused or hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS):
+                hold.connection.run(_FORGETS)
+                hold.foreign_complaints = hold.session.complained = False
         if (hold.foreign_id or keepsake is not None) and (
             statement.opaque or statement.asks & Asks.ID
         ):
@@ -593,8 +607,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
                 self._keepsake = None if statement.opaque else keepsake
             elif not statement.opaque:
                 raise self._answer_is_lost(hold)
-        elif statement.asks & Asks.OUTCOME and not hold.ran and keepsake is None:
-            hold.connection.run("DO 0")
         hold.seen = hold.connection.commands
         return hold
 
@@ -681,7 +693,9 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         connection.session.observe(*connection.flags())
 
     def _note_id(self, hold: Hold, statement: Statement, cursor: Any) -> None:
-        """Remember whose number ``LAST_INSERT_ID()`` answers with from now on."""
+        """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
+        if getattr(cursor, "warning_count", 0):
+            hold.foreign_complaints, hold.session.complained = False, True
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number.
@@ -868,6 +882,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             return
         hold.ran = True
         hold.keepsake = hold.connection.keepsake = None
+        hold.foreign_complaints, hold.session.complained = False, True
         hold.session.failed(statement, error.args[0] if error.args else None)
         self._observe(hold)
         hold.seen = hold.connection.commands

@@ -23,6 +23,7 @@ class Hold:
         "__weakref__",
         "connection",
         "cursorclass",
+        "foreign_complaints",
         "foreign_id",
         "keepsake",
         "lease",
@@ -73,6 +74,8 @@ class Hold:
         """Whether a statement ran since it was lent: then the last one is its holder's own."""
         self.foreign_id = self.connection.session.inserted
         """Whether ``LAST_INSERT_ID()`` would answer with a number of somebody else's."""
+        self.foreign_complaints = self.connection.session.complained
+        """Whether ``SHOW WARNINGS`` may answer with those of somebody else."""
         self.keepsake: Keepsake | None = None
         """What the last statement left to be asked for, in case the connection is recalled."""
         self.reader: weakref.ref[Any] | None = None

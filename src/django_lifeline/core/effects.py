@@ -69,6 +69,8 @@ class Asks(enum.Flag):
     """The number that AUTO_INCREMENT gave last, whichever statement that was."""
     OUTCOME = enum.auto()
     """Rows counted, rows found, warnings: of the very last statement."""
+    COMPLAINTS = enum.auto()
+    """Warnings and errors, which in MariaDB may be of an earlier one. It is an `OUTCOME`, too."""
 
 
 LONG = 4096
@@ -114,16 +116,18 @@ def asks_of(sql: str | bytes) -> Asks:
     """Return what a statement with `Effect.USES_PREVIOUS` asks for."""
     code = _code(_SKIP_COMMENTS, _text(sql))
     asks = Asks.ID if _ID_WORDS.search(code) else Asks.NOTHING
+    if _COMPLAINT_WORDS.search(code):
+        return asks | Asks.OUTCOME | Asks.COMPLAINTS
     return asks | Asks.OUTCOME if _OUTCOME_WORDS.search(code) or not asks else asks
 
 
 _ID_WORDS = re.compile(
     r"\b(?:LAST_INSERT_ID|IDENTITY|LASTVAL|CURRVAL|PREVIOUS\s+VALUE)\b", re.ASCII
 )
-_OUTCOME_WORDS = re.compile(
-    r"\b(?:ROW_COUNT|FOUND_ROWS|WARNINGS|ERRORS|PROFILES?|WARNING_COUNT|ERROR_COUNT|DIAGNOSTICS)\b|`",
-    re.ASCII,
+_COMPLAINT_WORDS = re.compile(
+    r"\b(?:WARNINGS|ERRORS|WARNING_COUNT|ERROR_COUNT|DIAGNOSTICS)\b|`", re.ASCII
 )
+_OUTCOME_WORDS = re.compile(r"\b(?:ROW_COUNT|FOUND_ROWS|PROFILES?)\b", re.ASCII)
 
 
 def settings_of(sql: str | bytes) -> tuple[str, ...]:

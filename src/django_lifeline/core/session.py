@@ -71,6 +71,9 @@ MOVES: dict[Move, dict[State, State]] = {
 }
 """The legal moves, and where they lead."""
 
+_OF_AUTHORS = (Move.BEGIN_MANUALLY, Move.CHAIN)
+"""Where autocommit is off the state does not tell that the author began it, and how."""
+
 ROLLED_BACK = frozenset({1180, 1213, 3101})
 """Errors that say that the whole transaction is undone: ER_ERROR_DURING_COMMIT, ER_LOCK_DEADLOCK,
 ER_TRANSACTION_ROLLBACK_DURING_COMMIT."""
@@ -95,6 +98,7 @@ class Session:
 
     __slots__ = (
         "chosen",
+        "complained",
         "inserted",
         "partly_stored",
         "pinned_by",
@@ -119,13 +123,16 @@ class Session:
         self.pinned_by = ""
         """The statement that left state no other session has; empty when there is none."""
         self.chosen = False
-        """Whether SET TRANSACTION ran, and the transaction that it is meant for has not ended."""
+        """Whether its author said in SQL what the transaction is like that has not ended, or the
+        next one: by SET TRANSACTION, or as he began it himself, such as READ ONLY."""
         self.touched = False
         """Whether anything is left behind: the next borrower must not see it."""
         self.unseen = False
         """Whether something ran that the engine did not see."""
         self.inserted = False
         """Whether ``LAST_INSERT_ID()`` may answer with a number of an earlier borrower's."""
+        self.complained = False
+        """Whether ``SHOW WARNINGS`` may answer with those of an earlier borrower."""
 
     # What others ask
 
@@ -165,8 +172,10 @@ class Session:
         if ends:
             self.work = 0
             self.wrote = self.partly_stored = False
-        if move in (Move.END, Move.CHAIN, Move.SWITCH_ON):
+        if move in (Move.END, Move.SWITCH_ON):
             self.chosen = False
+        elif to is State.OFF and (move in _OF_AUTHORS or self.state is State.MANUAL):
+            self.chosen = True
         self.state = to
 
     def observe(self, autocommit: bool, open_: bool | None) -> None:

@@ -684,6 +684,91 @@ def level_that_a_block_begins_with_is_its_own() -> Any:
     return said
 
 
+WARNED, FAILED = "SELECT CAST('another''s' AS SIGNED)", "SELECT anothers_column"
+COMPLAINTS = ["SHOW WARNINGS", "SHOW ERRORS", "SELECT @@warning_count, @@error_count"]
+COMPLAINTS += ["SHOW COUNT(*) WARNINGS", "SELECT 1 AS `one`, @@warning_count"]
+
+
+def after_another(statement: str, first: Callable[[str], Any], question: str) -> Any:
+    """What a thread is told that asks in a session in which another one's statement ran before."""
+    name = alias()
+
+    def other() -> None:
+        outcome(lambda: run(name, statement))
+        connections[name].close()
+
+    def asks() -> Any:
+        first(name)
+        said = outcome(lambda: run(name, question))
+        connections[name].in_atomic_block = False
+        connections[name].close()
+        return said
+
+    in_thread(other)
+    said = in_thread(asks)
+    forget(name)
+    return said
+
+
+@scene
+def warnings_and_errors_of_another_are_not_told() -> Any:
+    firsts: list[Callable[[str], Any]] = [
+        lambda name: None,
+        lambda name: run(name, "SELECT 1"),
+        lambda name: run(name, "SELECT COUNT(*) FROM note"),
+        lambda name: run(name, "SELECT CAST('mine' AS SIGNED)"),
+        lambda name: outcome(lambda: run(name, "SELECT my_column")),
+        lambda name: transaction.atomic(name).__enter__(),
+    ]
+    return [
+        after_another(statement, first, question)
+        for statement in (WARNED, FAILED)
+        for first in firsts
+        for question in COMPLAINTS
+    ]
+
+
+@scene
+def warnings_of_a_transaction_are_its_authors() -> Any:
+    def first(name: str) -> None:
+        transaction.atomic(name).__enter__()
+        run(name, "SELECT CAST('mine' AS SIGNED)")
+        run(name, "SELECT 1")
+
+    return [after_another(WARNED, first, question) for question in COMPLAINTS]
+
+
+def next_work(age: int | None) -> list[Any]:
+    """What the next piece of work is told of the last statement of the one before."""
+    name = alias(CONN_MAX_AGE=age)
+    run(name, INSERT, ["next"])
+    asked = [
+        ("UPDATE note SET tag = 'nexts' WHERE tag = 'next'", "SELECT ROW_COUNT()"),
+        (INSERT % "'next'", "SELECT LAST_INSERT_ID() > 0"),
+        ("SELECT 1", "SELECT ROW_COUNT()"),
+        *((statement, question) for statement in (WARNED, FAILED) for question in COMPLAINTS[:4]),
+    ]
+    said: list[Any] = []
+    for statement, question in asked:
+        outcome(partial(run, name, statement))
+        close_old_connections()
+        said.append(outcome(partial(run, name, question)))
+    run(name, "DELETE FROM note WHERE tag IN ('next', 'nexts')")
+    connections[name].close()
+    forget(name)
+    return said
+
+
+@scene
+def next_piece_of_work_with_the_same_connection_may_ask() -> Any:
+    return [next_work(None), next_work(600)]
+
+
+@scene
+def next_piece_of_work_with_a_connection_of_its_own_is_told_nothing() -> Any:
+    return next_work(0)
+
+
 run("default", TABLE)
 run("default", "TRUNCATE note")
 say(scene.report())

@@ -166,6 +166,26 @@ def test_set_transaction_is_lost_with_its_session_until_the_transaction_has_ende
     assert session.lost_with_it == ""
 
 
+BEGINNINGS = ("BEGIN", "START TRANSACTION READ ONLY", "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+
+
+@pytest.mark.parametrize("begins", BEGINNINGS)
+@pytest.mark.parametrize("chained", ["", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN"])
+@pytest.mark.parametrize("off", [0, 1])
+def test_transaction_begun_in_sql_is_its_authors_also_where_autocommit_is_off(
+    begins: str, chained: str, off: int
+) -> None:
+    statements = [begins, *([chained] if chained else [])]
+    statements.insert(off, "SET autocommit = 0")
+    session = told()
+    for number, sql in enumerate(statements):
+        run(session, sql, (number < off, None))
+    assert session.state is State.OFF
+    assert not session.first_in_transaction and session.lost_with_it
+    run(session, "COMMIT", (False, None))
+    assert session.first_in_transaction and not session.lost_with_it
+
+
 # Errors
 
 

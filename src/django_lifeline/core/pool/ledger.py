@@ -132,6 +132,13 @@ class Ledger(Generic[C]):
         self._begun_at = self._now
         return lease
 
+    def reserve_first(self, owner: Owner, generation: int, now: float) -> Lease[C] | None:
+        """The same where there is neither a slot nor a queue; None: there is, or it must wait."""
+        if self.slots or self.waiters:
+            return None
+        self._now = self._scanned_at = now  # there is nothing to be scanned
+        return self.reserve(owner, generation) if self.may_open() else None
+
     def opened(self, lease: Lease[C]) -> None:
         """The reserved slot's connection is open: its borrower has it."""
         slot = lease.slot

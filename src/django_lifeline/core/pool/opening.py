@@ -185,7 +185,8 @@ class Opening(Generic[C]):
             raise
         lease.fresh = True
         tell(self._emit, ConnectionOpened(self.name, now - started))
-        self.settle()  # the next in the queue may connect now
+        if self.waiters:
+            self.settle()  # the next in the queue may connect now
 
     def _connect_failed(self, slot: Slot[C], error: BaseException, started: float) -> None:
         if slot.connection is not None:
@@ -246,7 +247,8 @@ class Opening(Generic[C]):
             if self._ledger.remove(slot):
                 self._counters.lends += slot.lends
                 self._counters.waited += slot.waited
-        self.settle()
+        if self.waiters:
+            self.settle()
 
     def settle(self) -> None:
         """Give the waiters what there is for them."""

@@ -43,11 +43,38 @@ class Queueing(Opening[C], ABC):
     def _lease_in_turn(
         self, owner: Owner, timeout: float | None, connect: Callable[[], C] | None
     ) -> Lease[C]:
+        started = self.now()
+        lease = self._lease_first(owner, started, connect) or self._lease_from_queue(
+            owner, started, timeout, connect
+        )
+        if self.tells_waits:
+            tell(self._emit, LeaseWaited(self.name, self.now() - started))
+        return lease
+
+    def _lease_first(
+        self, owner: Owner, now: float, connect: Callable[[], C] | None
+    ) -> Lease[C] | None:
+        """Open the pool's only connection, as for each request to another of many databases."""
+        with self._lock:
+            if self._closed:
+                raise refusals.closed(self.name, self._closed_by)
+            lease = self._ledger.reserve_first(owner, self.generation, now)
+        if lease is not None:
+            self.open(lease, connect)
+        return lease
+
+    def _lease_from_queue(
+        self,
+        owner: Owner,
+        started: float,
+        timeout: float | None,
+        connect: Callable[[], C] | None,
+    ) -> Lease[C]:
         waiter: Waiter[C] = Waiter(owner)
         if self._ledger.lends_to(owner):
             # Each notes it for itself: another thread's frames are not safe to look at.
             waiter.place = refusals.place()
-        waiter.started = waiter.since = started = self.now()
+        waiter.started = waiter.since = started
         seconds = self.options.timeout if timeout is None else timeout
         try:
             while True:
@@ -64,8 +91,6 @@ class Queueing(Opening[C], ABC):
         except BaseException:
             self._withdraw(waiter)
             raise
-        if self.tells_waits:
-            tell(self._emit, LeaseWaited(self.name, self.now() - started))
         return lease
 
     def _await_turn(self, waiter: Waiter[C], started: float, deadline: float) -> Lease[C]:

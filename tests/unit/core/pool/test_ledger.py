@@ -112,6 +112,17 @@ class Borrowing(RuleBasedStateMachine):
         self.connecting.append((lease, person))
         self.collect()
 
+    @rule()
+    def connect_first(self):
+        person = Person()
+        empty = not self.ledger.slots and not self.queue
+        self.time += 1
+        lease = self.ledger.reserve_first(person.owner, 0, self.time)
+        assert (lease is not None) is empty
+        if lease is not None:
+            self.begun_at = self.time
+            self.connecting.append((lease, person))
+
     @precondition(lambda self: self.connecting)
     @rule(data=st.data(), succeeds=st.booleans())
     def end_connecting(self, data, succeeds):
@@ -304,3 +315,11 @@ def test_connecting_slot_of_a_forgotten_lease_is_abandoned():
     (ending,) = ledger.abandoned(0.0)
     assert ending.lease.slot.state is State.CLOSING
     assert ledger.connecting == 0
+
+
+def test_first_borrower_keeps_to_the_pause_of_an_outage():
+    ledger = new_ledger(1)
+    ledger.outage.failed(started=0.0, now=0.0)
+    owner = Person().owner
+    assert ledger.reserve_first(owner, 0, 0.0) is None
+    assert ledger.reserve_first(owner, 0, ledger.outage.opens_from) is not None
