@@ -360,6 +360,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             if connection.broken or connection.closed:
                 return  # found dead by whoever uses it first, in the usual way
         hold.seen = connection.commands
+        hold.begins_anew()
 
     def _give_back(self, hold: Hold) -> None:
         self._hold = None
@@ -535,7 +536,8 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         session = connection.session
         hold.ran, hold.foreign_id = False, session.inserted
         hold.foreign_complaints = session.complained
-        connection.last_id = 0
+        connection.last_id = connection.last_count = 0
+        connection.lent_at = connection.commands
         hold.keepsake = connection.keepsake = self._keepsake = None
 
     def _begin_holding(self) -> None:
@@ -711,10 +713,11 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if statement.reads_only and not warned:
             if hold.keepsake is not None:
                 hold.keepsake.row_count, hold.keepsake.warned = -1, False
+                hold.keepsake.shown_id = hold.connection.last_id
             return
         count = None if statement.batch else cursor.rowcount
         keepsake = Keepsake(hold, count, warned=warned)
-        keepsake.shown_id = hold.connection.last_id
+        keepsake.shown_id = hold.connection.last_id or getattr(cursor, "lastrowid", 0) or 0
         hold.keepsake = hold.connection.keepsake = keepsake
 
     def _note_write(self, hold: Hold) -> None:
@@ -1023,8 +1026,26 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             self._keep_for_later(hold)
         new = self._take()
         if self._keepsake is not None:
-            new.connection.last_id = self._keepsake.shown_id
+            new.begins_anew(self._keepsake.shown_id, max(self._keepsake.row_count or 0, 0))
         return new
+
+    def _make_its_own(self, hold: Hold) -> None:
+        """Before the application may ask the session itself: nothing of another is left there.
+
+        Its own last number is, though its connection was recalled.
+        """
+        keepsake = None if hold.ran else self._keepsake
+        clean = keepsake is None and not (hold.foreign_id or hold.foreign_complaints)
+        if clean or hold.shown or not self._lives(hold):
+            return
+        known = 0 if keepsake is None else keepsake.own_last_id() or 0
+        connection, fresh = hold.connection, hold.connection.commands == hold.connection.lent_at
+        connection.run(f"DO LAST_INSERT_ID((SELECT {known:d} FROM (SELECT 1) AS one))")
+        hold.foreign_id = hold.foreign_complaints = hold.session.complained = False
+        hold.session.inserted = True
+        hold.seen = connection.commands
+        if fresh:
+            hold.begins_anew(connection.last_id, connection.last_count)
 
     def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
         """Remember that what may be asked about the last statement is not in the session held."""

@@ -82,10 +82,20 @@ class Hold:
         """The driver's cursor that reads a result row by row, while the connection is busy."""
         self.read_unseen = -1
         """The number of a command of the application's own whose answer was still to be read."""
-        self.connection.last_id = 0
+        self.connection.last_id = self.connection.last_count = 0
+        self.connection.lent_at = self.connection.commands
         self.visible = self.connection.visible
         """What the application gets: the driver's object, or what a tool put round it."""
         self.references = self._count_references()
+
+    def begins_anew(self, last_id: int = 0, last_count: int = 0) -> None:
+        """Let the driver's object tell its owner nothing of anybody else's last command.
+
+        Instead it tells of his own one, if that was on another connection.
+        """
+        connection = self.connection
+        connection.last_id, connection.last_count = last_id, last_count
+        connection.lent_at = connection.commands
 
     def show(self) -> None:
         """Take note that the application gets the driver's object, and how it is set up."""

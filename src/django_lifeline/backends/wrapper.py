@@ -141,6 +141,8 @@ class LifelineMixin(Transactions):
             # What he does may end the transaction, and he counts on stock's: autocommit off.
             with self.wrap_database_errors:
                 hold = self._use_stock_transaction(hold, _PLAIN)
+        with self.wrap_database_errors:
+            self._make_its_own(hold)
         hold.show()
         return hold.visible
 

@@ -769,6 +769,79 @@ def next_piece_of_work_with_a_connection_of_its_own_is_told_nothing() -> Any:
     return next_work(0)
 
 
+def beside_another(first: Callable[[str], Any], ask: Callable[[str, Any], Any]) -> Any:
+    """What the first of two threads is told that take turns; a pool has one connection for both."""
+    name = alias(OPTIONS={"pool": {"max_size": 1}} if LIFELINE else {})
+    turns = [threading.Semaphore(0) for _ in range(3)]
+    said: list[Any] = []
+
+    def author() -> None:
+        mine = first(name)
+        turns[0].release()
+        turns[1].acquire()
+        said.append(outcome(lambda: ask(name, mine)))
+        connections[name].close()
+
+    def other() -> None:
+        turns[0].acquire()
+        run(name, INSERT + ", ('twice')", ["other"])
+        outcome(lambda: run(name, WARNED))
+        turns[1].release()
+        connections[name].close()
+
+    threads = [threading.Thread(target=each) for each in (author, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run(name, "DELETE FROM note WHERE tag IN ('author', 'other', 'twice')")
+    connections[name].close()
+    forget(name)
+    return said
+
+
+def inserted(name: str) -> Any:
+    with connections[name].cursor() as cursor:
+        cursor.execute(INSERT, ["author"])
+        return cursor.lastrowid
+
+
+def raw_one(name: str, sql: str) -> Any:
+    cursor = connections[name].connection.cursor()
+    cursor.execute(sql)
+    return cursor.fetchone()[0]
+
+
+@scene
+def driver_tells_the_author_of_his_own_last_statement() -> Any:
+    asks: list[Callable[[str, Any], Any]] = [
+        lambda name, mine: connections[name].connection.insert_id() == mine,
+        lambda name, mine: connections[name].cursor().connection.insert_id() == mine,
+        # Mysqlclient forgets it when a cursor is closed, with stock.
+        lambda name, mine: connections[name].connection.affected_rows() in (1, -1),
+        lambda name, mine: raw_one(name, "SELECT LAST_INSERT_ID()") == mine,
+        lambda name, mine: len(connections[name].connection.show_warnings()),
+    ]
+    return [beside_another(inserted, ask) for ask in asks]
+
+
+@scene
+def driver_tells_a_new_borrower_of_no_statement_of_another() -> Any:
+    asks: list[Callable[[str, Any], Any]] = [
+        lambda name, mine: connections[name].connection.insert_id(),
+        lambda name, mine: connections[name].cursor().connection.insert_id(),
+        lambda name, mine: raw_one(name, "SELECT LAST_INSERT_ID()"),
+        lambda name, mine: len(connections[name].connection.show_warnings()),
+        lambda name, mine: connections[name].connection.affected_rows() == 2,
+    ]
+    asks = [partial(lambda ask, name, mine: [ensured(name), ask(name, mine)], ask) for ask in asks]
+    return [beside_another(lambda name: None, ask) for ask in asks]
+
+
+def ensured(name: str) -> None:
+    connections[name].ensure_connection()
+
+
 run("default", TABLE)
 run("default", "TRUNCATE note")
 say(scene.report())

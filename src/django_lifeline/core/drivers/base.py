@@ -53,6 +53,11 @@ class DriverConnection(Protocol):
     """What the last borrower may still ask about his last statement; set by the engine."""
     last_id: int
     """The number that AUTO_INCREMENT gave last; the engine sets it to 0 for each borrower."""
+    last_count: int
+    """How many rows the borrower's last statement touched, if that was on another connection."""
+    lent_at: int
+    """How many commands had been sent when the borrower got it: what the driver knows of the last
+    one is somebody else's until then."""
     commands: int
     """How many commands were sent, by whomever."""
     Error: type[Exception]
@@ -197,6 +202,8 @@ class Guarded:
     facts: Any = None
     keepsake: Any = None
     last_id: int = 0
+    last_count: int = 0
+    lent_at: int = -1
     numbered_by_proxy: bool = False
     _proxy: Any = None
 

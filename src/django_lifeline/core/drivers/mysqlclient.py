@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from django_lifeline.core.drivers.base import (
 T = TypeVar("T")
 
 _wire = _mysql.connection
+_insert_id, _affected_rows = _wire.insert_id, _wire.affected_rows
+_warning_count = _wire.warning_count
 _get_ident = threading.get_ident
 _TELLS_MORE = hasattr(_wire, "more_results")
 
@@ -58,12 +61,12 @@ class Cursor(Batches, StockCursor):
             raise
         if result is None:
             self.description = self.description_flags = None
-            connection.last_id = connection.insert_id()
+            connection.last_id = _insert_id(connection)
         else:
             self.description = result.describe()
             self.description_flags = result.field_flags()
-        self.warning_count = connection.warning_count()
-        rowcount = self.rowcount = connection.affected_rows()
+        self.warning_count = _warning_count(connection)
+        rowcount = self.rowcount = _affected_rows(connection)
         self.rownumber = 0
         self.lastrowid = connection.last_id
         self._rows = () if result is None else result.fetch_row(0, self._fetch_type)
@@ -94,8 +97,8 @@ class Connection(Guarded, StockConnection):
     default_cursor = Cursor
     _many: bool = False
     """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
-    _streams: bool = False
-    """Whether a result is being read row by row."""
+    _stream: weakref.ref[_Stream] | None = None
+    """The result that is being read row by row."""
 
     def __init__(self, *, opening_sets: OpeningSets = "", **params: Any) -> None:
         self._opening_sets = opening_sets
@@ -142,8 +145,26 @@ class Connection(Guarded, StockConnection):
         After a statement with rows the library still tells the one before, whose ever it was.
         """
         if result is None:
-            self.last_id = self.insert_id()
+            self.last_id = _insert_id(self)
         return self.last_id
+
+    # What the library tells of the last command, unless that was another borrower's.
+
+    def insert_id(self) -> int:
+        """Return the number that AUTO_INCREMENT gave to the last command."""
+        return self.last_id if self.commands == self.lent_at else _insert_id(self)
+
+    def affected_rows(self) -> int:
+        """Return how many rows the last command touched, or found."""
+        return self.last_count if self.commands == self.lent_at else _affected_rows(self)
+
+    def warning_count(self) -> int:
+        """Return how many warnings the last command was answered with."""
+        return 0 if self.commands == self.lent_at else _warning_count(self)
+
+    def info(self) -> str | None:
+        """Return what the server said of the last command."""
+        return None if self.commands == self.lent_at else _wire.info(self)
 
     def flags(self) -> tuple[bool, bool | None]:
         """Return what the flags of the last answer say of autocommit; the rest is not shown."""
@@ -256,7 +277,7 @@ class Connection(Guarded, StockConnection):
         # As `query` and `store_result`, in place: this runs for every statement of Django's.
         data = query if type(query) is bytes else bytes(query)
         size = len(data) + 1
-        if self.busy or 0 < self.max_packet < size:
+        if self.busy and self._has_unread() or 0 < self.max_packet < size:
             self._begin(size)  # raises
         self.last_size = size
         self.used_by = _get_ident()
@@ -295,7 +316,9 @@ class Connection(Guarded, StockConnection):
 
     def store_result(self) -> Any:
         """Read the rows and return the result, None where there are none."""
-        return self._go_on(self._has_more, _wire.store_result, self) if self.busy else None
+        if not self._has_unread():
+            return None
+        return self._go_on(self._has_more, _wire.store_result, self)
 
     def discard_result(self) -> None:
         """Read the rows and drop them."""
@@ -308,12 +331,13 @@ class Connection(Guarded, StockConnection):
         )
         if result is None:
             return None
-        self._streams = True
-        return _Stream(self, result)
+        stream = _Stream(self, result)
+        self._stream = weakref.ref(stream)
+        return stream
 
     def next_result(self) -> int:
         """Go on to the next result: 0, or -1 where there is none."""
-        if not self.busy:
+        if not self._has_unread():
             return -1
         return self._go_on(lambda found: found == 0 and self._has_rows(), _wire.next_result, self)
 
@@ -390,12 +414,24 @@ class Connection(Guarded, StockConnection):
         self._many = False
         return self._step(self._has_more, self._blocking, call, self, *args, **kwargs)
 
+    def _begin(self, size: int) -> None:
+        self._has_unread()
+        super()._begin(size)
+
+    def _has_unread(self) -> bool:
+        """Whether an answer is unread; the rest of a result that was dropped the library read."""
+        stream = self._stream
+        if stream is not None and stream() is None and not (self._under_way or self.closed):
+            self._stream = None
+            self.busy = self._has_more()
+        return self.busy
+
     def _go_on(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
         """Read on, unless a result is being read row by row: the library would refuse.
 
         Its refusal stays with it, and the rows that are left would seem to end in an error.
         """
-        if self._streams:
+        if self._stream is not None:
             raise self._why_not()
         return self._resume(rest, call, *args)
 
@@ -462,15 +498,6 @@ class _Stream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._result, name)
 
-    def __del__(self) -> None:
-        # The library's own result, which goes next, reads what is left and drops it.
-        connection = self._connection
-        if self._ended or connection._under_way or connection.closed:
-            return
-        del self._result
-        connection._streams = False
-        connection.busy = connection._has_more()
-
     def fetch_row(self, maxrows: int = 1, how: int = 0) -> Any:
         """Return up to ``maxrows`` rows, 0 for all."""
 
@@ -486,7 +513,7 @@ class _Stream:
     def _ends(self) -> bool:
         """Take in that all rows were read; return whether another result follows."""
         self._ended = True
-        self._connection._streams = False
+        self._connection._stream = None
         return self._connection._has_more()
 
     def _read(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:

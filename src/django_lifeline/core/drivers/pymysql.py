@@ -208,6 +208,16 @@ class Connection(Guarded, StockConnection):
         status = self.server_status
         return bool(status & _AUTOCOMMIT), bool(status & _IN_TRANSACTION)
 
+    # What the driver tells of the last command, unless that was another borrower's.
+
+    def insert_id(self) -> Any:
+        """Return the number that AUTO_INCREMENT gave to the last command."""
+        return self.last_id if self.commands == self.lent_at else super().insert_id()
+
+    def affected_rows(self) -> Any:
+        """Return how many rows the last command touched, or found."""
+        return self.last_count if self.commands == self.lent_at else super().affected_rows()
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own; the rows of the last result that has rows."""
         self.query(sql)
