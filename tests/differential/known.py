@@ -124,6 +124,11 @@ KNOWN = {
         'B.a cursor_nextset "q"',
         'B.a cursor_fetch "q" 0',
     ),
+    "lastrowid after COMMIT, when another thread was served": (
+        "A.a get_or_create 10",
+        "C.a last_id_by_django 30",
+        "A.a last_id",
+    ),
     "LAST_INSERT_ID() after another thread was served": (
         "A.a insert 10",
         "B.a exists",
@@ -251,6 +256,7 @@ SMALL_POOLS = {
     "an unused cursor is closed while another thread reads": 1,
     "an unused cursor moves on another thread's answer": 1,
     "a cursor that was read moves on another thread's answer": 1,
+    "lastrowid after COMMIT, when another thread was served": 1,
     "LAST_INSERT_ID() after another thread was served": 1,
     "LAST_INSERT_ID() of a thread that lives": 1,
     "SHOW WARNINGS after another thread was served": 1,

@@ -185,7 +185,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             lease = target.pool.lease(connect=partial(self._open, target, params))
         except BaseException:
             # Before the next attempt somebody may put the settings right, as with a new password.
-            self._target = None
+            self._target = self._known = None
             if target.found_dead:
                 tell_found_dead(target, self.alias, None)
             raise
@@ -370,7 +370,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         hold.returned = True
         if self._target is not None:
             targets.pass_by(self._target)
-        self._target = None  # the next piece of work may be for another one
+        self._target = self._known = None  # the next piece of work may be for another one
         # One that rests is clean, and perhaps in other hands by now: give_back() knows.
         if hold.resting or self._is_fit_to_lend(hold):
             hold.pool.give_back(hold.lease)
@@ -403,8 +403,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
-        if connection.busy and not connection.broken:
-            hold.read_unseen = hold.seen
 
     def _let_go(self, hold: Hold) -> None:
         """Give back what can be lent again, and end the rest."""
@@ -628,7 +626,7 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
             hold = self._swap(hold, facts, Reason.LOST)
             hold.connection.run(sql)
         hold.foreign_id, hold.session.inserted = False, True
-        hold.connection.last_id = known
+        hold.connection.last_id = 0 if self._keepsake is None else self._keepsake.shown_id
         hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
         return hold
 
@@ -662,7 +660,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
         connection = hold.connection
         if connection.busy:
             self._note(hold, statement, sql, cursor)
-            hold.reads_on(cursor)
             hold.seen = connection.commands
             return False
         session = connection.session
@@ -731,7 +728,6 @@ class Borrowing(stock.DatabaseWrapper, metaclass=Watchful):
 
     def finished_reading(self, hold: Hold) -> None:
         """A result that was read row by row has been read to its end."""
-        hold.reads_on(None)
         if self._hold is hold:
             self._observe(hold)
             hold.used_at = _monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from sys import getrefcount
 from typing import Any
 
@@ -30,8 +29,6 @@ class Hold:
         "pid",
         "pool",
         "ran",
-        "read_unseen",
-        "reader",
         "references",
         "resting",
         "returned",
@@ -78,10 +75,6 @@ class Hold:
         """Whether ``SHOW WARNINGS`` may answer with those of somebody else."""
         self.keepsake: Keepsake | None = None
         """What the last statement left to be asked for, in case the connection is recalled."""
-        self.reader: weakref.ref[Any] | None = None
-        """The driver's cursor that reads a result row by row, while the connection is busy."""
-        self.read_unseen = -1
-        """The number of a command of the application's own whose answer was still to be read."""
         self.connection.last_id = self.connection.last_count = 0
         self.connection.lent_at = self.connection.commands
         self.visible = self.connection.visible
@@ -96,6 +89,15 @@ class Hold:
         connection = self.connection
         connection.last_id, connection.last_count = last_id, last_count
         connection.lent_at = connection.commands
+
+    def shows_no_id(self) -> None:
+        """Take note of an answer that gives no number, which a transaction's ends are.
+
+        After it mysqlclient's cursors show none until the next INSERT.
+        """
+        self.connection.last_id = 0
+        if self.keepsake is not None:
+            self.keepsake.shown_id = 0
 
     def show(self) -> None:
         """Take note that the application gets the driver's object, and how it is set up."""
@@ -135,20 +137,11 @@ class Hold:
     def _count_references(self) -> int:
         return getrefcount(self.connection) + getrefcount(self.visible)
 
-    def reads_on(self, cursor: Any) -> None:
-        """Record that *cursor* goes on reading a result, or has read it all (None)."""
-        self.reader = None if cursor is None else weakref.ref(cursor)
-
-    @property
-    def is_being_read(self) -> bool:
-        """Whether somebody still can read the rest of the answer that keeps it busy."""
-        if self.connection.commands == self.read_unseen:
-            return True  # as the driver has it, who knows the application's cursors
-        cursor = self.reader() if self.reader is not None else None
-        return cursor is not None and cursor.connection is not None
-
     @property
     def torn(self) -> bool:
-        """Whether an answer is unread that nobody can read on: its rest must reach nobody."""
-        connection = self.connection
-        return bool(connection.busy and (connection.broken or not self.is_being_read))
+        """Whether something broke into an answer: what is still to come of it must reach nobody.
+
+        One that is merely unread is the driver's to go on with, also where its cursor is gone:
+        PyMySQL reads the rest before the next command, mysqlclient's cursors do, or it refuses.
+        """
+        return self.connection.busy and self.connection.broken

@@ -99,7 +99,7 @@ class Transactions(Borrowing):
             session = hold.session
             if session.state is not State.AUTOCOMMIT or session.lost_with_it or session.unseen:
                 self._switch_autocommit(hold, False)
-                hold.connection.last_id = 0
+                hold.shows_no_id()
                 return
             try:
                 self._begin(hold)
@@ -118,7 +118,7 @@ class Transactions(Borrowing):
             self._enable_autocommit()
             return
         hold = self.ready(_BEGIN_BY_US)
-        hold.connection.last_id = 0
+        hold.shows_no_id()
         try:
             self._switch_autocommit(hold, False)
         except BaseException as error:
@@ -161,7 +161,7 @@ class Transactions(Borrowing):
     def _begin(self, hold: Hold) -> None:
         hold.connection.exchange(b"START TRANSACTION")
         hold.session.move(Move.BEGIN)
-        hold.connection.last_id = 0
+        hold.shows_no_id()
         hold.status = hold.connection.status()
         hold.seen = hold.connection.commands
 
@@ -241,7 +241,7 @@ class Transactions(Borrowing):
         """COMMIT or ROLLBACK was acknowledged."""
         hold.session.move(Move.END)
         self._observe(hold)
-        hold.connection.last_id = 0
+        hold.shows_no_id()
         hold.seen = hold.connection.commands
 
     def _commit_failed(self, hold: Hold, error: BaseException) -> None:

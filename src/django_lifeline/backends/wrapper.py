@@ -593,14 +593,14 @@ class LifelineMixin(Transactions):
             self._work_lost = False
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
-            self._target = None
+            self._target = self._known = None
         if self.closed_in_transaction or self._hold is None:
             return
         self._close()
         if self.in_atomic_block:
             self.closed_in_transaction = True
             self.needs_rollback = True
-        self._target = None
+        self._target = self._known = None
 
     def _close(self) -> None:
         if self._hold is not None:
