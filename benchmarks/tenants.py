@@ -28,6 +28,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from lifeline_lab.last_run import installed, last_run
 from lifeline_lab.servers import FLAVOURS, Server, start
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "tenants.md"
@@ -388,6 +389,8 @@ def stock_table(others: list[dict[str, Any]]) -> str:
             "| requests that failed |",
             "|---|---|---|---|---|",
             *stocks,
+            "",
+            last_run(installed()),
             "",
         ]
     )

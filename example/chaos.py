@@ -210,7 +210,9 @@ def page(runs: list[dict[str, Any]]) -> str:
         f"| {name} | " + " | ".join(str(run["faults"].get(name, 0)) for run in runs) + " |"
         for name in names
     ]
-    machine = sorted({f"Python {run['python']}, {run['server']}, {run['date']}" for run in runs})
+    machine = sorted(
+        {f"Last run: {run['date']}, with Python {run['python']}, {run['server']}" for run in runs}
+    )
     return f"""\
 # Mails under fire
 

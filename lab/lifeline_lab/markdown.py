@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from lifeline_lab.arms import ARMS
 from lifeline_lab.cell import Result
 from lifeline_lab.judges import Kind
+from lifeline_lab.last_run import last_run
 from lifeline_lab.report import NAMES, arm_title
 from lifeline_lab.scenarios import all_scenarios
 from lifeline_lab.terminal import sentences
@@ -38,9 +39,9 @@ def as_markdown(results: Iterable[Result], used: Mapping[str, str]) -> str:
     drivers = ", ".join(sorted({result.cell.driver for result in listed}))
     lines += [
         "",
-        f"Each cell sums up {servers} with {drivers}. "
-        + ", ".join(f"{name} {version}" for name, version in used.items())
-        + ".",
+        f"Each cell sums up {servers} with {drivers}.",
+        "",
+        last_run(used),
     ]
     return "\n".join(lines) + "\n"
 

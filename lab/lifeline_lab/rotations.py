@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lifeline_lab.last_run import installed, last_run
 from lifeline_lab.servers import FLAVOURS, Server, start
 
 PAGE = Path(__file__).parents[2] / "docs" / "results" / "rotations.md"
@@ -253,7 +254,7 @@ def main(words: list[str] | None = None) -> None:
     if chosen.write:
         columns, lines = " | ".join(COLUMNS), "---|" * len(COLUMNS)
         head = HEAD.format(lifetime=LIFETIME, pause=chosen.pause, columns=columns, lines=lines)
-        PAGE.write_text(head + "\n".join(rows) + "\n")
+        PAGE.write_text(head + "\n".join([*rows, "", last_run(installed())]) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lifeline_lab.last_run import last_run
 from tests.differential.structure import BREAKING_EXCHANGES, FAULT_KINDS
 
 NAMES = {"mariadb": "MariaDB", "mysql": "MySQL", "mysqlclient": "mysqlclient", "pymysql": "PyMySQL"}
@@ -49,7 +50,7 @@ def _tables(runs: list[dict[str, Any]]) -> list[str]:
     lines = [
         "## What ran",
         "",
-        f"Python {first['python']}, Django {first['django']}, engine {first['engine']}.",
+        last_run({"Python": first["python"], "Django": first["django"], "engine": first["engine"]}),
         "",
         "| driver | server | seed | programs | steps | with faults | through the proxy | minutes"
         " | violations |",

@@ -20,7 +20,7 @@ from tests.differential.__main__ import MISSING
 from tests.fixtures.programs import ROOT
 from tests.fixtures.servers import missing
 
-pytestmark = [pytest.mark.server, pytest.mark.fault]
+pytestmark = [pytest.mark.drawn, pytest.mark.server, pytest.mark.fault]
 
 SEED = os.environ.get("LIFELINE_SEED", "1")
 PROGRAMS = os.environ.get("LIFELINE_PROGRAMS", "5")

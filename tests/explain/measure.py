@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django_lifeline.diagnosis.explain import explain
+from lifeline_lab.last_run import installed, last_run
 
 HERE = Path(__file__).parent
 CORPUS, HELD_OUT, OTHERS = HERE / "corpus", HERE / "held_out", HERE / "others"
@@ -107,6 +108,8 @@ errors that leave the connection alive, the server's own notes. False alarms: {a
 ## Named otherwise
 
 {wrong}
+
+{made}
 """
 
 
@@ -124,6 +127,7 @@ def page() -> str:
         others=len(logs_of(OTHERS)),
         alarms=len(false_alarms()),
         wrong="\n".join(wrong),
+        made=last_run(installed(())),
     )
 
 

@@ -16,7 +16,7 @@ from lifeline_lab.scenario import Scenario
 from lifeline_lab.scenarios import all_scenarios
 from lifeline_lab.servers import ServerMissing
 
-pytestmark = [pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.drawn, pytest.mark.fault, pytest.mark.server, pytest.mark.slow]
 QUICK = {name: each for name, each in all_scenarios().items() if each.quick}
 numbers = itertools.count(1)
 

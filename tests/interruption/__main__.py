@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import platform
 import random
 import sys
 import tempfile
@@ -12,6 +10,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from lifeline_lab.last_run import DRIVERS as PACKAGES
+from lifeline_lab.last_run import installed
 from lifeline_lab.servers import FLAVOURS, start
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import DRIVERS
@@ -48,7 +48,7 @@ def main() -> int:
                     cells.append(swept(sweep, rarity(arm, chosen.share), chosen.seed))
     whole = (chosen.server, chosen.driver, chosen.kind, chosen.how) == (None,) * 4
     if whole:
-        write_page(cells, versions(), chosen.seed)
+        write_page(cells, installed((*PACKAGES, "gevent")), chosen.seed)
         print(f"Written: {PAGE}")
     return 1 if any(cell.found.violations for cell in cells) else 0
 
@@ -83,13 +83,6 @@ def part(strikes: Strikes, one_in: int, seed: int) -> Strikes:
     """One in so many, by chance, in their order."""
     chance = random.Random(seed)
     return [strike for strike in strikes if one_in == 1 or chance.randrange(one_in) == 0]
-
-
-def versions() -> str:
-    """What ran."""
-    named = ("Django", "mysqlclient", "PyMySQL", "gevent")
-    packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in named)
-    return f"{packages}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lifeline_lab.last_run import last_run
 from tests.fixtures.programs import ROOT
 from tests.interruption.sweep import Arm, Found, summary
 
@@ -28,7 +30,7 @@ class Cell:
         return f"{self.flavour}, {self.driver}, {self.arm}"
 
 
-def write_page(cells: list[Cell], versions: str, seed: int) -> None:
+def write_page(cells: list[Cell], versions: Mapping[str, str], seed: int) -> None:
     """Put the figures between the two marks of the page; the rest of it is written by hand."""
     text = PAGE.read_text()
     head, _, rest = text.partition(BEGIN)
@@ -36,14 +38,14 @@ def write_page(cells: list[Cell], versions: str, seed: int) -> None:
     PAGE.write_text(f"{head}{BEGIN}\n\n{figures(cells, versions, seed)}\n{END}{tail}")
 
 
-def figures(cells: list[Cell], versions: str, seed: int) -> str:
+def figures(cells: list[Cell], versions: Mapping[str, str], seed: int) -> str:
     """The tables, as Markdown."""
-    servers = ", ".join(dict.fromkeys(f"{cell.flavour} {cell.version}" for cell in cells))
+    servers = {cell.flavour: cell.version for cell in cells}
     total = sum(cell.found.struck for cell in cells)
     violations = sum(len(cell.found.violations) for cell in cells)
     return "\n".join(
         [
-            f"{versions}, {servers}.",
+            last_run({**versions, **servers}),
             "",
             f"{total} interruptions, {violations} violations. {_share(cells, seed)}",
             "",

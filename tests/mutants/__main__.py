@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from lifeline_lab.last_run import installed, last_run
 from tests.mutants.runner import (
     ROOT,
     Mutant,
@@ -90,7 +91,8 @@ def write_page(listed: list[Mutant], verdicts: list[Verdict]) -> None:
         for mutant, verdict in zip(listed, verdicts, strict=True)
     ]
     table = ["| fault | file | what it breaks | |", "|---|---|---|---|", *rows]
-    text = f"{HEAD}{killed} of {len(listed)} killed.\n\n" + "\n".join(table) + "\n"
+    text = f"{HEAD}{killed} of {len(listed)} killed. {last_run(installed())}\n\n"
+    text += "\n".join(table) + "\n"
     PAGE.write_text(text)
 
 

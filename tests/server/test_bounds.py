@@ -11,6 +11,8 @@ from tests.fixtures.programs import LIFELINE, Runner
 
 from lifeline_lab.servers import Server
 
+pytestmark = pytest.mark.drawn
+
 PROGRAM = Path(__file__).parent / "programs" / "bounds.py"
 STOCK = "django.db.backends.mysql"
 FOREVER = 600.0
@@ -185,9 +187,10 @@ def test_kernel_is_told_to_look_after_half_open_connections(
 def test_server_without_room_is_told_of_and_its_return_is_noticed(
     private_server: Callable[..., Server], driver: str, run_program: Runner
 ) -> None:
-    pool = {"max_size": 3, "timeout": 1}
+    pool = {"max_size": 3, "timeout": 0.5}
+    patience = {"full_server_timeout": 1.0}
     server = private_server(max_connections=10)
-    found = seen(run_program, server, driver, "refused", pool=pool)
+    found = seen(run_program, server, driver, "refused", pool=pool, lifeline=patience)
     # Whoever comes first is told what the server said, whoever waits that nothing became free,
     # with what the server said.
     assert "1040" in found["first"]["text"]

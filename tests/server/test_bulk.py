@@ -8,6 +8,8 @@ import django
 import pytest
 from tests.server.conftest import Report
 
+pytestmark = pytest.mark.drawn
+
 SERVER_TAKES = "1048576"
 BROKEN = ("OperationalError 2006", "OperationalError 1153", "OperationalError 2013")
 

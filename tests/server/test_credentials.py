@@ -15,6 +15,8 @@ from tests.fixtures.servers import missing, started
 
 from lifeline_lab.servers import Server
 
+pytestmark = [pytest.mark.drawn, pytest.mark.server]
+
 PROGRAM = Path(__file__).parent / "programs" / "credentials.py"
 WAYS = "callable path file lazystr params connection".split()
 

@@ -11,6 +11,8 @@ import pytest
 from tests.fixtures.programs import Runner
 from tests.fixtures.servers import started
 
+pytestmark = pytest.mark.drawn
+
 PROGRAM = Path(__file__).parent / "programs" / "doctor.py"
 
 SECRET = "app-password-71"

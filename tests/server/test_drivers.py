@@ -302,6 +302,7 @@ def test_tls_context_is_built_once_for_the_same_options(
 
 FORK = """
     import gc, importlib, json, os, sys
+    from django_lifeline.core.drivers import driver_for
 
     def end(connection, how):
         if how == "exit":
@@ -322,7 +323,8 @@ FORK = """
     lost = []
     kept = []
     for driver, how, params in json.loads(sys.argv[1]):
-        module = importlib.import_module(f"django_lifeline.core.drivers.{driver}")
+        database = importlib.import_module("pymysql" if driver == "pymysql" else "MySQLdb")
+        module = driver_for(database)
         connection = module.connect(params)
         connection.run("SET @mine = 7")
         pid = os.fork()
@@ -362,7 +364,7 @@ def test_forked_child_never_disturbs_its_parents_connection(
 GEVENT = """
     from gevent import monkey; monkey.patch_all()
     import gevent, json, os, pathlib, signal, socket, sys, time
-    from django_lifeline.core.drivers import mysqlclient
+    from django_lifeline.core.drivers import mysqlclient, mysqldb
     from django_lifeline.core.drivers.cooperative import CooperativeConnection
     given = json.loads(sys.argv[1])
     params = given["params"]
@@ -455,7 +457,7 @@ def test_greenlets_query_at_the_same_time_and_the_hub_runs_on(
 ) -> None:
     out = gevent_program(
         """
-        connections = [mysqlclient.connect(params) for _ in range(20)]
+        connections = [mysqldb.connect(params) for _ in range(20)]
         assert all(type(it) is CooperativeConnection for it in connections)
         with Ticker() as ticker:
             out["seconds"] = each(query, connections)
@@ -480,7 +482,7 @@ def test_whatever_waits_lets_the_hub_run_on(tls_server: Server, transport: str) 
     out = gevent_program(
         """
         from MySQLdb.cursors import SSCursor
-        c = mysqlclient.connect(params)
+        c = mysqldb.connect(params)
         def stream():
             cursor = c.cursor(SSCursor)
             cursor.execute(SLOW_ROWS)
@@ -516,7 +518,7 @@ def test_commands_let_the_hub_run_on_while_the_server_is_frozen(
     server, _ = frozen_server
     out = gevent_program(
         """
-        c = mysqlclient.connect(params)
+        c = mysqldb.connect(params)
         c.autocommit(False)
         # A hub that stands still would never thaw the server that it waits for.
         for command in ("commit()", "rollback()", "autocommit(True)", "ping()"):
@@ -538,8 +540,8 @@ def test_commands_let_the_hub_run_on_while_the_server_is_frozen(
 def test_commands_do_under_gevent_what_they_do_without(tls_server: Server) -> None:
     out = gevent_program(
         """
-        c = mysqlclient.connect({**params, "database": "mysql", "opening_sets": "@mine = 3"})
-        other = mysqlclient.connect(params)
+        c = mysqldb.connect({**params, "database": "mysql", "opening_sets": "@mine = 3"})
+        other = mysqldb.connect(params)
         c.autocommit(False)
         out["off"] = c.get_autocommit(), c.run("SELECT @@autocommit")[0][0]
         c.autocommit(True)
@@ -578,7 +580,7 @@ def test_connecting_to_a_deaf_socket_lets_the_hub_run_on(tls_server: Server) -> 
         host, port = listener.getsockname()
         with Ticker() as ticker:
             try:
-                mysqlclient.connect({"host": host, "port": port, "user": "u", "connect_timeout": 1})
+                mysqldb.connect({"host": host, "port": port, "user": "u", "connect_timeout": 1})
             except Exception as error:
                 out["code"] = error.args[0]
         out["ticks"] = ticker.count
@@ -607,7 +609,7 @@ def test_greenlet_stopped_while_it_waits_leaves_the_connection_busy(
                 c.run(statement)
         for moment, statement in statements.items():
             for how, act in (("kill", lambda it: c.run(it)), ("timeout", stopped_in_time)):
-                c = mysqlclient.connect(params)
+                c = mysqldb.connect(params)
                 started = time.monotonic()
                 greenlet = gevent.spawn(act, statement)
                 greenlet.join(0.2)
@@ -634,7 +636,7 @@ def test_greenlet_stopped_while_it_waits_leaves_the_connection_busy(
 def test_read_timeout_under_gevent_loses_the_connection(tls_server: Server) -> None:
     out = gevent_program(
         """
-        c = mysqlclient.connect({**params, "read_timeout": 1})
+        c = mysqldb.connect({**params, "read_timeout": 1})
         try:
             c.run("SELECT SLEEP(20)")
         except c.OperationalError as error:
@@ -650,7 +652,7 @@ def test_read_timeout_under_gevent_loses_the_connection(tls_server: Server) -> N
 def test_discarding_what_another_greenlet_waits_for_wakes_it(tls_server: Server) -> None:
     out = gevent_program(
         """
-        c = mysqlclient.connect(params)
+        c = mysqldb.connect(params)
         def act():
             try:
                 c.run("SELECT SLEEP(20)")
@@ -674,7 +676,7 @@ def test_ping_to_a_frozen_server_under_gevent_ends_in_time(
     server, _ = frozen_server
     out = gevent_program(
         """
-        c = mysqlclient.connect(params)
+        c = mysqldb.connect(params)
         freeze(given["pid"])
         with Ticker() as ticker:
             out["ping"] = c.ping_within(0.5)

@@ -9,6 +9,8 @@ from tests.fixtures.programs import Runner
 
 from lifeline_lab.servers import Server
 
+pytestmark = pytest.mark.drawn
+
 PROGRAM = Path(__file__).parent / "programs" / "ended_owners.py"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.server.conftest import Report
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.drawn, pytest.mark.fault]
 
 OPTIONS = {"lifeline": {"failover_timeout": 2}}
 REFUSED = [1290, None, None, None]

@@ -133,6 +133,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
+@pytest.mark.drawn
 @pytest.mark.fault
 @pytest.mark.parametrize("scenario", [*DISTURBING, *DISTURBING_MYSQLCLIENT])
 def test_stock_engine_is_disturbed_by_its_children(
@@ -175,6 +176,7 @@ def test_children_do_not_disturb_their_parent_over_tls(
     assert_undisturbed(forked(run_program, server, driver, scenario, tls=True))
 
 
+@pytest.mark.drawn
 @pytest.mark.fault
 @pytest.mark.parametrize("scenario", ["query", "close-query"])
 def test_stock_engine_is_disturbed_by_its_children_over_tls(
@@ -204,6 +206,7 @@ def assert_all_answered(report: dict[str, Any]) -> None:
     assert report["parents_session_lives"]
 
 
+@pytest.mark.drawn
 @pytest.mark.fault
 def test_stock_engine_mixes_up_visitors_of_a_preloaded_gunicorn(
     server: Server, run_program: Runner

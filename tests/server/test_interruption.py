@@ -57,6 +57,7 @@ def test_interrupted_queries_let_no_row_cross(
     assert tally["sessions"] <= MAX_SIZE
 
 
+@pytest.mark.drawn
 @pytest.mark.fault
 @pytest.mark.parametrize("mode", MODES)
 def test_without_the_protection_rows_cross(
@@ -72,6 +73,7 @@ def test_without_the_protection_rows_cross(
         assert tally["crossed"] > 0
 
 
+@pytest.mark.drawn
 @pytest.mark.fault
 @pytest.mark.parametrize("mode", ["signal", "threads"])
 def test_stock_engine_fails_after_an_interruption(

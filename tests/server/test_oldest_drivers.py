@@ -19,7 +19,7 @@ from tests.server.conftest import PROGRAMS, Report
 from django_lifeline.diagnosis.doctor.rules.engine import OLDEST_MYSQLCLIENT, OLDEST_PYMYSQL
 from lifeline_lab.servers import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.drawn, pytest.mark.slow]
 
 OLDEST = {
     "mysqlclient": ".".join(map(str, OLDEST_MYSQLCLIENT)),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.server.conftest import Report
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.drawn, pytest.mark.fault]
 
 CALLERS = 20
 

@@ -11,7 +11,7 @@ from tests.server.conftest import Report
 
 from lifeline_lab.servers import Server
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.drawn, pytest.mark.fault]
 
 SAID = {
     "cold": (200, "unused"),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.server.conftest import Report
 
+pytestmark = pytest.mark.drawn
+
 TRACKED = {
     "autocommit",
     "names",

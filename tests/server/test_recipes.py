@@ -10,6 +10,8 @@ from tests.fixtures.programs import Runner
 
 from lifeline_lab.servers import Server
 
+pytestmark = pytest.mark.drawn
+
 PROGRAM = Path(__file__).parent / "programs" / "recipes.py"
 USERS = {"Amazon": ("shop", "shop"), "Google": ("shop", "shop"), "Azure": ("shop", "shop")}
 USERS["HashiCorp"] = ("lease_1", "lease_2")

@@ -16,6 +16,8 @@ from lifeline_lab.rotations import COLUMNS, row
 from lifeline_lab.servers import ServerMissing
 from lifeline_lab.servers.finding import find
 
+pytestmark = pytest.mark.drawn
+
 ROTATIONS = 25
 
 

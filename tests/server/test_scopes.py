@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.server.conftest import Report
 
+pytestmark = pytest.mark.drawn
+
 
 @pytest.fixture
 def said(report: Report) -> Any:

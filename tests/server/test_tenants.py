@@ -13,6 +13,8 @@ from tests.fixtures.servers import started
 
 from lifeline_lab.servers import Server
 
+pytestmark = [pytest.mark.drawn, pytest.mark.server]
+
 PROGRAM = Path(__file__).parent / "programs" / "tenants.py"
 
 Said = Callable[[str, str], Any]

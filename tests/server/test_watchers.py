@@ -10,6 +10,8 @@ from tests.server.conftest import Report
 
 from django_lifeline.backends import cursor
 
+pytestmark = pytest.mark.drawn
+
 OURS, DJANGOS = "django_lifeline.backends.cursor", "django.db.backends.utils"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import WHOLE, Both, differences
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.drawn, pytest.mark.timeout(300)]
 
 NOTHING_TO_DO = "there is nothing that could be sent, and the closed connection is not asked"
 OTHERWISE = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.stock.conftest import Both, Pair, differences, scenes, share
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.drawn, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ANYTHING = "*args, **kwargs"
 """How stock's methods look that Django wraps; what they take is seen by calling them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import Both
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.drawn, pytest.mark.timeout(180)]
 
 
 def test_every_test_passes_with_both_engines(both: Both) -> None:

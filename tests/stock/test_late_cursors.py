@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import Both, differences
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.drawn, pytest.mark.timeout(180)]
 
 STATES, USES = 8, 14
 

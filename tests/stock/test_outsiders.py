@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import Both, compare, scenes
 
+pytestmark = pytest.mark.drawn
+
 
 @pytest.mark.parametrize("scene", scenes("outsiders"))
 def test_program_of_an_outsider_goes_as_with_stock(both: Both, scene: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lifeline_lab.last_run import last_run
 from lifeline_lab.servers import Server
 from tests.sweep.laws import LAWS
 
@@ -81,8 +82,8 @@ def page(outcomes: Sequence[Outcome]) -> str:
     parts = (
         "# Fault sweep: every packet, cut in every way",
         _INTRODUCTION,
-        f"Django {first['django_version']}, Python {first['python_version']}. "
-        f"**{ran:,} cells, {found} violations.**",
+        f"**{ran:,} cells, {found} violations.** "
+        + last_run({"Python": first["python_version"], "Django": first["django_version"]}),
         _table(
             "server|driver|TLS|cells|ran|packet not met|not judged|violations|seen once|minutes",
             (_run(outcome) for outcome in outcomes),

@@ -14,6 +14,8 @@ from lifeline_lab.servers import FLAVOURS, Server
 from tests.fixtures.servers import started
 from tests.sweep.outcome import VARIABLES, summary, sweep
 
+pytestmark = pytest.mark.drawn
+
 SHARE = ("--workloads", "5", "--seconds", "4", "--lanes", "6")
 """Of each server and driver."""
 SEED = int(os.environ.get("LIFELINE_SEED") or 1)

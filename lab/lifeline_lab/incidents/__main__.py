@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from lifeline_lab.incidents.report import as_json, as_markdown, as_text, describ
 from lifeline_lab.incidents.runner import Result, run
 from lifeline_lab.incidents.scoring import Score
 from lifeline_lab.incidents.setting import draw
+from lifeline_lab.last_run import installed
 
 RESULTS = Path("docs/results")
 ENDINGS = {"json": "json", "markdown": "md"}
 CHOICES = (*CAUSES, NOTHING)
-PACKAGES = ("Django", "mysqlclient", "PyMySQL")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for result in results:
         if result.problem:
             print(f"\nnot brought about: {result.setting.kind}: {result.problem.strip()}")
-    used = {**versions, **_installed()}
+    used = {**installed(), **versions}
     pages = {
         "json": as_json(results, chosen.seed, used),
         "markdown": as_markdown(results, chosen.seed, used, kinds),
@@ -104,16 +103,6 @@ def progress(total: int) -> Iterator[Callable[[Result], None]]:
 def _clear() -> None:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _installed() -> Mapping[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _write(path: Path | None, text: str) -> None:

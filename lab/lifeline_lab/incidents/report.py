@@ -11,6 +11,7 @@ from django_lifeline.diagnosis.causes import CAUSES
 from lifeline_lab.incidents.kinds import NOTHING, Kind
 from lifeline_lab.incidents.runner import Result
 from lifeline_lab.incidents.scoring import SILENT, UNDECIDED, Score, matrix
+from lifeline_lab.last_run import last_run
 
 ORDER = (*CAUSES, NOTHING)
 COUNTED = (Score.CORRECT, Score.HONEST, Score.WRONG, Score.SILENT)
@@ -94,7 +95,7 @@ def as_markdown(
         "## Settings",
         "Each incident draws its setting by chance; limits, idle times and sizes are drawn too.",
         _settings_table(results),
-        _versions(versions),
+        last_run(versions),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -175,10 +176,6 @@ def _settings_table(results: Sequence[Result]) -> str:
         told = ", ".join(f"{value} {count}" for value, count in sorted(values.items()))
         lines.append(f"| {name} | {told} |")
     return "\n".join(lines)
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + "."
 
 
 def as_json(results: Sequence[Result], seed: int, versions: Mapping[str, str]) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pymysql
 
-from lifeline_lab.servers import Server, ServerMissing
+from lifeline_lab.last_run import installed, last_run
+from lifeline_lab.report import NAMES
+from lifeline_lab.servers import FLAVOURS, Server, ServerMissing, find
 from lifeline_lab.topologies import load, page, router
 from lifeline_lab.topologies.clusters import DATABASE, Cluster
 from lifeline_lab.topologies.figures import Figures, figures
@@ -111,7 +113,9 @@ def main() -> None:
     for situation in SITUATIONS:
         if options.only.lower() in situation.title.lower():
             rows.update(run(situation, options.driver))
-    options.page.write_text(page.write(rows, order(), threads=THREADS))
+    servers = {NAMES[name]: find(name).version for name in FLAVOURS}
+    made = last_run({**installed(), **servers})
+    options.page.write_text(page.write(rows, order(), threads=THREADS, made=made))
 
 
 def order() -> list[page.Row]:

@@ -100,8 +100,11 @@ def read(text: str) -> dict[Row, str]:
     return rows
 
 
-def write(rows: Mapping[Row, str], order: Iterable[Row], *, threads: int) -> str:
-    """The whole page, the rows in this order; those that are not in it are left out."""
+def write(rows: Mapping[Row, str], order: Iterable[Row], *, threads: int, made: str) -> str:
+    """The whole page, the rows in this order; those that are not in it are left out.
+
+    ``made`` says when, and with what.
+    """
     table = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     table += [rows[row] for row in order if row in rows]
-    return HEAD.format(threads=threads) + "\n".join(table) + "\n"
+    return HEAD.format(threads=threads) + "\n".join([*table, "", made]) + "\n"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial, wraps
 from inspect import ismethod
 from operator import attrgetter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.apps import apps
 from django.db import IntegrityError
@@ -23,11 +24,36 @@ from django_lifeline.core.statement import Statement, known_statements, statemen
 
 if TYPE_CHECKING:
     from django_lifeline.backends.hold import Hold
-    from django_lifeline.backends.wrapper import LifelineMixin
+    from django_lifeline.core.drivers.base import DriverConnection
 
 _PROCEDURE_CALL = "CALL a_procedure()"
 _known = known_statements.get
 _NOTHING = Asks.NOTHING
+
+
+class Wrapper(Protocol):
+    """What a cursor asks of the database wrapper that it belongs to."""
+
+    Database: Any
+    connection: Any
+
+    def ensure_connection(self) -> None: ...
+    def create_cursor(self, name: str | None = None) -> Any: ...
+    def driver_cursor(self, hold: Hold) -> Any: ...
+    def holds(self, connection: DriverConnection) -> Hold | None: ...
+    def held_for_a_moment(self) -> AbstractContextManager[Hold]: ...
+    def in_hand(self) -> AbstractContextManager[DriverConnection]: ...
+    def ready(self, statement: Statement) -> Hold: ...
+    def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]: ...
+    def settle(self, hold: Hold, statement: Statement, sql: Any, cursor: Any) -> bool: ...
+    def finished_reading(self, hold: Hold) -> None: ...
+    def lost_closing(self, hold: Hold, error: BaseException) -> None: ...
+    def lost_reading(
+        self, hold: Hold, statement: Statement, error: BaseException, pause: float
+    ) -> BaseException | None: ...
+    def recover(
+        self, hold: Hold, statement: Statement, error: BaseException, *, repeats: int = 0
+    ) -> Hold | None: ...
 
 
 class Cursor(utils.CursorWrapper):
@@ -125,12 +151,12 @@ class CursorWrapper(stock.CursorWrapper):
     """The driver's cursor was cut off in the middle of an answer: it serves no more."""
     _made_otherwise = False
 
-    def __init__(self, db: LifelineMixin, cursor: Any) -> None:
+    def __init__(self, db: Wrapper, cursor: Any) -> None:
         self.cursor = self._below = cursor
         self._db = db
 
     @classmethod
-    def over(cls, db: LifelineMixin, cursor: Any) -> CursorWrapper:
+    def over(cls, db: Wrapper, cursor: Any) -> CursorWrapper:
         """Return one over a cursor that somebody else has made."""
         made = cls(db, cursor)
         made._made_otherwise = True

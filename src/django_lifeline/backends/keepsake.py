@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from django_lifeline.backends.hold import Hold
     from django_lifeline.core.drivers.base import DriverConnection
 
 PATIENCE = 5.0
@@ -37,13 +36,20 @@ _COUNT_ERRORS = re.compile(
 _ROW = "SELECT %s AS `Level`, %s AS `Code`, %s AS `Message`"
 
 
+class Author(Protocol):
+    """Whoever may still ask: it is known weakly, and forgotten when he is gone."""
+
+    returned: bool
+    """Whether he has given his connection back, which ends his work."""
+
+
 class Keepsake:
     """The answers to what one statement's author may ask."""
 
     __slots__ = (
+        "_author",
         "_earlier",
         "_event",
-        "_hold",
         "_owns_id",
         "last_id",
         "lost",
@@ -53,8 +59,8 @@ class Keepsake:
         "warnings",
     )
 
-    def __init__(self, hold: Hold, row_count: int | None, *, warned: bool) -> None:
-        self._hold = weakref.ref(hold)
+    def __init__(self, author: Author, row_count: int | None, *, warned: bool) -> None:
+        self._author = weakref.ref(author)
         self._event: list[threading.Event] = []
         self._earlier: Keepsake | None = None
         self._owns_id = True
@@ -71,12 +77,12 @@ class Keepsake:
         """Whether the session died before anybody asked it."""
 
     @classmethod
-    def of_a_read(cls, hold: Hold) -> Keepsake:
+    def of_a_read(cls, author: Author) -> Keepsake:
         """Return that of a plain read, of which there is nothing to ask the session.
 
         Nor did its author put a number there. How many rows it would have found is not known.
         """
-        made = cls(hold, -1, warned=False)
+        made = cls(author, -1, warned=False)
         made.last_id = 0
         made._taken().set()
         return made
@@ -84,8 +90,8 @@ class Keepsake:
     @property
     def wanted(self) -> bool:
         """Whether the author is still there, and has not said that his work is over."""
-        hold = self._hold()
-        return hold is not None and not hold.returned
+        author = self._author()
+        return author is not None and not author.returned
 
     def take(self, connection: DriverConnection) -> None:
         """Ask the session, before its new borrower runs anything in it."""

@@ -8,9 +8,10 @@ is ``CommitOutcomeUnknown``.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from django.db import Error
 from django.db.backends.base.base import debug_transaction
@@ -335,7 +336,8 @@ class Conductor:
     """
 
     def __init__(self, wrapper: Transactions) -> None:
-        self._wrapper = wrapper
+        # No circle: from Django 6 on a wrapper leaves nothing to garbage collection.
+        self._wrapper = cast(Transactions, weakref.proxy(wrapper))
 
     def __getattr__(self, name: str) -> Any:
         hold = self._wrapper._hold

@@ -201,7 +201,7 @@ def server_starts_anew(server: Server) -> None:
 
 
 def server_stops(server: Server) -> None:
-    server.stop()
+    server.kill()  # in good order MySQL would wait some seconds for its clients
 
 
 EVENTS = [nothing, sessions_are_killed, server_starts_anew, server_stops]

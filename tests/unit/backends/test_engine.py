@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -875,3 +877,23 @@ def test_own_way_to_connect_is_taken_where_a_connection_is_replaced(
         ]
     finally:
         del connections["default"]
+
+
+def test_wrapper_goes_with_its_last_reference_as_far_as_it_is_the_engines(
+    connect: Connect,
+) -> None:
+    # From Django 6 on stock's parts let go of their wrapper, so that nothing is left to garbage
+    # collection; before they hold it.
+    wrapper = connect()
+    run(wrapper, "SELECT 1")
+    wrapper.close()
+    del wrapper.wrap_database_errors
+    for part in ("client", "creation", "features", "introspection", "ops", "validation"):
+        getattr(wrapper, part).connection = None
+    there = weakref.ref(wrapper)
+    gc.disable()
+    try:
+        del wrapper
+        assert there() is None
+    finally:
+        gc.enable()

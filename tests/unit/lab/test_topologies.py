@@ -66,10 +66,12 @@ def test_no_write_after_the_last_move_is_told_as_never() -> None:
 def test_page_keeps_the_rows_of_situations_that_did_not_run() -> None:
     found = figures(HISTORY, ready=[2.0], stored=set(), connects=0)
     rows = [("a", "Django"), ("b", "Django"), ("c", "Django")]
-    before = page.write({row: as_row(*row, found) for row in rows}, rows, threads=8)
+    made = "Last run: today."
+    before = page.write({row: as_row(*row, found) for row in rows}, rows, threads=8, made=made)
     changed = {**page.read(before), ("b", "Django"): as_row("b", "Django", found) + " anew"}
-    after = page.write(changed, rows, threads=8)
-    assert after == before.replace(before.splitlines()[-2], before.splitlines()[-2] + " anew")
+    after = page.write(changed, rows, threads=8, made=made)
+    second = before.splitlines()[-4]
+    assert after == before.replace(second, f"{second} anew")
 
 
 def test_page_of_results_has_only_rows_of_situations_that_are_known() -> None:

@@ -11,5 +11,5 @@ def driver_for(database: ModuleType) -> ModuleType:
 
     Its ``connect(params, tcp=...)`` returns a `DriverConnection`.
     """
-    name = "pymysql" if database.__name__ == "pymysql" else "mysqlclient"
+    name = "pymysql" if database.__name__ == "pymysql" else "mysqldb"
     return importlib.import_module(f"{__name__}.{name}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import MySQLdb
-from MySQLdb import _mysql, connections, cursors
+from MySQLdb import _mysql, cursors
 from MySQLdb.connections import Connection as StockConnection
 from MySQLdb.connections import _charset_to_encoding
 from MySQLdb.constants import CLIENT
@@ -20,14 +19,11 @@ from django_lifeline.core.drivers.base import (
     Batches,
     Guarded,
     OpeningSets,
-    adopted_class,
     classes_in,
     ends_exchange,
     genuine,
     quietly,
-    unwrapped,
 )
-from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
 
 T = TypeVar("T")
 
@@ -36,61 +32,6 @@ _insert_id, _affected_rows = _wire.insert_id, _wire.affected_rows
 _warning_count = _wire.warning_count
 _get_ident = threading.get_ident
 _TELLS_MORE = hasattr(_wire, "more_results")
-
-
-def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Connection:
-    """Connect with mysqlclient's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
-
-    ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
-    Where gevent has patched sockets the connection is cooperative. Where somebody has wrapped
-    ``MySQLdb.connect``, or put a class of his own in the place of the driver's, his is called.
-    Raises mysqlclient's ``OperationalError``.
-    """
-    options = {"autocommit": True, "connect_timeout": 10, **params}
-    if _connects_otherwise():
-        sets = options.pop("opening_sets", "")
-        connection = adopt(MySQLdb.connect(**options), options, opening_sets=sets)
-    elif _gevent_sockets():
-        connection = _cooperative().connect(options)
-    else:
-        connection = Connection(**options)
-    connection.channel.set_tcp(tcp)
-    # As Django does: bytes are to be quoted by the driver, not by this converter.
-    if connection.encoders.get(bytes) is bytes:
-        connection.encoders.pop(bytes)
-    return connection
-
-
-def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets = "") -> Connection:
-    """Make a connection that somebody else has opened one of ours, whatever is put round it.
-
-    Raises `NotADriversConnection` where it is none of the driver's, and the driver's errors.
-    """
-    connection: Any = unwrapped(visible, StockConnection)
-    if not isinstance(connection, Connection):
-        guarded: Any = _cooperative().CooperativeConnection if _gevent_sockets() else Connection
-        connection.__class__ = adopted_class(type(connection), guarded, StockConnection)
-        connection._take_in(params, opening_sets)
-    connection.visible = visible
-    return connection
-
-
-def unwrap(visible: Any) -> Any:
-    """Return the driver's own connection below *visible*; `NotADriversConnection` if none is."""
-    return unwrapped(visible, StockConnection)
-
-
-_CONNECT = genuine(MySQLdb.connect, "MySQLdb")
-
-
-def _connects_otherwise() -> bool:
-    return MySQLdb.connect is not _CONNECT or connections.Connection is not StockConnection
-
-
-def _cooperative() -> Any:
-    from django_lifeline.core.drivers import cooperative
-
-    return cooperative
 
 
 class Cursor(Batches, StockCursor):
@@ -592,8 +533,3 @@ def _may_encrypt(params: Mapping[str, Any]) -> bool:
         return True
     told = ("ssl", "ssl_mode", "read_default_file", "read_default_group")
     return any(params.get(name) for name in told)
-
-
-def _gevent_sockets() -> bool:
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and monkey.is_module_patched("socket")

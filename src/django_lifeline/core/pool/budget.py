@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal
+from typing import TYPE_CHECKING, Generic, Literal, Protocol
 
 from django_lifeline.core.pool.slot import C, State
 
 if TYPE_CHECKING:
     from django_lifeline.core.clock import Clock
+    from django_lifeline.core.events import Reason
     from django_lifeline.core.pool.lease import Lease
-    from django_lifeline.core.pool.pool import Pool
     from django_lifeline.core.pool.slot import Slot
 
 PAUSE = 0.05
@@ -20,11 +20,39 @@ PAUSE = 0.05
 statements of its owner, or that ended without being given back."""
 
 
+class Member(Protocol[C]):
+    """What a budget, and whoever is given room by it, asks of a pool."""
+
+    def needs_all(self) -> bool:
+        """Whether it has no more connections than it is to keep."""
+
+    def take_out(self, slot: Slot[C]) -> Lease[C] | None:
+        """Lease exactly this idle slot; None: it is not idle any more."""
+
+    def recall(self, slot: Slot[C]) -> Lease[C] | None:
+        """Lease a slot that rests, also where its owner is not done with it; None: he uses it."""
+
+    def unfit(self, lease: Lease[C]) -> Reason | None:
+        """Why a connection that was taken out must not be used any more; None: it is fit."""
+
+    def retire(self, lease: Lease[C]) -> None:
+        """End a connection that has lived long enough."""
+
+    def discard(self, lease: Lease[C], reason: Reason) -> None:
+        """End a connection that is broken."""
+
+    def give_way(self, lease: Lease[C]) -> None:
+        """End a connection since another pool needs one more."""
+
+    def part_with(self, lease: Lease[C]) -> None:
+        """Forget a connection that goes on in another pool."""
+
+
 @dataclass(frozen=True, slots=True)
 class GivesWay(Generic[C]):
     """A connection that makes room, in the hand of whoever asked for it."""
 
-    pool: Pool[C]
+    pool: Member[C]
     lease: Lease[C]
 
 
@@ -45,8 +73,8 @@ class Budget(Generic[C]):
     def start_over(self) -> None:
         """Begin anew, as the pools do in a forked child."""
         self._lock = threading.Lock()
-        self._slots: dict[Slot[C], Pool[C]] = {}
-        self._idle: OrderedDict[Slot[C], Pool[C]] = OrderedDict()
+        self._slots: dict[Slot[C], Member[C]] = {}
+        self._idle: OrderedDict[Slot[C], Member[C]] = OrderedDict()
         """In the order in which they were given back; some may be lent again."""
         self._pending: set[object] = set()
         """One for each borrower who has a slot already, and waits for leave to connect."""
@@ -62,7 +90,7 @@ class Budget(Generic[C]):
         """Whether one more would be too many."""
         return self.used >= self.limit
 
-    def add(self, slot: Slot[C], pool: Pool[C]) -> None:
+    def add(self, slot: Slot[C], pool: Member[C]) -> None:
         """Count a slot for which a connection is about to be opened."""
         self._slots[slot] = pool
 
@@ -73,7 +101,7 @@ class Budget(Generic[C]):
         if self._waiting:
             self._ring()
 
-    def returned(self, slot: Slot[C], pool: Pool[C]) -> None:
+    def returned(self, slot: Slot[C], pool: Member[C]) -> None:
         """Take note that nobody uses this slot now."""
         self._idle[slot] = pool
         try:

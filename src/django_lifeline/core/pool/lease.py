@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Generic, Protocol
+from typing import Generic, Protocol
 
-from django_lifeline.core.pool.slot import C, State
-
-if TYPE_CHECKING:
-    from django_lifeline.core.pool.slot import Slot
+from django_lifeline.core.pool.slot import C, Slot, State
 
 _LENT, _RESTING = State.LENT, State.RESTING
 

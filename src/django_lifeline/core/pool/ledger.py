@@ -10,18 +10,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic
+from typing import Generic
 
 from django_lifeline.core.events import Reason
+from django_lifeline.core.pool.budget import Budget, Member
 from django_lifeline.core.pool.lease import Lease
 from django_lifeline.core.pool.outage import SLOW, Outage
 from django_lifeline.core.pool.owners import Owner
-from django_lifeline.core.pool.slot import C, Slot, State
+from django_lifeline.core.pool.slot import C, Hand, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
-
-if TYPE_CHECKING:
-    from django_lifeline.core.pool.budget import Budget
-    from django_lifeline.core.pool.pool import Pool
 
 SCAN_PAUSE = 0.01
 """Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
@@ -74,7 +71,7 @@ class Ledger(Generic[C]):
         self.max_size = max_size
         self._new_lease = new_lease
         self.slots: set[Slot[C]] = set()
-        self.counted: tuple[Budget[C], Pool[C]] | None = None
+        self.counted: tuple[Budget[C], Member[C]] | None = None
         """Where else the slots are counted, and as whose."""
         self.idle: deque[Slot[C]] = deque()
         """The most recently used at the right end; the longest idle at the left."""
@@ -389,7 +386,7 @@ class Ledger(Generic[C]):
         return {slot.owner for slot in self.slots} <= {other.owner for other in self.waiters}
 
 
-def _end_lease(lease: Lease[C]) -> bool:
+def _end_lease(lease: Hand) -> bool:
     try:
         lease.hold.pop()
     except IndexError:

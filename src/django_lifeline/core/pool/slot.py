@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from django_lifeline.core.pool.connection import Lifetimes, PooledConnection
 
 if TYPE_CHECKING:
-    from django_lifeline.core.pool.lease import Lease
     from django_lifeline.core.pool.owners import Owner
 
 C = TypeVar("C", bound=PooledConnection)
@@ -48,6 +47,13 @@ for _state, _next in {
     _state.leads_to = _next
 
 
+class Hand(Protocol):
+    """What a slot knows of the lease that holds it."""
+
+    hold: list[Any]
+    """Whoever pops its one element ends the lease."""
+
+
 def _nobody() -> None:
     return None
 
@@ -84,7 +90,7 @@ class Slot(Generic[C]):
         self.state = State.CONNECTING
         self.generation = generation
         self.connection: C | None = None
-        self.lease: Callable[[], Lease[C] | None] = _nobody
+        self.lease: Callable[[], Hand | None] = _nobody
         """The lease that holds it, weakly: a forgotten lease gives the slot free."""
         self.owner: Owner | None = None
         self.claim: list[None] = []

@@ -9,14 +9,15 @@ import logging
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.events import Reason
-from django_lifeline.core.pool.slot import C
-
-if TYPE_CHECKING:
-    from django_lifeline.core.pool.pool import Pool
+from django_lifeline.core.options import PoolOptions
+from django_lifeline.core.pool.lease import Lease
+from django_lifeline.core.pool.owners import Owner
+from django_lifeline.core.pool.slot import C, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,29 @@ ROUND = 30.0
 """Seconds between two rounds of a pool, or its ``keepalive`` or ``max_idle`` if less."""
 
 monotonic = SystemClock.monotonic
+
+
+class Tended(Protocol[C]):
+    """What is asked of a pool whose rounds are gone."""
+
+    name: str
+    options: PoolOptions
+    generation: int
+    upkeep: Upkeep | None
+    ping: Callable[[C], bool] | None
+
+    def now(self) -> float: ...
+    def tidy(self) -> None: ...
+    def owner(self) -> Owner: ...
+    def idle_slots(self) -> list[Slot[C]]: ...
+    def take_out(self, slot: Slot[C]) -> Lease[C] | None: ...
+    def put_under(self, lease: Lease[C]) -> None: ...
+    def retire(self, lease: Lease[C]) -> None: ...
+    def discard(self, lease: Lease[C], reason: Reason) -> None: ...
+    def reserve(self, owner: Owner) -> Lease[C] | None: ...
+    def open(self, lease: Lease[C]) -> None: ...
+    def give_back(self, lease: Lease[C]) -> None: ...
+    def leave_upkeep(self) -> bool: ...
 
 
 class Upkeep:
@@ -35,10 +59,10 @@ class Upkeep:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._woken = threading.Event()
-        self._due: dict[weakref.ref[Pool[Any]], float] = {}
+        self._due: dict[weakref.ref[Tended[Any]], float] = {}
         self._thread: threading.Thread | None = None
 
-    def add(self, pool: Pool[Any]) -> None:
+    def add(self, pool: Tended[Any]) -> None:
         """Go the rounds of this pool too; `RuntimeError` where no thread can be started."""
         with self._lock:
             known = weakref.ref(pool, self._forget)
@@ -61,11 +85,11 @@ class Upkeep:
                 self._thread = None
             raise
 
-    def remove(self, pool: Pool[Any]) -> None:
+    def remove(self, pool: Tended[Any]) -> None:
         """Go its rounds no more; does not wait for one under way."""
         self._forget(weakref.ref(pool))
 
-    def _forget(self, known: weakref.ref[Pool[Any]]) -> None:
+    def _forget(self, known: weakref.ref[Tended[Any]]) -> None:
         # Perhaps from a finalizer on the thread that holds the lock: one atomic step, without it.
         self._due.pop(known, None)
         self._woken.set()
@@ -93,7 +117,7 @@ class Upkeep:
                 return None
         return max(0.0, first - monotonic())
 
-    def _look_after(self, known: weakref.ref[Pool[Any]]) -> None:
+    def _look_after(self, known: weakref.ref[Tended[Any]]) -> None:
         pool = known()
         if pool is None or pool.upkeep is not self:
             self._due.pop(known, None)
@@ -120,7 +144,7 @@ def current() -> Upkeep:
     return upkeep
 
 
-def go_round(pool: Pool[C]) -> None:
+def go_round(pool: Tended[C]) -> None:
     """End what nobody needs, replace what is worn out, ping what is silent, fill up."""
     pool.tidy()
     _end_worn_out(pool)
@@ -129,7 +153,7 @@ def go_round(pool: Pool[C]) -> None:
     _fill(pool)
 
 
-def _end_worn_out(pool: Pool[C]) -> None:
+def _end_worn_out(pool: Tended[C]) -> None:
     now, generation = pool.now(), pool.generation
     for slot in pool.idle_slots():
         if slot.generation == generation and now < slot.lend_until:
@@ -139,7 +163,7 @@ def _end_worn_out(pool: Pool[C]) -> None:
             pool.retire(lease)
 
 
-def _ping_silent(pool: Pool[C], keepalive: float) -> None:
+def _ping_silent(pool: Tended[C], keepalive: float) -> None:
     silent_since = pool.now() - keepalive
     for slot in pool.idle_slots():
         if max(slot.returned_at, slot.rested_at, slot.pinged_at) > silent_since:
@@ -158,7 +182,7 @@ def _ping_silent(pool: Pool[C], keepalive: float) -> None:
             pool.discard(lease, Reason.DEAD)
 
 
-def _fill(pool: Pool[C]) -> None:
+def _fill(pool: Tended[C]) -> None:
     while (lease := pool.reserve(pool.owner())) is not None:
         pool.open(lease)
         pool.give_back(lease)

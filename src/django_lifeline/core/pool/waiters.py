@@ -10,7 +10,6 @@ from django_lifeline.core.pool.slot import C
 
 if TYPE_CHECKING:
     from django_lifeline.core.pool.lease import Lease
-    from django_lifeline.core.pool.ledger import Ledger
     from django_lifeline.core.pool.owners import Owner
 
 
@@ -28,7 +27,7 @@ class Waiter(Generic[C]):
         self.place = ""
         """Where it asked, noted where it holds a connection already: of no use otherwise."""
         self.lease: Lease[C] | None = None
-        self.ledger: Ledger[C] | None = None
+        self.ledger: object = None
         """The ledger it has joined; a forked child has another one."""
         self.refusal: BaseException | None = None
         """Why another borrower could not connect, which is why this one cannot either."""
