@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.programs import Runner
 from tests.server.conftest import Report
+
+from lifeline_lab.servers import Server
 
 STATES = [
     "current_database",
@@ -77,3 +82,14 @@ def test_what_connection_created_does_reaches_no_other_piece_of_work(state: Any)
     assert said[:-1] == [f"+03:00 {number}" for number in range(1, 6)]
     assert said[-1] == "SYSTEM", "nobody listens any more"
     assert state["receivers"]["created"] == 5
+
+
+def test_autocommit_is_on_where_the_server_has_it_off_for_all(
+    private_server: Callable[..., Server], driver: str, run_program: Runner
+) -> None:
+    # MySQL's greeting says nothing of it, so mysqlclient takes it for on, and stock loses rows.
+    server = private_server(autocommit=0)
+    program = Path(__file__).parent / "programs" / "autocommit_off.py"
+    written = ["alone", "block", "reset"]
+    expected = [written[:1], written[:1], written[:2], written, written, written]
+    assert run_program(program, server, driver).json == expected

@@ -263,7 +263,10 @@ def busy_for_readers_only() -> property:
     readers = {"store_result", "use_result", "next_result", "discard_result"}
 
     def look(self: Any) -> bool:
-        return self.__dict__.get("busy", False) and sys._getframe(1).f_code.co_name in readers
+        frame = sys._getframe(1)
+        if frame.f_code.co_name == "_has_unread" and frame.f_back is not None:
+            frame = frame.f_back
+        return self.__dict__.get("busy", False) and frame.f_code.co_name in readers
 
     def mark(self: Any, value: bool) -> None:
         self.__dict__["busy"] = value
