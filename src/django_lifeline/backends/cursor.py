@@ -107,6 +107,10 @@ class Cursor(utils.CursorWrapper):
         self.db.wrap_database_errors.__exit__(type(error), error, error.__traceback__)
 
 
+# Tools that write down of what kind a cursor is write what they write with stock.
+Cursor.__name__ = Cursor.__qualname__ = utils.CursorWrapper.__name__
+
+
 def _of_django(name: str) -> object:
     """Return the method of Django's cursor; None where somebody has replaced it already."""
     method = getattr(utils.CursorWrapper, name)
