@@ -59,6 +59,10 @@ def test_every_cause_of_the_catalogue_is_made_to_happen_and_no_other() -> None:
     assert {kind.truth for kind in KINDS.values()} == {*MADE, NOTHING}
 
 
+NEVER = {("out_of_sync", "pymysql"): "it reads what is left of an answer by itself"}
+"""What does not happen with a driver, and why."""
+
+
 @pytest.mark.parametrize("cause", sorted(MADE))
 def test_cause_is_made_to_happen_on_both_servers_with_both_drivers(cause: str) -> None:
     cells = {
@@ -68,7 +72,7 @@ def test_cause_is_made_to_happen_on_both_servers_with_both_drivers(cause: str) -
         for server in kind.servers
         for driver in kind.drivers
     }
-    assert cells == set(CELLS)
+    assert cells == {(server, driver) for server, driver in CELLS if (cause, driver) not in NEVER}
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

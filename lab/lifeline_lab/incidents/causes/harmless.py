@@ -27,6 +27,15 @@ def duplicate_key(bench: Bench) -> None:
     bench.attempt(lambda: bench.execute("INSERT INTO note (id) VALUES (1)"))
 
 
+@kind(NOTHING, works=("write",))
+def session_read_only_by_choice(bench: Bench) -> None:
+    """The application's own settings make its sessions read only; the server takes writes."""
+    bench.use(
+        session={"transaction_read_only" if bench.server.flavour == "mysql" else "tx_read_only": 1}
+    )
+    bench.attempt(bench.write)
+
+
 @kind(NOTHING, works=UNDER_WAY[2:])
 def statement_killed_and_not_its_session(bench: Bench) -> None:
     """KILL QUERY ends a statement; its session lives."""

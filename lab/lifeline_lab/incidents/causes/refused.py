@@ -139,15 +139,6 @@ def storage_takes_no_writes(bench: Bench) -> None:
     bench.expect("1836")
 
 
-@kind("read_only", works=("write", "begin"))
-def session_takes_no_writes(bench: Bench) -> None:
-    """Sessions begin read only, as on some failed-over primaries."""
-    bench.use(
-        session={"transaction_read_only" if bench.server.flavour == "mysql" else "tx_read_only": 1}
-    )
-    _first(bench)
-
-
 @kind("tls_failure", ways=TCP, works=FIRST, tls=(True,))
 def certificate_of_somebody_else(bench: Bench) -> None:
     """The client trusts another certificate than the server's."""
