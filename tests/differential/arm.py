@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pymysql
 from django.db import Error, connections
 from django.db.models import Model
 
@@ -76,7 +77,8 @@ class Arm:
         place = Place(self, self.actor(step.actor), step.db)
         try:
             record.value = self.plain(ACTIONS[step.kind](place, *step.args))
-        except Error as error:
+        # From outside too one may have to wait for what the program holds.
+        except (Error, pymysql.Error) as error:
             record.error, record.fate = told(error), fate_of(error)
 
     def _act(self, actor: Actor, step: Step, record: Record) -> None:
