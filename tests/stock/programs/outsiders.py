@@ -849,8 +849,7 @@ def stored(work: Callable[[str], Any], **settings: Any) -> list[Any]:
     said = [outcome(partial(work, name))]
     outcome(lambda: run(name, INSERT, ["after"]))
     connections[name].close()
-    admin("SET GLOBAL innodb_lock_wait_timeout = 5")
-    wait_until(lambda: outcome(lambda: admin("SELECT tag FROM note FOR UPDATE")))
+    wait_until(lambda: outcome(lambda: admin("SELECT tag FROM note FOR UPDATE NOWAIT")))
     said += [tag for (tag,) in admin("SELECT tag FROM note ORDER BY tag")]
     forget(name)
     return said
