@@ -8,7 +8,7 @@ from django.db import OperationalError, transaction
 
 from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost
 
-LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
+LOCK_WAIT_TIMEOUT, DEADLOCK, RECORD_CHANGED = 1205, 1213, 1020
 NOTHING_IS_STORED = ("not_executed", "rolled_back")
 
 
@@ -41,4 +41,4 @@ def _is_undone(error):
         return False
     if isinstance(error, ConnectionLost):
         return error.diagnosis.label.value in NOTHING_IS_STORED
-    return error.args[0] in (LOCK_WAIT_TIMEOUT, DEADLOCK)
+    return error.args[0] in (LOCK_WAIT_TIMEOUT, DEADLOCK, RECORD_CHANGED)

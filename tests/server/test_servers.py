@@ -205,6 +205,7 @@ def test_missing_server_names_the_command_that_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("LIFELINE_MARIADB", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("lifeline_lab.servers.finding.USUAL_FOLDERS", ())
     (tmp_path / "apt-get").touch(mode=0o755)
@@ -216,6 +217,7 @@ def test_mariadb_without_what_its_installer_asks_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Debian's package of the server alone: it cannot make a data folder.
+    monkeypatch.delenv("LIFELINE_MARIADB", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("lifeline_lab.servers.finding.USUAL_FOLDERS", ())
     for name in ("mariadbd", "mariadb-install-db", "apt-get"):

@@ -1,4 +1,8 @@
-"""Looks for the server programs: on the PATH, in the usual folders, and unpacked in the cache."""
+"""Looks for the server programs: on the PATH, in the usual folders, and unpacked in the cache.
+
+``LIFELINE_MARIADB=unpacked`` asks for the MariaDB that is unpacked there (`install` fetches it from
+Debian unstable), though an older one may be installed.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,16 @@ from lifeline_lab.servers.installation import (
 # Servers are often installed where only root's PATH looks.
 USUAL_FOLDERS = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/bin")
 INSTALL = "python -m lifeline_lab.servers install"
+CHOICE = "LIFELINE_MARIADB"
+# What mariadb-install-db feeds to the server that makes a data folder, in its order.
+MARIADB_TABLES = (
+    "mariadb_system_tables",
+    "mariadb_performance_tables",
+    "mariadb_system_tables_data",
+    "fill_help_tables",
+    "maria_add_gis_sp_bootstrap",
+    "mariadb_sys_schema",
+)
 MARIADB_PACKAGES = {
     "apt-get": (
         "sudo apt-get update && sudo apt-get install mariadb-server-core mariadb-client-core"
@@ -35,7 +49,7 @@ MYSQL_PACKAGES = {
 
 
 def find(flavour: str) -> Installation:
-    """Return the installed server program of this flavour; raise `ServerMissing` if none is."""
+    """Return the server program of this flavour; raise `ServerMissing` if there is none."""
     if flavour not in FLAVOURS:
         raise ValueError(f"There is no server flavour {flavour!r}; choose one of {FLAVOURS}.")
     found = _mariadb() if flavour == "mariadb" else _mysql()
@@ -46,6 +60,8 @@ def find(flavour: str) -> Installation:
 
 def fix(flavour: str) -> str:
     """The command that installs this server here."""
+    if flavour == "mariadb" and wants_unpacked_mariadb():
+        return f"{CHOICE}=unpacked {INSTALL} mariadb"
     commands = MARIADB_PACKAGES if flavour == "mariadb" else MYSQL_PACKAGES
     for tool, command in commands.items():
         if shutil.which(tool):
@@ -58,7 +74,22 @@ def unpacked_mysql() -> Path:
     return cache_folder() / "mysql-unpacked"
 
 
+def unpacked_mariadb() -> Path:
+    """The folder into which the downloaded MariaDB is unpacked."""
+    return cache_folder() / "mariadb-unpacked"
+
+
+def wants_unpacked_mariadb() -> bool:
+    """Whether the environment asks for the unpacked MariaDB, not the installed one."""
+    chosen = os.environ.get(CHOICE, "installed")
+    if chosen not in ("installed", "unpacked"):
+        raise ValueError(f"{CHOICE} is {chosen!r}; it can be 'installed' or 'unpacked'.")
+    return chosen == "unpacked"
+
+
 def _mariadb() -> Installation | None:
+    if wants_unpacked_mariadb():
+        return _mariadb_in(unpacked_mariadb())
     program = on_path("mariadbd") or on_path("mysqld")
     initialise = on_path("mariadb-install-db") or on_path("mysql_install_db")
     # Debian packages it with the client; without it no data folder can be made.
@@ -79,6 +110,28 @@ def _mariadb() -> Installation | None:
             "--innodb-log-file-size=8M",
             *run_as(),
         ),
+    )
+
+
+def _mariadb_in(root: Path) -> Installation | None:
+    """A MariaDB that was unpacked; its own script for data folders would ask for installed ones."""
+    program = unpacked_program(root, "usr/sbin/mariadbd", "usr/lib/mysql")
+    if program is None:
+        return None
+    arguments = (
+        f"--basedir={root}/usr",
+        f"--plugin-dir={root}/usr/lib/mysql/plugin",
+    )
+    return Installation(
+        flavour="mariadb",
+        version=_version(program),
+        program=program,
+        arguments=arguments,
+        initialise=(
+            *(*program, "--no-defaults", "--bootstrap", *arguments),
+            *("--enforce-storage-engine=", "--innodb-log-file-size=8M", *run_as()),
+        ),
+        tables=tuple(root / "usr/share/mariadb" / f"{name}.sql" for name in MARIADB_TABLES),
     )
 
 

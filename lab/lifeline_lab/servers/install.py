@@ -2,7 +2,8 @@
 
 Where a distribution packages no MySQL 9 (every released Debian), the one of Debian's unstable
 suite is unpacked together with the libraries it wants. It is not installed: the system's own
-packages, sources and apt state are neither used nor changed.
+packages, sources and apt state are neither used nor changed. ``LIFELINE_MARIADB=unpacked`` has the
+same done with MariaDB, which is newer there than in a released Debian.
 """
 
 from __future__ import annotations
@@ -18,14 +19,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lifeline_lab.servers.finding import find, unpacked_mysql
+from lifeline_lab.servers.finding import (
+    find,
+    unpacked_mariadb,
+    unpacked_mysql,
+    wants_unpacked_mariadb,
+)
 from lifeline_lab.servers.installation import Installation, ServerMissing
 
 # The core package has the programs only: nothing starts, nothing listens on port 3306. Its
 # mariadb-install-db asks my_print_defaults, which is the client's, and does not depend on it.
 MARIADB_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-PACKAGE = "mysql-server-core"
+MYSQL = ("MySQL 9", "mysql-server-core", "60 MB")
+MARIADB = ("MariaDB", "mariadb-server-core", "16 MB")
+BY_HAND = {
+    "mariadb": "Without LIFELINE_MARIADB the installed one is taken.",
+    "mysql": "Install MySQL 8.4 or later so that its mysqld is on PATH.",
+}
 APT_TIMEOUT = 900
 Progress = Callable[[str], None]
 
@@ -38,10 +49,10 @@ def install(flavour: str, progress: Progress) -> Installation:
     try:
         return find(flavour)
     except ServerMissing:
-        if flavour == "mariadb":
+        if flavour == "mariadb" and not wants_unpacked_mariadb():
             _install_mariadb(progress)
         else:
-            _unpack_mysql(progress)
+            _unpack_server(flavour, progress)
     return find(flavour)
 
 
@@ -54,13 +65,14 @@ def plan(flavour: str) -> str:
             return str(error)
     else:
         return ""
-    if flavour == "mariadb":
+    if flavour == "mariadb" and not wants_unpacked_mariadb():
         names = " and ".join(MARIADB_PACKAGES)
         how = "installed with apt-get" if _root() is not None else "to be installed by you"
         return f"MariaDB: {names}, about 60 MB from this system's package archive, {how}"
+    (title, package, size), target = _unstable(flavour)
     return (
-        f"MySQL 9: {PACKAGE} and its libraries, 60 MB from the archive of Debian unstable, "
-        f"unpacked into {unpacked_mysql()}; nothing of it is installed"
+        f"{title}: {package} and its libraries, {size} from the archive of Debian unstable, "
+        f"unpacked into {target}; nothing of it is installed"
     )
 
 
@@ -86,13 +98,19 @@ def _root() -> list[str] | None:
     return None
 
 
-def _unpack_mysql(progress: Progress) -> None:
+def _unstable(flavour: str) -> tuple[tuple[str, str, str], Path]:
+    """What Debian unstable has of it (name, package, size), and the folder for it."""
+    return (MARIADB, unpacked_mariadb()) if flavour == "mariadb" else (MYSQL, unpacked_mysql())
+
+
+def _unpack_server(flavour: str, progress: Progress) -> None:
     if not can_unpack():
         raise ServerMissing(
-            "No mysql server program found, and it can be downloaded on Debian only. "
-            "Install MySQL 8.4 or later so that its mysqld is on PATH."
+            f"No {flavour} server program found, and it can be downloaded on Debian only. "
+            f"{BY_HAND[flavour]}"
         )
-    unpack(PACKAGE, "60 MB", unpacked_mysql(), progress)
+    (_, package, size), target = _unstable(flavour)
+    unpack(package, size, target, progress)
 
 
 def can_unpack() -> bool:

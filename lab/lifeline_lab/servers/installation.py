@@ -31,6 +31,8 @@ class Installation:
     """Options that every run of this program needs."""
     initialise: tuple[str, ...] = ()
     """The words that make a data folder; ``--datadir=…`` follows."""
+    tables: tuple[Path, ...] = ()
+    """Statements that make the system's tables, for a program that has to be told them."""
 
     @property
     def folder_name(self) -> str:

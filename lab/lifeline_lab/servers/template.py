@@ -13,6 +13,13 @@ from lifeline_lab.servers.installation import (
     cache_folder,
 )
 
+# Before the files of statements, as mariadb-install-db says it: root needs no password.
+IN_THE_SYSTEMS_DATABASE = """\
+CREATE DATABASE IF NOT EXISTS mysql;
+USE mysql;
+SET @auth_root_socket = NULL;
+"""
+
 
 def copy_data_folder(installation: Installation, target: Path) -> None:
     """Fill ``target`` with the files of a new, empty server."""
@@ -29,7 +36,16 @@ def _make(installation: Installation, template: Path) -> None:
         data, temporary = work / "data", work / "tmp"
         temporary.mkdir()
         words = [*installation.initialise, f"--datadir={data}", f"--tmpdir={temporary}"]
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=work)
+        if installation.tables:
+            data.mkdir()
+        answer = subprocess.run(
+            words,
+            input=_statements(installation.tables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=work,
+        )
         if answer.returncode:
             raise ServerFailed(
                 f"{' '.join(words)} ended with {answer.returncode}:\n"
@@ -40,6 +56,12 @@ def _make(installation: Installation, template: Path) -> None:
         _publish(data, template)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _statements(files: tuple[Path, ...]) -> str:
+    if not files:
+        return ""
+    return IN_THE_SYSTEMS_DATABASE + "".join(file.read_text() for file in files)
 
 
 def _publish(data: Path, template: Path) -> None:
