@@ -53,6 +53,7 @@ ER_SESSION_WAS_KILLED = 3169  # MySQL
 ER_CLIENT_INTERACTION_TIMEOUT = 4031
 
 # The server ends a statement, and the session lives.
+ER_CHECKREAD = 1020
 ER_UNKNOWN_COM_ERROR = 1047
 ER_ERROR_DURING_COMMIT = 1180
 ER_LOCK_WAIT_TIMEOUT = 1205
@@ -159,6 +160,8 @@ _TABLE = {
     ER_NET_READ_INTERRUPTED: Verdict(_DEAD, _MAYBE, "ER_NET_READ_INTERRUPTED", _TRANSIENT),
     ER_NET_ERROR_ON_WRITE: Verdict(_DEAD, _MAYBE, "ER_NET_ERROR_ON_WRITE", _TRANSIENT),
     ER_NET_WRITE_INTERRUPTED: Verdict(_DEAD, _MAYBE, "ER_NET_WRITE_INTERRUPTED", _TRANSIENT),
+    # InnoDB's since MariaDB 11.8, which undoes the whole transaction; of old, other tables' word.
+    ER_CHECKREAD: Verdict(_ALIVE, _MAYBE, "ER_CHECKREAD", _TRANSIENT),
     # Rolled back: the statement (1205) or the whole transaction (1213).
     ER_LOCK_WAIT_TIMEOUT: Verdict(_ALIVE, _NO, "ER_LOCK_WAIT_TIMEOUT", _TRANSIENT),
     ER_LOCK_DEADLOCK: Verdict(_ALIVE, _NO, "ER_LOCK_DEADLOCK", _TRANSIENT),

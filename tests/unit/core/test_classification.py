@@ -55,6 +55,7 @@ ROWS = [
     (3098, ALIVE, Ran.NO, False, "the group refuses before the statement"),
     (3100, ALIVE, Ran.NO, False, "refused before the commit, and rolled back"),
     (3101, ALIVE, Ran.NO, False, "rolled back by the group"),
+    (1020, ALIVE, Ran.MAYBE, True, "InnoDB undoes it all, tables without transactions nothing"),
     (1205, ALIVE, Ran.NO, True, "the statement is rolled back"),
     (1213, ALIVE, Ran.NO, True, "the transaction is rolled back"),
     (1290, ALIVE, Ran.NO, True, "refused by a read-only server, before running"),

@@ -108,6 +108,11 @@ _MEANINGS = {
     codes.ER_NET_WRITE_INTERRUPTED: _NETWORK,
     codes.ER_TOO_MANY_USER_CONNECTIONS: _FULL_USER,
     codes.ER_USER_LIMIT_REACHED: _FULL_USER,
+    codes.ER_CHECKREAD: N_(
+        "At REPEATABLE READ, MariaDB 11.8 found a row changed by somebody else since the "
+        "transaction's first read, and rolled the transaction back. Run the whole transaction "
+        "again. Not a lost connection."
+    ),
     codes.ER_LOCK_WAIT_TIMEOUT: N_(
         "A lock was not granted within innodb_lock_wait_timeout; the statement was undone, the "
         "transaction is still open. Not a lost connection."
