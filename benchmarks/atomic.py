@@ -1,6 +1,6 @@
 """What ``transaction.atomic()`` round one INSERT costs.
 
-    python -m benchmarks.atomic [--quick] [--rounds 151] [--batch 20] [--server mariadb]
+    python -m benchmarks.atomic [--quick] [--rounds 150] [--batch 20] [--server mariadb]
 
 Stock sends ``SET autocommit = 0``, the INSERT, COMMIT and ``SET autocommit = 1``.
 """
@@ -57,12 +57,12 @@ def group(server: Server, transport: Transport, chosen: argparse.Namespace) -> d
             "transport": transport.name,
             "calls": calls(turns),
             "statements": statements(server, turns),
-            "figures": take_turns(turns, chosen.rounds, chosen.seed),
+            "figures": take_turns(turns, chosen.rounds, chosen.seed, chosen.processes),
         }
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=151, batch=20)
+    chosen = options(__doc__, rounds=150, batch=20, processes=10)
     keep("atomic", chosen, measure(chosen))
 
 

@@ -341,7 +341,9 @@ How to read it:
 - Only ratios mean anything. The figures come from one small machine with the server on it, over
   the loopback; a real network makes every round trip dearer and every client's share smaller.
 - All arms of a comparison run in turns, each in a process of its own with only its own database
-  configured: one short batch each, every round in another order. A ratio is taken within each
+  configured: one short batch each, every round in another order. Requests and transactions are
+  done by several processes for each arm, one after the other (`processes` below), since two of the
+  same arm differ by up to 15 % in where their memory happens to lie. A ratio is taken within each
   round; the tables show the median of these ratios and, in brackets, their quartiles. Where the
   quartiles reach over 1, there is no difference to speak of. A wanted ratio counts as met or
   missed only where the 95 % confidence interval of the median ratio lies on one side of it.

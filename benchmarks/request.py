@@ -1,6 +1,6 @@
 """What a request with one query costs, through Django's handler with its signals.
 
-    python -m benchmarks.request [--quick] [--rounds 151] [--batch 20] [--server mariadb]
+    python -m benchmarks.request [--quick] [--rounds 150] [--batch 20] [--server mariadb]
 
 The floor is the same view on a plain connection of the driver. Each arm runs in a process of
 its own with only that database configured, and the arms take turns.
@@ -58,12 +58,12 @@ def group(server: Server, transport: Transport, chosen: argparse.Namespace) -> d
             "server": server.flavour,
             "transport": transport.name,
             "calls": calls(turns),
-            "figures": take_turns(turns, chosen.rounds, chosen.seed),
+            "figures": take_turns(turns, chosen.rounds, chosen.seed, chosen.processes),
         }
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=151, batch=20)
+    chosen = options(__doc__, rounds=150, batch=20, processes=10)
     keep("request", chosen, measure(chosen))
 
 

@@ -1,6 +1,6 @@
 """What a request with one query costs when each has a new thread, or a new greenlet.
 
-    python -m benchmarks.request_threads [--quick] [--rounds 101] [--batch 15] [--server mysql]
+    python -m benchmarks.request_threads [--quick] [--rounds 100] [--batch 15] [--server mysql]
 
 Beside it, what lifeline's request costs in one and the same thread, and what it costs to start
 a thread that does nothing: their sum is what cannot be got below.
@@ -59,11 +59,11 @@ def _figures(
             if arm is LIFELINE:
                 turns.append(Turn(f"lifeline, same {kind}", worker, "request", chosen.batch))
                 turns.append(Turn(f"bare {kind}", worker, f"bare_{kind}", chosen.batch))
-        return take_turns(turns, chosen.rounds, chosen.seed)
+        return take_turns(turns, chosen.rounds, chosen.seed, chosen.processes)
 
 
 def main() -> None:
-    chosen = options(__doc__, rounds=101, batch=15)
+    chosen = options(__doc__, rounds=100, batch=15, processes=10)
     keep("request_threads", chosen, measure(chosen))
 
 

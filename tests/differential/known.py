@@ -232,6 +232,14 @@ KNOWN = {
         "A.a close_old",
         "A.a get_autocommit",
     ),
+    "another cursor moves on to a result that one left unread": (
+        'A.a cursor_open "q"',
+        'A.a cursor_call "q" "two"',
+        'A.a cursor_open "q"',
+        'A.a cursor_nextset "q"',
+        'A.a cursor_close "q"',
+        "A.a exists",
+    ),
     "a thread ends with a user lock": (
         "A.a sql \"SELECT GET_LOCK('{l1}', 0)\"",
         "A.a end_thread",

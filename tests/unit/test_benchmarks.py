@@ -24,6 +24,9 @@ class FakeWorker:
         self.log.append(self.name)
         return {"wall": 1.0, "cpu": 0.5}
 
+    def start_again(self) -> None:
+        self.log.append(f"{self.name} anew")
+
 
 def turns(log: list[str]) -> list[Turn]:
     return [Turn(name, FakeWorker(name, log), "request", 1) for name in "abc"]
@@ -43,6 +46,21 @@ def test_the_order_of_turns_changes_and_the_seed_repeats_it() -> None:
     take_turns(turns(second), rounds=20, seed=1)
     assert first == second
     assert len({"".join(first[start : start + 3]) for start in range(0, 60, 3)}) > 1
+
+
+def test_each_arm_is_several_processes_that_work_in_the_same_rounds() -> None:
+    log: list[str] = []
+    take_turns(turns(log), rounds=5, seed=1, processes=3)
+    parts = " ".join(log).replace("a anew b anew c anew", "|").split("|")
+    assert [sorted(part.split()) for part in parts] == [sorted("aabbcc")] * 2 + [sorted("abc")]
+
+
+def test_two_turns_of_one_worker_get_one_new_process() -> None:
+    log: list[str] = []
+    worker = FakeWorker("a", log)
+    both = [Turn(name, worker, name, 1) for name in ("request", "bare")]  # type: ignore[arg-type]
+    take_turns(both, rounds=2, seed=1, processes=2)
+    assert log == ["a", "a", "a anew", "a", "a"]
 
 
 def test_ratios_are_taken_within_rounds_so_one_disturbed_round_does_not_decide() -> None:
@@ -103,7 +121,7 @@ def test_one_batch_of_transactions_counts_one_statement_less_than_stock(
     transport = MYSQLCLIENT if installed(LIFELINE, MYSQLCLIENT) else PYMYSQL
     server = shared_server("mariadb")
     with benchmark_database(server):
-        group = atomic.group(server, transport, Namespace(rounds=1, batch=1, seed=1))
+        group = atomic.group(server, transport, Namespace(rounds=1, batch=1, seed=1, processes=1))
     assert group["statements"]["stock-persistent"] == 4
     assert group["statements"]["lifeline"] == 3
     assert all(len(kinds["wall"]) == 1 for kinds in group["figures"].values())

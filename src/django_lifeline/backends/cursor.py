@@ -41,6 +41,7 @@ class Wrapper(Protocol):
     def create_cursor(self, name: str | None = None) -> Any: ...
     def driver_cursor(self, hold: Hold) -> Any: ...
     def holds(self, connection: DriverConnection) -> Hold | None: ...
+    def left_unread(self) -> Hold | None: ...
     def held_for_a_moment(self) -> AbstractContextManager[Hold]: ...
     def in_hand(self) -> AbstractContextManager[DriverConnection]: ...
     def ready(self, statement: Statement) -> Hold: ...
@@ -193,7 +194,17 @@ class CursorWrapper(stock.CursorWrapper):
         below = self._below
         if below.connection is not None or self._closed:
             return self.cursor.nextset()
-        return self._past_the_end(below.nextset)
+        hold = self._db.left_unread()
+        return self._past_the_end(below.nextset) if hold is None else self._go_on_from(hold)
+
+    def _go_on_from(self, hold: Hold) -> Any:
+        """Move to the next result of what another cursor left unread, if the driver lets us."""
+        self._below.connection = hold.connection
+        self._go_on_reading(hold, statement_of(_PROCEDURE_CALL))
+        moved = self.cursor.nextset()
+        if moved is None:
+            self._cut()
+        return moved
 
     def _past_the_end(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a method of the driver's cursor when all has been read.

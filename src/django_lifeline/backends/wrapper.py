@@ -391,6 +391,14 @@ class LifelineMixin(Transactions):
         mine = hold is not None and hold.connection is connection and hold.pid == os.getpid()
         return hold if mine else None
 
+    def left_unread(self) -> Hold | None:
+        """Return what is held if an answer of its own waits there to be read; else None."""
+        hold = self._hold
+        # While it rests somebody else may be reading.
+        if hold is None or hold.resting or hold.pid != os.getpid():
+            return None
+        return hold if hold.connection.busy and not hold.torn else None
+
     @contextmanager
     def held_for_a_moment(self) -> Iterator[Hold]:
         """Have a connection in hand without running a statement."""

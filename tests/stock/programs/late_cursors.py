@@ -101,6 +101,23 @@ def used_late(state: Callable[[Any], None], use: Callable[[Any], Any]) -> list[A
     return [said, others, outcome(lambda: one(NAME, "SELECT 6"))]
 
 
+def used_beside_unread(state: Callable[[Any], None], use: Callable[[Any], Any], kept: bool) -> Any:
+    """What a use says while another cursor of the thread has results to come, or had them."""
+    connections[NAME].close()
+    cursor, other = connections[NAME].cursor(), connections[NAME].cursor()
+    state(cursor)
+    said = [outcome(lambda: other.callproc("two_results"))]
+    if not kept:
+        del other
+    said.append(outcome(lambda: use(cursor)))
+    said.append(outcome(lambda: one(NAME, "SELECT 6")))
+    if kept:
+        said += [outcome(other.fetchall), outcome(other.nextset), outcome(other.close)]
+    said.append(outcome(lambda: one(NAME, "SELECT 7")))
+    connections[NAME].close()
+    return [*said, outcome(lambda: one(NAME, "SELECT 8"))]
+
+
 run("default", TABLE)
 run("default", "INSERT INTO note (tag) VALUES ('a'), ('b'), ('c'), ('d')")
 admin("CREATE PROCEDURE two_results() BEGIN SELECT 'first'; SELECT 'second'; END")
@@ -109,5 +126,13 @@ say(
         f"{state.__name__}, {name}": used_late(state, use)
         for state in STATES
         for name, use in USES.items()
+    }
+    | {
+        f"{state.__name__}, {name}, another is {'kept' if kept else 'dropped'}": used_beside_unread(
+            state, use, kept
+        )
+        for state in STATES
+        for name, use in USES.items()
+        for kept in (True, False)
     }
 )

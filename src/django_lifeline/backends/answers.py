@@ -1,0 +1,173 @@
+"""What may be asked about a statement after it: numbers given, rows counted, warnings.
+
+The session answers, and a pooled one has had other borrowers, or may have been recalled by now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.keepsake import Keepsake
+from django_lifeline.backends.lending import Lending
+from django_lifeline.core.effects import Asks
+from django_lifeline.core.events import Reason
+from django_lifeline.core.retry import Label
+from django_lifeline.core.statement import Statement
+from django_lifeline.diagnosis.facts import LossFacts, Phase
+from django_lifeline.exceptions import ConnectionLost
+
+_FORGETS = "DO (SELECT 1 FROM (SELECT 1) AS one)"
+"""Takes away the warnings, errors and numbers of the statement before. MariaDB keeps the former
+until a statement uses a table, or complains itself."""
+_INSERTING = frozenset({"INSERT", "REPLACE"})
+_WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
+
+
+class Answers(Lending):
+    """The part of a wrapper that knows whose the last statement of the session was."""
+
+    def _take_keepsake(self, hold: Hold) -> None:
+        """Before the session is used: ask what its last borrower may want to know of it."""
+        connection = hold.connection
+        keepsake, connection.keepsake = connection.keepsake, None
+        if keepsake is None or not keepsake.wanted:
+            return
+        try:
+            keepsake.take(connection)
+        except self.Database.Error:
+            if connection.broken or connection.closed:
+                return  # found dead by whoever uses it first, in the usual way
+        hold.seen = connection.commands
+        hold.begins_anew()
+
+    def _begin_anew(self, hold: Hold) -> None:
+        """Let a new piece of work see nothing of the last one's, as on a new connection."""
+        connection = hold.connection
+        session = connection.session
+        hold.ran, hold.foreign_id = False, session.inserted
+        hold.foreign_complaints = session.complained
+        connection.last_id = connection.last_count = 0
+        connection.lent_at = connection.commands
+        hold.keepsake = connection.keepsake = self._keepsake = None
+
+    def _ready_to_tell(self, hold: Hold, statement: Statement) -> Hold:
+        """Before a question about an earlier statement: what answers is the wrapper's own, or none.
+
+        A pooled session has had other borrowers, of whom nothing is to be seen. Code that is not
+        in the text may ask, too, or insert; what it did to the number nobody sees afterwards.
+        """
+        keepsake, asks = self._keepsake, statement.asks
+        if keepsake is None or hold.ran:
+            unused = bool(asks & Asks.OUTCOME) and not hold.ran
+            if unused or hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS):
+                hold.connection.run(_FORGETS)
+                hold.foreign_complaints = hold.session.complained = False
+        if (hold.foreign_id or keepsake is not None) and (
+            statement.opaque or statement.asks & Asks.ID
+        ):
+            known = 0 if keepsake is None else keepsake.own_last_id()
+            if known is not None:
+                hold = self._set_last_id(hold, statement, known)
+                # What it did itself is asked for next.
+                self._keepsake = None if statement.opaque else keepsake
+            elif not statement.opaque:
+                raise self._answer_is_lost(hold)
+        hold.seen = hold.connection.commands
+        return hold
+
+    def _set_last_id(self, hold: Hold, statement: Statement, known: int) -> Hold:
+        sql = f"SELECT LAST_INSERT_ID({known:d})"
+        try:
+            hold.connection.run(sql)
+        except BaseException as error:
+            if not self._is_loss(hold, error):
+                if hold.torn:
+                    self._break_off(hold, error)
+                raise
+            decision = self._decide(hold, statement, sent=False)
+            facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
+            if not decision.repeat:
+                raise self._lose(hold, facts, Reason.LOST) from error
+            hold = self._swap(hold, facts, Reason.LOST)
+            hold.connection.run(sql)
+        hold.foreign_id, hold.session.inserted = False, True
+        hold.connection.last_id = 0 if self._keepsake is None else self._keepsake.shown_id
+        hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
+        return hold
+
+    def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]:
+        """Return what to run for a question whose answer is not in the session any more."""
+        keepsake, hold = self._keepsake, self._hold
+        if keepsake is None or hold is None or hold.ran or not statement.asks & Asks.OUTCOME:
+            return sql, args
+        answer = keepsake.answer_to(sql, args) if keepsake.arrived() else None
+        if answer is None:
+            raise self._answer_is_lost(hold)
+        return answer
+
+    def _answer_is_lost(self, hold: Hold) -> ConnectionLost:
+        """The session that could have answered is gone, which is told once."""
+        lost, self._keepsake = self._keepsake, None
+        facts = LossFacts(
+            label=Label.NOT_EXECUTED,
+            phase=Phase.BEFORE,
+            ended_for="" if lost is None or lost.lost else "pool_exhausted",
+        )
+        return self._lose(hold, facts, Reason.CLOSED)
+
+    def _note_id(self, hold: Hold, statement: Statement, cursor: Any) -> None:
+        """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
+        if getattr(cursor, "warning_count", 0):
+            hold.foreign_complaints, hold.session.complained = False, True
+        if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
+            self._note_write(hold)
+        # INSERT … RETURNING gives rows in the place of the number.
+        returned = statement.keyword in _INSERTING and cursor.description is not None
+        if returned or getattr(cursor, "lastrowid", None):
+            self._keepsake = None
+            hold.foreign_id, hold.session.inserted = False, True
+
+    def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
+        """Remember what this statement's author may ask of it, and nobody else."""
+        self._note_id(hold, statement, cursor)
+        warned = bool(getattr(cursor, "warning_count", 0))
+        if statement.reads_only and not warned:
+            if hold.keepsake is not None:
+                hold.keepsake.row_count, hold.keepsake.warned = -1, False
+                hold.keepsake.shown_id = hold.connection.last_id
+            return
+        count = None if statement.batch else cursor.rowcount
+        keepsake = Keepsake(hold, count, warned=warned)
+        keepsake.shown_id = hold.connection.last_id or getattr(cursor, "lastrowid", 0) or 0
+        hold.keepsake = hold.connection.keepsake = keepsake
+
+    def _make_its_own(self, hold: Hold) -> None:
+        """Before the application may ask the session itself: nothing of another is left there.
+
+        Its own last number is, though its connection was recalled.
+        """
+        keepsake = None if hold.ran else self._keepsake
+        clean = keepsake is None and not (hold.foreign_id or hold.foreign_complaints)
+        if clean or hold.shown or not self._lives(hold):
+            return
+        known = 0 if keepsake is None else keepsake.own_last_id() or 0
+        connection, fresh = hold.connection, hold.connection.commands == hold.connection.lent_at
+        connection.run(f"DO LAST_INSERT_ID((SELECT {known:d} FROM (SELECT 1) AS one))")
+        hold.foreign_id = hold.foreign_complaints = hold.session.complained = False
+        hold.session.inserted = True
+        hold.seen = connection.commands
+        if fresh:
+            hold.begins_anew(connection.last_id, connection.last_count)
+
+    def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
+        """Remember that what may be asked about the last statement is not in the session held."""
+        keepsake = hold.keepsake
+        owns_id = keepsake is not None and not hold.foreign_id
+        if keepsake is None:
+            if lost or not hold.ran:
+                return
+            keepsake = Keepsake.of_a_read(hold)
+        keepsake.follows(self._keepsake, owns_id=owns_id)
+        keepsake.lost = lost
+        self._keepsake = keepsake

@@ -1,0 +1,263 @@
+"""When a connection dies in a wrapper's hands: another takes its place, or an error says why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from django_lifeline.backends.answers import Answers
+from django_lifeline.backends.assembly import targets
+from django_lifeline.backends.errors import attach
+from django_lifeline.backends.evidence import diagnose_raised, facts_of, successor_of, torn
+from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.notices import Lost, Restored, publish
+from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
+from django_lifeline.core.events import Reason
+from django_lifeline.core.retry import Decision, Label, Loss, decide
+from django_lifeline.core.session import Session, State
+from django_lifeline.core.statement import Statement, statement_of
+from django_lifeline.diagnosis.facts import LossFacts, Phase
+from django_lifeline.diagnosis.loss import diagnose
+from django_lifeline.diagnosis.model import Done
+from django_lifeline.exceptions import ConnectionLost
+
+_getpid = os.getpid
+_PLAIN = statement_of("SELECT 1")
+
+
+class Losses(Answers):
+    """The part of a wrapper that goes on after a loss, or tells of it."""
+
+    def _decide(self, hold: Hold, statement: Statement, *, sent: bool) -> Decision:
+        session = hold.session
+        loss = Loss(
+            sent=sent,
+            in_transaction=session.in_transaction,
+            first_in_transaction=session.first_in_transaction,
+            state_lost=bool(session.lost_with_it) or session.unseen,
+            partly_stored=session.partly_stored,
+        )
+        return decide(statement, loss, retry_reads=self._find_target().lifeline.retry_reads)
+
+    def _facts(
+        self,
+        hold: Hold,
+        statement: Statement,
+        decision: Decision,
+        phase: Phase,
+        error: BaseException | None,
+    ) -> LossFacts:
+        return facts_of(self._find_target(), hold, statement, decision.label, phase, error)
+
+    def _is_loss(self, hold: Hold, error: BaseException) -> bool:
+        if not isinstance(error, self.Database.Error):
+            return False
+        code = error.args[0] if error.args else None
+        return verdict(code).connection is Connection.DEAD or bool(hold.connection.closed)
+
+    def _never_left(self, hold: Hold, error: BaseException) -> bool:
+        """Whether it is proved that the server cannot have run what was sent last."""
+        code = error.args[0] if error.args else None
+        if verdict(code).ran is Ran.NO:
+            return True
+        unsent = hold.connection.channel.unsent_bytes()
+        return unsent is not None and unsent > 0
+
+    def _replace(self, hold: Hold, statement: Statement, reason: Reason) -> Hold:
+        """Replace a connection found dead before anything of *statement* was sent."""
+        decision = self._decide(hold, statement, sent=False)
+        facts = self._facts(hold, statement, decision, Phase.BEFORE, None)
+        if reason is Reason.INTERRUPTED:
+            facts = torn(facts, hold.connection)
+        if not decision.repeat:
+            raise self._lose(hold, facts, reason)
+        return self._swap(hold, facts, reason)
+
+    def _replace_recalled(self, hold: Hold, statement: Statement) -> Hold:
+        """Borrow anew after the pool lent the resting connection to somebody else."""
+        self._hold = None
+        if hold.returned:
+            self._keepsake = None
+        else:
+            self._keep_for_later(hold)
+        new = self._take()
+        if self._keepsake is not None:
+            new.begins_anew(self._keepsake.shown_id, max(self._keepsake.row_count or 0, 0))
+        return new
+
+    def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
+        """Go on with another connection where the lost one stood."""
+        new = self._stand_in(hold, reason, self._take)
+        facts = replace(
+            facts,
+            done=Done.REPLACED if facts.before_sending else Done.REPEATED,
+            successor=successor_of(hold.connection, new.connection),
+        )
+        publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
+        return new
+
+    def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:
+        """Take another connection and make it what the one was that is ended."""
+        hold.connection.loss_told = True
+        self._keep_for_later(hold, lost=True)
+        self._drop(hold, reason)
+        return self._stand_in_for(hold.session, take)
+
+    def _stand_in_for(self, was: Session, take: Callable[[], Hold]) -> Hold:
+        """Return a connection whose transaction stands where that of the session before stood."""
+        try:
+            new = take()
+            if was.state in (State.BEGUN, State.DOUBTFUL):
+                self._begin(new)
+            elif was.state is State.OFF and new.session.state is not State.OFF:
+                self._switch_autocommit(new, False)
+        except BaseException as error:
+            if was.in_transaction:
+                self._mark_transaction_lost(error)
+            raise
+        return new
+
+    def _lose(
+        self,
+        hold: Hold,
+        facts: LossFacts,
+        reason: Reason,
+        kind: type[ConnectionLost] = ConnectionLost,
+    ) -> ConnectionLost:
+        """End the lost connection and return the error that says so.
+
+        Its cause is what the driver would have said; if it has said something, raise it from that.
+        """
+        if hold.session.in_transaction:
+            self._mark_transaction_lost(None)
+        if self._hold is hold:
+            hold.connection.loss_told = True
+            self._drop(hold, reason)
+        target = self._find_target()
+        diagnosis = diagnose_raised(target, facts, hold.connection)
+        error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
+        error.__cause__ = self._of_the_driver(error.args[0])
+        attach(error, diagnosis)
+        if hold.session.in_transaction:
+            self.rollback_exc = error
+        publish(Lost(target.name, self.alias, diagnosis))
+        return error
+
+    def _leave_to_parent(self, hold: Hold, statement: Statement) -> Hold:
+        """In a forked child: what was held is the parent's, and so is its transaction."""
+        targets.notice_fork()
+        self._hold = self._keepsake = None
+        session = hold.session
+        if session.in_transaction or session.lost_with_it:
+            facts = LossFacts(
+                label=Label.NOT_EXECUTED,
+                phase=Phase.BEFORE,
+                statement=statement.keyword,
+                state_lost=session.lost_with_it,
+                in_transaction=session.in_transaction,
+                server_thread_id=hold.connection.session_number,
+                pid=_getpid(),
+                forked=True,
+            )
+            # Not its connection, so it is not dropped: `_hold` is None by now.
+            raise self._lose(hold, facts, Reason.CLOSED)
+        self._owed = session.settings
+        return self._take()
+
+    def _mark_transaction_lost(self, error: BaseException | None) -> None:
+        """Refuse statements and COMMIT until the transaction's author rolls back.
+
+        Django's ``closed_in_transaction`` would end the block in silence where the error was
+        swallowed inside it, as if everything had been stored.
+        """
+        self.run_on_commit = []
+        self.rollback_exc = error
+        self._work_lost = self.in_atomic_block or not self.autocommit
+
+    def _refuse_lost_work(self) -> None:
+        """Raise ``ConnectionLost`` once more in a transaction that is lost already."""
+        if not self._work_lost:
+            return
+        cause = self.rollback_exc
+        diagnosis = getattr(cause, "diagnosis", None) or diagnose(
+            LossFacts(
+                label=Label.ROLLED_BACK,
+                phase=Phase.IN_FLIGHT,
+                interrupted_by="" if cause is None else type(cause).__name__,
+            )
+        )
+        error = ConnectionLost(
+            CR_SERVER_LOST,
+            f"The transaction was lost with its connection before this point: {diagnosis} "
+            "Leave the atomic block, or call rollback(), before going on.",
+        )
+        attach(error, diagnosis)
+        raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+
+    def _of_the_driver(self, code: object, cause: BaseException | None = None) -> Exception:
+        """Return the driver's error for a command that was not sent: the connection is gone.
+
+        Django's errors have the driver's as their cause, where people read what it said.
+        """
+        error: Exception = self.Database.OperationalError(code, "The connection is gone: not sent")
+        error.__cause__ = cause
+        return error
+
+    def lost_closing(self, hold: Hold, error: BaseException) -> None:
+        """What was left of an answer could not be read when its cursor was closed.
+
+        The cursor's owner has what he wanted. Who runs the next statement hears of the loss, if
+        anything was lost that he counts on.
+        """
+        if hold.connection.busy or self._is_loss(hold, error):
+            hold.connection.hang_up()
+        else:
+            hold.session.failed(statement_of("CALL a_procedure()"), None)
+
+    def lost_reading(
+        self, hold: Hold, statement: Statement, error: BaseException, pause: float
+    ) -> ConnectionLost | None:
+        """After *error* came out of reading rows: return what to raise instead, None for itself.
+
+        ``pause`` is the longest time, in seconds, in which none were read.
+        """
+        if self._hold is not hold or not self._is_loss(hold, error):
+            return None
+        decision = self._decide(hold, statement, sent=True)
+        facts = self._facts(hold, statement, decision, Phase.READING, error)
+        return self._lose(hold, replace(facts, pause=pause), Reason.LOST)
+
+    def _break_off(self, hold: Hold, error: BaseException) -> None:
+        """Something broke into an exchange: the rest of its answer must reach nobody."""
+        if hold.session.in_transaction:
+            self._mark_transaction_lost(error)
+        self._tell_interruption(hold, error)
+        self._drop(hold, Reason.INTERRUPTED)
+
+    def _tell_interruption(
+        self, hold: Hold, error: BaseException, label: Label = Label.UNKNOWN_EFFECT
+    ) -> None:
+        """Say on *error*, and to those who listen, that it cost the connection."""
+        session = hold.session
+        if session.in_transaction and not session.partly_stored and label is Label.UNKNOWN_EFFECT:
+            label = Label.ROLLED_BACK
+        facts = facts_of(self._find_target(), hold, _PLAIN, label, Phase.IN_FLIGHT, error)
+        foreign = not isinstance(error, self.Database.Error)
+        facts = replace(facts, statement="", interrupted_by=type(error).__name__ if foreign else "")
+        hold.connection.loss_told = True
+        diagnosis = diagnose(facts)
+        attach(error, diagnosis)
+        publish(Lost(self._find_target().name, self.alias, diagnosis))
+
+    def _bury(self, hold: Hold, reason: Reason, error: BaseException | None = None) -> None:
+        """End a connection that was lost where nothing was lost with it."""
+        phase = Phase.BEFORE if error is None else Phase.IN_FLIGHT
+        facts = facts_of(self._find_target(), hold, _PLAIN, Label.NOT_EXECUTED, phase, error)
+        facts = replace(facts, forked=hold.pid != _getpid())
+        if error is None and hold.connection.busy and not facts.forked:
+            facts = torn(facts, hold.connection)
+        hold.connection.loss_told = True
+        self._drop(hold, reason)
+        found = diagnose(replace(facts, statement="", done=Done.DISCARDED))
+        publish(Restored(self._find_target().name, self.alias, found))
