@@ -120,6 +120,8 @@ class Answers(Lending):
         """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
         if getattr(cursor, "warning_count", 0):
             hold.foreign_complaints, hold.session.complained = False, True
+        if statement.asks & Asks.ID:
+            hold.session.inserted = True  # LAST_INSERT_ID(expr) gives it, not only asks for it
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number.

@@ -364,6 +364,7 @@ class Targets:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self._home = 0
         self._lock = threading.Lock()
         self._targets: dict[object, Target] = {}
         self._round: deque[tuple[object, Target]] = deque()
@@ -428,6 +429,13 @@ class Targets:
                 self._targets[key] = target
                 self._round.append((key, target))
 
+    def is_abroad(self, hub: int) -> bool:
+        """Whether *hub* is not the one of whoever asked first, whose the pools' connections are."""
+        if not hub:
+            return False
+        self._home = self._home or hub
+        return hub != self._home
+
     def notice_fork(self) -> None:
         """In a forked child: let go of everything inherited, without a word to any server.
 
@@ -438,6 +446,7 @@ class Targets:
         if pid == self.pid:
             return
         self.pid = pid
+        self._home = 0
         self._lock = threading.Lock()
         for target in self._targets.values():
             if target.budget is not None:

@@ -26,6 +26,7 @@ from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.hooks import Shortcut, Watchful
 from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.backends.server import ServerFacts
+from django_lifeline.core.drivers import hub_of
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
@@ -136,7 +137,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         name = self.settings_dict["NAME"]
         target = self._target
         if target is None or name is not self._target_name:
-            if self.alias == NO_DB_ALIAS:
+            if self.alias == NO_DB_ALIAS or targets.is_abroad(hub_of(self.Database)):
                 target = private_target(self)
             else:
                 self._known = known_target(self)
@@ -223,7 +224,10 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     def _share(self) -> None:
         """Several threads may use this wrapper: no thread's end is its end any more."""
         hold = self._hold
-        if hold is not None and isinstance(hold.pool, Pool):
+        if hold is None:
+            return
+        hold.connection.serve_several(True)
+        if isinstance(hold.pool, Pool):
             hold.lease.slot.owner = Owner(self)
 
     def _adopt(self, visible: Any) -> Hold:
@@ -330,6 +334,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         # A loss whose author never came to hear of it is not the next piece of work's.
         self._work_lost = self._work_lost and self.in_atomic_block
         hold.returned = True
+        if self._thread_sharing_count:
+            hold.connection.serve_several(False)
         if self._target is not None:
             targets.pass_by(self._target)
         self._target = self._known = None  # the next piece of work may be for another one

@@ -114,7 +114,10 @@ _ENDS_THE_SESSION = re.compile(r"(?<!\bNO\s)\bRELEASE$", re.ASCII)
 
 def asks_of(sql: str | bytes) -> Asks:
     """Return what a statement with `Effect.USES_PREVIOUS` asks for."""
-    code = _code(_SKIP_COMMENTS, _text(sql))
+    text = _text(sql)
+    code = _code(_SKIP_COMMENTS, text)
+    if _SERVER_COMMENT.search(text):
+        code = f"{code} {_code(_RUN_COMMENTS, text)}"
     asks = Asks.ID if _ID_WORDS.search(code) else Asks.NOTHING
     if _COMPLAINT_WORDS.search(code):
         return asks | Asks.OUTCOME | Asks.COMPLAINTS
@@ -333,7 +336,11 @@ def _starts(*rules: tuple[str, Effect]) -> list[tuple[re.Pattern[str], Effect]]:
 _MORE_WORDS = {
     # A compound statement of MariaDB: code, not a transaction.
     "BEGIN": _starts((r"BEGIN NOT\b", _UNKNOWN), (r"BEGIN", Effect.TRANSACTION)),
-    "DROP": _starts((r"DROP (?:TEMPORARY|PREPARE)\b", Effect.PINS)),
+    # Without its current database a session has none, also when another of that name is made.
+    "DROP": _starts(
+        (r"DROP (?:TEMPORARY|PREPARE)\b", Effect.PINS),
+        (r"DROP (?:DATABASE|SCHEMA)\b", Effect.PINS | Effect.IMPLICIT_COMMIT),
+    ),
     "FLUSH": _starts((r"[^;]*\b(?:LOCK|EXPORT)\b", Effect.PINS | Effect.IMPLICIT_COMMIT)),
     "LOAD": _starts((r"LOAD (?:DATA|XML)\b", Effect.DML | Effect.OPAQUE)),
     "RELEASE": _starts((r"RELEASE SAVEPOINT\b", Effect.SAVEPOINT)),
@@ -365,13 +372,14 @@ def _query(code: str) -> Effect:
 
 
 _CREATED = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(TEMPORARY|TABLE)\b", re.ASCII)
+_REPLACED = re.compile(r"CREATE\s+OR\s+REPLACE\s+(?:DATABASE|SCHEMA)\b", re.ASCII)
 _SELECTED = re.compile(r"\b(?:SELECT|WITH|VALUES|TABLE)\b", re.ASCII)
 
 
 def _create(code: str) -> Effect:
     created = _CREATED.match(code)
     if created is None:  # the body of a view or a procedure does not run
-        return Effect.IMPLICIT_COMMIT
+        return Effect.IMPLICIT_COMMIT | (Effect.PINS if _REPLACED.match(code) else Effect.NONE)
     if created[1] == "TEMPORARY":
         return Effect.PINS
     selected = _SELECTED.search(code, created.end())

@@ -78,6 +78,10 @@ ROLLED_BACK = frozenset({1180, 1213, 3101})
 """Errors that say that the whole transaction is undone: ER_ERROR_DURING_COMMIT, ER_LOCK_DEADLOCK,
 ER_TRANSACTION_ROLLBACK_DURING_COMMIT."""
 
+_NOT_RESET = frozenset({"role"})
+"""What COM_RESET_CONNECTION leaves as it is, and MariaDB's COM_CHANGE_USER where the account has no
+role by default."""
+
 MOST_SETTINGS = 64
 """Statements that are made again on a replacement, at most; a session with more is pinned."""
 
@@ -149,7 +153,8 @@ class Session:
     @property
     def can_be_reset(self) -> bool:
         """Whether resetting it is known to take away everything that was left behind."""
-        return not (self.unseen or self.pinned_by or self.state.open)
+        stays = any(kept.names & _NOT_RESET for kept in self.settings)
+        return not (stays or self.unseen or self.pinned_by or self.state.open)
 
     @property
     def first_in_transaction(self) -> bool:

@@ -627,6 +627,24 @@ def test_borrower_sees_no_number_of_the_last_one(wrapper: Any, connect: Connect)
     assert run(connect(), "SELECT LAST_INSERT_ID()") == [(0,)]
 
 
+def test_number_that_an_expression_gave_is_not_the_next_borrowers(
+    wrapper: Any, connect: Connect
+) -> None:
+    assert run(wrapper, "SELECT LAST_INSERT_ID(57)") == [(57,)]
+    wrapper.close()
+    assert run(connect(), "SELECT LAST_INSERT_ID()") == [(0,)]
+
+
+def test_connection_that_one_native_thread_can_use_is_lent_to_no_other(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubs = iter([1, 2, 1, 0])
+    monkeypatch.setattr("django_lifeline.backends.lending.hub_of", lambda database: next(hubs))
+    targets = [connect().target for _ in range(4)]
+    assert [target.pooled for target in targets] == [True, False, True, True]
+    assert targets[0] is targets[2]
+
+
 def test_number_is_its_authors_though_the_connection_was_recalled(connect: Connect) -> None:
     author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
     run(author, "INSERT one")

@@ -202,6 +202,9 @@ TABLE = {
         "FLUSH TABLES t FOR EXPORT",
         "BACKUP STAGE START",
         "CREATE TABLE t AS SELECT @x",
+        "DROP DATABASE a",
+        "drop /* it */ schema IF EXISTS `a`",
+        "CREATE OR REPLACE DATABASE a",
     ],
     SETS: [
         "SET x = 1",

@@ -258,6 +258,13 @@ def test_error_outside_a_transaction_leaves_the_session_clean() -> None:
     assert session.clean
 
 
+def test_session_with_a_role_is_not_to_be_reset_since_the_server_keeps_it() -> None:
+    session = Session()
+    for sql in ("SET ROLE a", "SET time_zone = '+01:00'"):
+        session.ran(statement_of(sql), sql, sql)
+    assert not session.clean and not session.can_be_reset and not session.lost_with_it
+
+
 # What was not seen
 
 

@@ -33,6 +33,7 @@ TRAITS = (
         ("SELECT @x := 1", "SELECT", "pins"),
         ("SELECT stored_function()", "SELECT", "pins opaque may_commit"),
         ("SELECT LAST_INSERT_ID()", "SELECT", "plain asks"),
+        ("SELECT /*! LAST_INSERT_ID(5) */", "SELECT", "plain asks"),
         ("INSERT INTO t VALUES (%s)", "INSERT", "plain"),
         ("SAVEPOINT a", "SAVEPOINT", "plain reads_only"),
         ("ROLLBACK TO SAVEPOINT a", "ROLLBACK", "plain reads_only"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from threading import get_native_id
 from types import ModuleType
 
 
@@ -13,3 +15,18 @@ def driver_for(database: ModuleType) -> ModuleType:
     """
     name = "pymysql" if database.__name__ == "pymysql" else "mysqldb"
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def gevent_sockets() -> bool:
+    """Whether gevent has taken the place of the standard library's sockets."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("socket")
+
+
+def hub_of(database: ModuleType) -> int:
+    """Return the native thread in which alone connections that are opened now can be used.
+
+    A socket of gevent's belongs to the hub of the thread that made it, and PyMySQL's is one. 0: any
+    thread may use them.
+    """
+    return get_native_id() if database.__name__ == "pymysql" and gevent_sockets() else 0

@@ -140,6 +140,9 @@ class DriverConnection(Protocol):
     def park(self) -> None:
         """Cut a forked child off from the connection that it inherited."""
 
+    def serve_several(self, several: bool) -> None:
+        """Let one greenlet after the other use it, none while another's statement runs; or not."""
+
     cursorclass: Any
     """The driver's class of cursors."""
 
@@ -268,6 +271,9 @@ class Guarded:
         """Return what an application may have set in the driver's object itself."""
         values = (getattr(self, name, None) for name in _SETTABLE)
         return [dict(value) if type(value) is dict else value for value in values]
+
+    def serve_several(self, several: bool) -> None:
+        """Nothing: what waits for this driver's answers is up to it."""
 
     def hang_up(self) -> None:
         """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""

@@ -54,6 +54,10 @@ class CooperativeConnection(mysqlclient.Connection):
         """Begin to wait cooperatively: connecting happens in a native thread."""
         self._cooperative = True
 
+    def serve_several(self, several: bool) -> None:
+        """Wait in C as long as several greenlets use it: as with stock, none comes in between."""
+        self._cooperative = not several
+
     def alive(self) -> bool:
         """Return whether a statement may be sent; a busy connection is not looked at."""
         return not self._doomed and super().alive()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import MySQLdb
 from MySQLdb import connections
 from MySQLdb.connections import Connection as StockConnection
 
+from django_lifeline.core.drivers import gevent_sockets
 from django_lifeline.core.drivers.base import OpeningSets, adopted_class, genuine, unwrapped
 from django_lifeline.core.drivers.mysqlclient import OWN_CURSORS, Connection
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
@@ -29,7 +29,7 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     if _connects_otherwise():
         sets = options.pop("opening_sets", "")
         connection = adopt(MySQLdb.connect(**options), options, opening_sets=sets)
-    elif _gevent_sockets():
+    elif gevent_sockets():
         connection = _cooperative().connect(options)
     else:
         connection = Connection(**options)
@@ -47,7 +47,7 @@ def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets 
     """
     connection: Any = unwrapped(visible, StockConnection)
     if not isinstance(connection, Connection):
-        guarded: Any = _cooperative().CooperativeConnection if _gevent_sockets() else Connection
+        guarded: Any = _cooperative().CooperativeConnection if gevent_sockets() else Connection
         connection.__class__ = adopted_class(type(connection), guarded, StockConnection)
         connection._take_in(params, opening_sets)
     connection.visible = visible
@@ -70,8 +70,3 @@ def _cooperative() -> Any:
     from django_lifeline.core.drivers import cooperative
 
     return cooperative
-
-
-def _gevent_sockets() -> bool:
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and monkey.is_module_patched("socket")

@@ -1,0 +1,15 @@
+"""G9 by enumeration: of no statement does the next piece of work see more than with stock."""
+
+from __future__ import annotations
+
+import pytest
+from tests.stock.conftest import Both, differences
+
+pytestmark = [pytest.mark.drawn, pytest.mark.timeout(240)]
+
+
+def test_next_piece_of_work_sees_nothing_of_the_last_ones_session(both: Both) -> None:
+    said = both("leftovers", timeout=200)
+    assert len(said.stock) > 150
+    different = differences(said)
+    assert not different, "\n".join(f"{text}: {each}" for text, each in different.items())
