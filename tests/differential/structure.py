@@ -91,6 +91,8 @@ def _pass(actor: _Actor, number: int, step: Step) -> None:
     elif step.kind == "leave" and actor.blocks:
         actor.blocks.pop()
     elif step.kind in CLEAN:
+        if step.kind == "end_thread":
+            actor.blocks.clear()  # What it does later is done in a new thread, outside of them.
         # Inside a block the block goes on, and with it what Django believes.
         actor.keeps = actor.holds = bool(actor.blocks)
     else:

@@ -37,6 +37,14 @@ def test_program_without_faults_has_none_in_flight(program: Program) -> None:
     assert not any(at.in_flight for each in situations(program) for at in each.values())
 
 
+@pytest.mark.parametrize(("end", "block"), [("end_thread", None), ("close_all", 0)])
+def test_block_ends_with_its_thread_and_not_with_its_connection(
+    end: str, block: int | None
+) -> None:
+    steps = tuple(parse(text) for text in ("A.a enter true false", f"A.a {end}", "A.a exists"))
+    assert situations(Program(steps))[2]["A"].block == block
+
+
 def test_same_seed_draws_the_same_program() -> None:
     assert write_by_seed("7/3") == write_by_seed("7/3")
     assert write_by_seed("7/3") != write_by_seed("7/4")
