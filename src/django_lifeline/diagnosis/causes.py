@@ -296,15 +296,17 @@ _ALL = (
         title=N_("The program broke into its own query"),
         meaning=N_(
             "An exception arrived in the middle of an exchange: a killed greenlet, a time limit, a "
-            "signal. Its answer may still come, so the connection had to be given up."
+            "signal, a converter that raised. Its answer may still come, so the connection had to "
+            "be given up."
         ),
         evidence=N_(
             "An exception of the program's own, such as a time limit, came in the middle of an "
             "exchange; the server and other connections are well."
         ),
         fix=N_(
-            "Nothing is wrong with the server. Give the task more time, or bound the statement "
-            "with max_execution_time (MySQL) or max_statement_time (MariaDB)."
+            "Nothing is wrong with the server. After a time limit: give the task more time, or "
+            "bound the statement with max_execution_time (MySQL) or max_statement_time (MariaDB). "
+            "After an error of your own code, such as a converter of OPTIONS['conv']: mend that."
         ),
     ),
     Cause(
