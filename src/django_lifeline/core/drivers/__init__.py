@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from threading import get_native_id
+import threading
 from types import ModuleType
 
 
@@ -29,4 +29,4 @@ def hub_of(database: ModuleType) -> int:
     A socket of gevent's belongs to the hub of the thread that made it, and PyMySQL's is one. 0: any
     thread may use them.
     """
-    return get_native_id() if database.__name__ == "pymysql" and gevent_sockets() else 0
+    return threading.get_native_id() if database.__name__ == "pymysql" and gevent_sockets() else 0
