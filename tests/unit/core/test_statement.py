@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_lifeline.core import statement as module
-from django_lifeline.core.effects import Boundary
+from django_lifeline.core.effects import Asks, Boundary
 from django_lifeline.core.statement import statement_of
 
 TRAITS = (
@@ -148,3 +148,8 @@ def test_memory_for_statements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     known.clear()
     statement_of("SELECT " + "1, " * 3000 + "1")
     assert known == {}
+
+
+def test_question_in_a_comment_that_the_server_runs_is_the_question_it_is() -> None:
+    plain, commented = ("SELECT LAST_INSERT_ID(5)", "SELECT /*!50000 LAST_INSERT_ID(5) */")
+    assert statement_of(commented).asks is statement_of(plain).asks is Asks.ID
