@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.stock.conftest import Both, differences, needs
+from tests.fixtures.programs import LIFELINE
+from tests.stock.conftest import STOCK, Both, Say, differences, needs
+
+from lifeline_lab.servers import Server
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -13,3 +16,17 @@ def test_threads_with_hubs_of_their_own_get_what_they_get_with_stock(both: Both)
     said = both("hubs", gevent=True)
     assert len(said.stock["stored"]) == 24
     assert not differences(said)
+
+
+def test_greenlets_that_share_a_threads_connection_do_what_they_do_with_stock(
+    said: Say, server: Server
+) -> None:
+    """With mysqlclient: PyMySQL's reads mix up there, with stock Django as well."""
+    needs("gevent", "gevent")
+    needs("MySQLdb", "mysqlclient")
+    stock, ours = (
+        said("greenlets_of_a_thread", engine, server, "mysqlclient", gevent="without threads")
+        for engine in (STOCK, LIFELINE)
+    )
+    assert len(stock["stored"]) == 36
+    assert ours == stock

@@ -38,6 +38,8 @@ class Transactions(Borrowing):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._conducting = False
         """Django's own method is running, and works on the `Conductor`."""
+        self._winding_up = False
+        """Autocommit is being enabled, and no transaction is open whose outcome is not decided."""
         self._conductor = Conductor(self)
         super().__init__(*args, **kwargs)
 
@@ -46,29 +48,47 @@ class Transactions(Borrowing):
     ) -> None:
         """Enable or disable autocommit.
 
-        Enabling it after the transaction's connection is gone needs no new one: the block's
+        Enabling it after a transaction needs no new connection where its own is gone: the block's
         outcome is decided, and a failure to connect now must not take its place.
         """
-        if not (autocommit and self._hold is None and not self.autocommit):
-            # The short way to begin goes round a hook: not where somebody has overridden it.
-            others = "_set_autocommit" in self._overridden or "_set_autocommit" in self._covered
-            begins = force_begin_transaction_with_broken_autocommit and not others
-            open_before = self._hold is not None and self._hold.session.in_transaction
-            try:
-                super().set_autocommit(autocommit, begins)
-            except Error:
-                raise
-            except BaseException:
-                if self.autocommit and not open_before:
-                    self._abandon_beginning()
-                raise
-            return
-        self.validate_no_atomic_block()
-        self._refuse_lost_work()
-        self.autocommit = True
-        if self.run_commit_hooks_on_set_autocommit_on:
-            self.run_and_clear_commit_hooks()
-            self.run_commit_hooks_on_set_autocommit_on = False
+        # The short way to begin goes round a hook: not where somebody has overridden it.
+        others = "_set_autocommit" in self._overridden or "_set_autocommit" in self._covered
+        begins = force_begin_transaction_with_broken_autocommit and not others
+        open_before = self._hold is not None and self._hold.session.in_transaction
+        going_on = autocommit and not (self.autocommit or self._closed)
+        self._winding_up = going_on and self._is_decided()
+        try:
+            super().set_autocommit(autocommit, begins)
+        except Error:
+            raise
+        except BaseException:
+            if self.autocommit and not open_before:
+                self._abandon_beginning()
+            raise
+        finally:
+            self._winding_up = False
+
+    def _is_decided(self) -> bool:
+        """Whether nothing is open of which somebody could still ask what becomes of it."""
+        hold = self._hold
+        if hold is None or hold.resting:
+            return True
+        if hold.pid == os.getpid():
+            self._notice_unseen(hold)
+        return hold.session.work == 0 or not hold.session.in_transaction
+
+    def wind_up(self) -> None:
+        """Let go of a connection that has died after its transaction; none is opened."""
+        hold = self._hold
+        if hold is None:
+            self._refuse_lost_work()
+        elif hold.pid != os.getpid():
+            self._hold = None  # the parent's
+        elif not hold.resting:
+            if hold.torn or not (hold.connection.busy or hold.connection.alive()):
+                self._bury(hold, Reason.DEAD)
+            else:
+                self._rest(hold)
 
     def _abandon_beginning(self) -> None:
         """Something broke in while a transaction was begun: nobody knows that he is inside one."""

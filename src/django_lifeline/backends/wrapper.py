@@ -243,6 +243,10 @@ class LifelineMixin(Transactions):
         Raises ``ConnectionLost`` when the held one died with something that cannot be made again.
         """
         replaced = "ensure_connection" in self._covered
+        if self._winding_up and not replaced:
+            with self.wrap_database_errors:
+                self.wind_up()
+            return
         hold = self._hold
         if not replaced and hold is not None:
             if self._is_foreign_here():

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError, connections, transaction
@@ -479,6 +480,39 @@ def test_enabling_autocommit_commits_by_a_statement_of_its_own(
     mark = len(server.said)
     transaction.set_autocommit(True)
     assert server.since(mark) == ["COMMIT", "SET autocommit = 1"] and server.stored == ["one"]
+
+
+@pytest.mark.parametrize("end", ["_commit", "_rollback"])
+@pytest.mark.parametrize("health_checks", [False, True])
+def test_block_whose_end_was_answered_is_over_though_no_connection_can_be_had(
+    wrapper_in_django: Any,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    health_checks: bool,
+) -> None:
+    wrapper, hooks, stored = wrapper_in_django, [], end == "_commit"
+    wrapper.health_check_enabled = health_checks
+    wrapper.ensure_connection()
+    whole = getattr(wrapper, end)
+
+    def end_and_go_away() -> None:
+        whole()
+        server.kill_all()
+        refused = OperationalError(2003, "Nobody listens.")
+        patch.setattr(wrapper, "get_new_connection", Mock(side_effect=refused))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wrapper, end, end_and_go_away)
+        with nullcontext() if stored else pytest.raises(ZeroDivisionError), transaction.atomic():
+            run(wrapper, "INSERT one")
+            transaction.on_commit(lambda: hooks.append("ran"))
+            wrapper.health_check_done = False
+            assert 1 / stored
+        assert hooks == ["ran"] * stored and wrapper.autocommit
+    with transaction.atomic():
+        run(wrapper, "INSERT two")
+    assert server.stored == ["one"] * stored + ["two"]
 
 
 def test_lost_manual_transaction_refuses_everything_until_rolled_back(

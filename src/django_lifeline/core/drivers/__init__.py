@@ -23,6 +23,15 @@ def gevent_sockets() -> bool:
     return monkey is not None and monkey.is_module_patched("socket")
 
 
+def greenlets_wait_alone() -> bool:
+    """Whether under gevent each greenlet has connections of its own in Django, as threads have.
+
+    With ``patch_all(thread=False)`` all greenlets of a thread share them: none may be let in while
+    another waits for its answer.
+    """
+    return gevent_sockets() and sys.modules["gevent.monkey"].is_module_patched("_thread")
+
+
 def hub_of(database: ModuleType) -> int:
     """Return the native thread in which alone connections that are opened now can be used.
 

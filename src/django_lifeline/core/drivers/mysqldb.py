@@ -9,7 +9,7 @@ import MySQLdb
 from MySQLdb import connections
 from MySQLdb.connections import Connection as StockConnection
 
-from django_lifeline.core.drivers import gevent_sockets
+from django_lifeline.core.drivers import greenlets_wait_alone
 from django_lifeline.core.drivers.base import OpeningSets, adopted_class, genuine, unwrapped
 from django_lifeline.core.drivers.mysqlclient import OWN_CURSORS, Connection
 from django_lifeline.core.liveness import SYSTEM_TCP, TcpOptions
@@ -21,15 +21,15 @@ def connect(params: Mapping[str, Any], *, tcp: TcpOptions = SYSTEM_TCP) -> Conne
     """Connect with mysqlclient's parameters; ``autocommit`` is on and ``connect_timeout`` 10 s.
 
     ``opening_sets``, such as ``"@@session.sql_mode='ANSI'"``, travels with SET NAMES.
-    Where gevent has patched sockets the connection is cooperative. Where somebody has wrapped
-    ``MySQLdb.connect``, or put a class of his own in the place of the driver's, his is called.
+    Where gevent has patched sockets and threads the connection is cooperative. Where somebody has
+    wrapped ``MySQLdb.connect``, or put a class of his own in the driver's place, his is called.
     Raises mysqlclient's ``OperationalError``.
     """
     options = {"autocommit": True, "connect_timeout": 10, **params}
     if _connects_otherwise():
         sets = options.pop("opening_sets", "")
         connection = adopt(MySQLdb.connect(**options), options, opening_sets=sets)
-    elif gevent_sockets():
+    elif greenlets_wait_alone():
         connection = _cooperative().connect(options)
     else:
         connection = Connection(**options)
@@ -47,7 +47,9 @@ def adopt(visible: Any, params: Mapping[str, Any], *, opening_sets: OpeningSets 
     """
     connection: Any = unwrapped(visible, StockConnection)
     if not isinstance(connection, Connection):
-        guarded: Any = _cooperative().CooperativeConnection if gevent_sockets() else Connection
+        guarded: Any = (
+            _cooperative().CooperativeConnection if greenlets_wait_alone() else Connection
+        )
         connection.__class__ = adopted_class(type(connection), guarded, StockConnection)
         connection._take_in(params, opening_sets)
     connection.visible = visible
