@@ -408,10 +408,11 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = None
-        self._gone = hold if self.in_atomic_block else None
         if hold.session.settings and reason is not Reason.CLOSED:
             self._owed = hold.session.settings
         if reason is Reason.RETIRED:
             hold.pool.retire(hold.lease)
         else:
             hold.pool.discard(hold.lease, reason)
+        # Last of all: should anything break in, whoever keeps the lease keeps its slot as well.
+        self._gone = hold if self.in_atomic_block else None

@@ -193,7 +193,11 @@ class Losses(Answers):
             "Leave the atomic block, or call rollback(), before going on.",
         )
         attach(error, diagnosis)
-        raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+        try:
+            raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+        finally:
+            # A circle with its traceback would keep what broke in, and with that a lease, alive.
+            del error, cause
 
     def _of_the_driver(self, code: object, cause: BaseException | None = None) -> Exception:
         """Return the driver's error for a command that was not sent: the connection is gone.

@@ -56,8 +56,8 @@ class Transactions(Borrowing):
         begins = force_begin_transaction_with_broken_autocommit and not others
         open_before = self._hold is not None and self._hold.session.in_transaction
         going_on = autocommit and not (self.autocommit or self._closed)
-        self._winding_up = going_on and self._is_decided()
         try:
+            self._winding_up = going_on and self._is_decided()
             super().set_autocommit(autocommit, begins)
         except Error:
             raise
@@ -319,7 +319,10 @@ class Transactions(Borrowing):
         phase = Phase.BEFORE if error is None else Phase.COMMIT
         facts = self._facts(hold, _COMMIT, decision, phase, error)
         lost = self._lose(hold, facts, Reason.DEAD)
-        raise lost from error or lost.__cause__
+        try:
+            raise lost from error or lost.__cause__
+        finally:
+            del lost, error  # no circle with the traceback: it would keep the lease alive
 
     def _rollback(self) -> None:
         self._work_lost = False

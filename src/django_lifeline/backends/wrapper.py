@@ -500,7 +500,7 @@ class LifelineMixin(Transactions):
             shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
-        self._announcing = False
+        self._announcing = self._winding_up = False
         if not shortly:
             if "close_if_unusable_or_obsolete" in self._covered:
                 self._announce(super().close_if_unusable_or_obsolete)

@@ -16,6 +16,7 @@ from tests.unit.backends.fake_server import MAX_PACKET, FakeServer
 
 from django_lifeline.backends.mysql.base import DatabaseWrapper
 from django_lifeline.core.liveness import SightKind
+from django_lifeline.core.pool.slot import Slot
 from django_lifeline.core.session import Session
 from django_lifeline.exceptions import CommitOutcomeUnknown, ConnectionLost, PacketTooLarge
 
@@ -513,6 +514,22 @@ def test_block_whose_end_was_answered_is_over_though_no_connection_can_be_had(
     with transaction.atomic():
         run(wrapper, "INSERT two")
     assert server.stored == ["one"] * stored + ["two"]
+
+
+def test_lease_is_not_kept_by_the_error_that_follows_an_interruption(
+    wrapper_in_django: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper = wrapper_in_django
+    gc.disable()
+    try:
+        with pytest.raises(ConnectionLost), transaction.atomic():
+            run(wrapper, "INSERT one")
+            lease = weakref.ref(wrapper._hold.lease)
+            server.kill_all()
+            break_once_in_class(monkeypatch, Slot, "move")
+        assert lease() is None
+    finally:
+        gc.enable()
 
 
 def test_lost_manual_transaction_refuses_everything_until_rolled_back(

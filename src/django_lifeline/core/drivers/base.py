@@ -183,7 +183,9 @@ class Guarded:
     """Mixed into the driver's connection class: liveness, exchange state, packet guard.
 
     ``_under_way`` is set before the first byte is sent and cleared only by a complete answer,
-    so that an exception from nowhere (a signal handler, a killed greenlet) leaves it set.
+    so that an exception from nowhere (a signal handler, a killed greenlet) leaves it set. It is set
+    before ``busy`` and cleared after it: what breaks in between the two finds an exchange that has
+    not begun, or is over.
     """
 
     channel: Channel
@@ -228,7 +230,7 @@ class Guarded:
     @property
     def broken(self) -> bool:
         """Whether something broke into an exchange: the connection can only be discarded."""
-        return self._under_way
+        return self._under_way and self.busy
 
     @property
     def session_number(self) -> int:
@@ -352,7 +354,7 @@ class Guarded:
         self.last_size = size
         self.used_by = threading.get_ident()
         self.commands += 1
-        self.busy = self._under_way = True
+        self._under_way = self.busy = True
 
     def _note_loss(self, error: Exception) -> None:
         """Remember that the server is gone, for whoever goes on using the connection."""

@@ -282,7 +282,7 @@ class Connection(Guarded, StockConnection):
         self.last_size = size
         self.used_by = _get_ident()
         self.commands += 1
-        self.busy = self._under_way = True
+        self._under_way = self.busy = True
         if not _TELLS_MORE:
             self._many = _may_have_many(data)
         try:
@@ -292,8 +292,8 @@ class Connection(Guarded, StockConnection):
         except self.Error as error:
             self._ended_by(error)
             raise
-        self._under_way = False
         self.busy = unread
+        self._under_way = False
         return result
 
     def query(self, query: str | bytes | bytearray) -> None:
@@ -439,7 +439,7 @@ class Connection(Guarded, StockConnection):
         """Read on in an answer, unless something broke into the reading before."""
         if self._under_way:
             raise self._why_not()
-        self.busy = self._under_way = True
+        self._under_way = self.busy = True
         return self._step(rest, self._blocking, call, *args)
 
     def _step(
@@ -455,13 +455,13 @@ class Connection(Guarded, StockConnection):
         except self.Error as error:
             self._ended_by(error)
             raise
-        self._under_way = False
         self.busy = unread
+        self._under_way = False
         return answer
 
     def _ended_by(self, error: Exception) -> None:
         if ends_exchange(error):
-            self._under_way = self.busy = False
+            self.busy = self._under_way = False
         else:
             self._note_loss(error)
 

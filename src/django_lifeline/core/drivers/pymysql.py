@@ -308,7 +308,7 @@ class Connection(Guarded, StockConnection):
         self.last_size = size
         self.used_by = _get_ident()
         self.commands += 1
-        self.busy = self._under_way = True
+        self._under_way = self.busy = True
         try:
             _send(self, COMMAND.COM_QUERY, data)
             self._result = None
@@ -321,8 +321,8 @@ class Connection(Guarded, StockConnection):
         if result.server_status is not None:
             self.server_status = result.server_status
         self._affected_rows = result.affected_rows
-        self._under_way = False
         self.busy = bool(result.has_next)
+        self._under_way = False
         return result
 
     def _execute_command(self, command: int, sql: str | bytes) -> None:
@@ -389,8 +389,8 @@ class Connection(Guarded, StockConnection):
     def _answer_ends(self) -> None:
         """One answer has been read; more of them, or rows, may follow."""
         result = self._result
-        self._under_way = False
         self.busy = result is not None and bool(result.unbuffered_active or result.has_next)
+        self._under_way = False
 
     def _read_ok_packet(self) -> Any:
         return self._answered(super()._read_ok_packet)
@@ -416,7 +416,7 @@ class Connection(Guarded, StockConnection):
         """Read the next result of several."""
         if self._under_way:
             raise self._why_not()
-        self.busy = self._under_way = True
+        self._under_way = self.busy = True
         return super().next_result(unbuffered)
 
     def show_warnings(self) -> Any:
@@ -465,7 +465,7 @@ class _Result(MySQLResult):
             raise connection.InterfaceError(0, "")
         if connection._under_way:
             raise connection._why_not()
-        connection.busy = connection._under_way = True
+        connection._under_way = connection.busy = True
         return connection._answered(super()._read_rowdata_packet_unbuffered)
 
     def _finish_unbuffered_query(self) -> None:
@@ -477,7 +477,7 @@ class _Result(MySQLResult):
             self.unbuffered_active = False
             connection._force_close()
             return
-        connection.busy = connection._under_way = True
+        connection._under_way = connection.busy = True
         connection._answered(super()._finish_unbuffered_query)
 
 
