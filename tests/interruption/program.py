@@ -100,9 +100,12 @@ class Run:
         self.dropped = any(isinstance(found, kinds) for found in dropped)
         if error is not None and not self.itself:
             self.raised = f"{type(error).__name__}: {error}"
-        while error is not None:  # it would keep alive what the interrupted code held
-            error.__traceback__ = None
-            error = error.__cause__ or error.__context__
+        # They would keep alive what the interrupted code held.
+        chain = [error]
+        for each in chain:
+            if each is not None:
+                each.__traceback__ = None
+                chain += {each.__cause__, each.__context__}.difference(chain)
 
     def _go_on(self) -> None:
         try:
