@@ -232,6 +232,12 @@ KNOWN = {
         "A.a close_old",
         "A.a get_autocommit",
     ),
+    "LAST_INSERT_ID() after ROW_COUNT() when another thread was served": (
+        "A.b last_id_by_django 10",
+        "B.b insert 20",
+        "A.b row_count",
+        "A.b last_id",
+    ),
     "another cursor moves on to a result that one left unread": (
         'A.a cursor_open "q"',
         'A.a cursor_call "q" "two"',
@@ -255,6 +261,7 @@ KNOWN = {
 """The lines of each program, as they are printed."""
 
 SMALL_POOLS = {
+    "LAST_INSERT_ID() after ROW_COUNT() when another thread was served": 1,
     "lastrowid of a read after another thread was served": 1,
     "ROW_COUNT() of a batch after another thread was served": 1,
     "ROW_COUNT() of a read after another thread was served": 1,

@@ -124,9 +124,11 @@ class Answers(Lending):
             hold.session.inserted = True  # LAST_INSERT_ID(expr) gives it, not only asks for it
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
-        # INSERT … RETURNING gives rows in the place of the number.
-        returned = statement.keyword in _INSERTING and cursor.description is not None
-        if returned or getattr(cursor, "lastrowid", None):
+        # INSERT … RETURNING gives rows in the place of the number. Of other statements with rows
+        # the number is one that the driver still shows, unless code ran that is not in the text.
+        rows = cursor.description is not None
+        given = bool(getattr(cursor, "lastrowid", None)) and (statement.opaque or not rows)
+        if given or rows and statement.keyword in _INSERTING:
             self._keepsake = None
             hold.foreign_id, hold.session.inserted = False, True
 
