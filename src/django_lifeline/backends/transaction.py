@@ -135,7 +135,15 @@ class Transactions(Borrowing):
                 self._begin(again)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        self._conduct(super()._set_autocommit, autocommit)
+        try:
+            self._conduct(super()._set_autocommit, autocommit)
+        finally:
+            self._winding_up = False
+
+    def run_and_clear_commit_hooks(self) -> None:
+        """Run what ``on_commit`` was given: a piece of work of its own, which may connect anew."""
+        self._winding_up = False
+        super().run_and_clear_commit_hooks()
 
     def send_autocommit(self, enabled: bool) -> None:
         """Set the session's autocommit mode, on another connection if the held one is dead."""
