@@ -39,7 +39,8 @@ class ConnectionLost(LifelineError, OperationalError):
 class CommitOutcomeUnknown(ConnectionLost):
     """COMMIT was sent and no answer came: the transaction is stored, or it is not.
 
-    Or an error came (1180) from a node of Galera that had lost the others, which may store it.
+    Or an error came from a node of Galera (1180) or a member of Group Replication (3100, 3101) that
+    had lost the others, which may store it.
 
     It may even be stored later: a session whose client is gone can go on for a while. So do not
     look for its rows to decide. Insert the same unique value again in a new transaction, which

@@ -94,6 +94,8 @@ CASES: list[tuple[Rule, Facts, str, str]] = [
     ),
     (numbers.node_is_alone, facts(code=1047), "failover", UP),
     (numbers.node_is_alone, facts(code=1180), "failover", UP),
+    (numbers.member_left_the_group, facts(code=3100), "failover", UP),
+    (numbers.member_left_the_group, facts(code=3101), "failover", UP),
     (
         numbers.no_password_was_sent,
         facts(code=1045, details=frozenset({"no_password"})),

@@ -251,6 +251,19 @@ def _state(server: Server) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def lose_sight(servers: list[Server]) -> None:
+    """Let the first member wait for the others in vain until it gives up, with what it had sent to
+    them; they go on afterwards.
+    """
+    first, *others = servers
+    first.set_global("group_replication_unreachable_majority_timeout", 1)
+    for server in others:
+        server.pause()
+    wait_until(lambda: _state(first) == "ERROR", "the loss of a majority")
+    for server in others:
+        server.resume()
+
+
 def _set_as_primary(servers: list[Server], number: int) -> None:
     [[uuid]] = servers[number].query("SELECT @@server_uuid")
     servers[number].query(f"SELECT group_replication_set_as_primary('{uuid}')")

@@ -56,6 +56,13 @@ before the disk has them, so those that crash together lose them;
 in a healthy cluster, and reads on other nodes that are not up to date. No client can mend that
 either.
 
+## Group Replication
+
+*Primary loses the others*: both others are frozen until the primary gives up
+(`group_replication_unreachable_majority_timeout`, 1 s). It answers 3100 to the writes that wait for
+them, and they store these once they go on: this engine repeats none of them, and calls a COMMIT of
+which that is said `CommitOutcomeUnknown`.
+
 ## Rolling restarts
 
 Every server is stopped and started in turn, a second after the proxy led new connections elsewhere.

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lifeline_lab.topologies import router, stunnel
-from lifeline_lab.topologies.clusters import Cluster, alone, group, pair, wait_until
+from lifeline_lab.topologies.clusters import (
+    Cluster,
+    alone,
+    group,
+    lose_sight,
+    pair,
+    wait_until,
+)
 from lifeline_lab.topologies.galera import (
     cut_off,
     donating,
@@ -85,6 +92,14 @@ def crash_and_promotion(cluster: Cluster, proxy: HAProxy) -> list[float]:
 def crash_and_election(cluster: Cluster, proxy: HAProxy) -> list[float]:
     """The primary is killed, and the group elects another one, to which the proxy leads."""
     cluster.servers[0].kill()
+    wait_until(lambda: cluster.elected() is not None, "an election")
+    proxy.lead_to(cluster.elected() or 0)
+    return [time.monotonic()]
+
+
+def others_frozen(cluster: Cluster, proxy: HAProxy) -> list[float]:
+    """The primary loses the majority in the middle of writes, which the others have received."""
+    lose_sight(cluster.servers)
     wait_until(lambda: cluster.elected() is not None, "an election")
     proxy.lead_to(cluster.elected() or 0)
     return [time.monotonic()]
@@ -186,6 +201,7 @@ SITUATIONS = (
     ),
     Situation("Group Replication: set_as_primary", group, switch_over),
     Situation("Group Replication: primary killed", group, crash_and_election),
+    Situation("Group Replication: primary loses the others", group, others_frozen),
     Situation("MariaDB away for 3 s, 50 threads", lambda: alone("mariadb"), restart, 50),
     Situation(
         "MariaDB away for 3 s, 200 greenlets", lambda: alone("mariadb"), restart, 200, gevent=True

@@ -302,8 +302,8 @@ class Transactions(Borrowing):
     def _commit_refused(self, hold: Hold, error: BaseException) -> None:
         """COMMIT was answered with an error: raise another where that does not tell the truth.
 
-        A node that loses the others while they have the transaction calls it failed (1180), and
-        they may store it all the same.
+        A node that loses the others while they have the transaction calls it failed (1180; 3100 and
+        3101 in Group Replication), and they may store it all the same.
         """
         left = self._leave_if_demoted(hold, _COMMIT, error)
         if left is None and not self._ended_refusing(hold, error):

@@ -178,11 +178,13 @@ _TABLE = {
     # The storage engine's word for a failed commit, after which nothing is stored; but a node of
     # Galera says it too of what it had sent to the others when it lost them, and they may store it.
     ER_ERROR_DURING_COMMIT: Verdict(_ALIVE, _MAYBE, "ER_ERROR_DURING_COMMIT"),
-    # The group refuses before the statement, or before the commit, and then all is rolled back.
+    # The group refuses before the statement.
     ER_BEFORE_DML_VALIDATION_ERROR: Verdict(_ALIVE, _NO, "ER_BEFORE_DML_VALIDATION_ERROR"),
-    ER_RUN_HOOK_ERROR: Verdict(_ALIVE, _NO, "ER_RUN_HOOK_ERROR"),
+    # It rolls back what it would not certify; but a member that lost the others says so too of what
+    # it had sent to them, and they may store it.
+    ER_RUN_HOOK_ERROR: Verdict(_ALIVE, _MAYBE, "ER_RUN_HOOK_ERROR"),
     ER_TRANSACTION_ROLLBACK_DURING_COMMIT: Verdict(
-        _ALIVE, _NO, "ER_TRANSACTION_ROLLBACK_DURING_COMMIT"
+        _ALIVE, _MAYBE, "ER_TRANSACTION_ROLLBACK_DURING_COMMIT"
     ),
     # Stopped on the way: InnoDB takes the rows back, tables without transactions keep them.
     ER_QUERY_INTERRUPTED: Verdict(_ALIVE, _MAYBE, "ER_QUERY_INTERRUPTED"),

@@ -316,21 +316,27 @@ def test_transaction_with_work_is_lost_with_the_server_that_shuts_down(
     assert server.stored == ["three"]
 
 
+FAILED = [1180, 3100, 3101]
+"""What a node says that has lost the others, of what it had sent to them and they may store."""
+
+
+@pytest.mark.parametrize("code", FAILED)
 def test_write_that_failed_on_a_server_that_shuts_down_is_not_repeated(
-    wrapper: Any, server: FakeServer
+    wrapper: Any, server: FakeServer, code: int
 ) -> None:
-    shut_down(server, "INSERT one", 1180)
-    with pytest.raises(OperationalError, match="1180"):
+    shut_down(server, "INSERT one", code)
+    with pytest.raises(OperationalError, match=str(code)):
         run(wrapper, "INSERT one")
     assert server.stored == []
     run(wrapper, "INSERT two")
     assert server.stored == ["two"]
 
 
+@pytest.mark.parametrize("code", FAILED)
 def test_commit_that_failed_on_a_server_that_shuts_down_is_unknown(
-    wrapper_in_django: Any, server: FakeServer
+    wrapper_in_django: Any, server: FakeServer, code: int
 ) -> None:
-    shut_down(server, "COMMIT", 1180)
+    shut_down(server, "COMMIT", code)
     with pytest.raises(CommitOutcomeUnknown), transaction.atomic():
         run(wrapper_in_django, "INSERT one")
 
@@ -345,12 +351,19 @@ def test_commit_without_an_answer_is_unknown(wrapper_in_django: Any, server: Fak
     assert server.stored == ["one"]
 
 
+ALONE = {
+    1180: [("WSREP_ON", "ON"), ("WSREP_READY", "OFF")],
+    **dict.fromkeys((3100, 3101), [("SUPER_READ_ONLY", "ON")]),
+}
+
+
+@pytest.mark.parametrize("code", FAILED)
 def test_commit_that_a_node_without_the_others_calls_failed_is_unknown(
-    wrapper_in_django: Any, server: FakeServer
+    wrapper_in_django: Any, server: FakeServer, code: int
 ) -> None:
     run(wrapper_in_django, "INSERT zero")
-    server.errors["COMMIT"] = 1180
-    server.role = [("WSREP_ON", "ON"), ("WSREP_READY", "OFF")]
+    server.errors["COMMIT"] = code
+    server.role = ALONE[code]
     with pytest.raises(CommitOutcomeUnknown) as raised, transaction.atomic():
         run(wrapper_in_django, "INSERT one")
     diagnosis = raised.value.diagnosis
@@ -372,11 +385,13 @@ def test_commit_that_a_writable_server_calls_failed_is_the_servers_error(
     assert raised.value.args[0] == 1180
 
 
+@pytest.mark.parametrize("code", FAILED)
 def test_write_that_a_node_without_the_others_calls_failed_may_have_run(
-    wrapper: Any, server: FakeServer
+    wrapper: Any, server: FakeServer, code: int
 ) -> None:
-    server.errors["INSERT one"] = 1180
-    server.role = [("WSREP_ON", "ON"), ("WSREP_READY", "OFF")]
+    run(wrapper, "INSERT zero")
+    server.errors["INSERT one"] = code
+    server.role = ALONE[code]
     with pytest.raises(OperationalError) as raised:
         run(wrapper, "INSERT one")
     assert raised.value.diagnosis.label.value == "unknown_effect"

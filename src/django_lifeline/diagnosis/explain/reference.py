@@ -88,6 +88,16 @@ _MEANINGS = {
         "for them, and they may have stored the work. From storage engines nothing is stored. The "
         "connection lives."
     ),
+    codes.ER_RUN_HOOK_ERROR: N_(
+        "Group Replication undid a COMMIT: the member lost the others while it waited for them, "
+        "and they may have stored the work; or the transaction is larger than the group takes. The "
+        "connection lives."
+    ),
+    codes.ER_TRANSACTION_ROLLBACK_DURING_COMMIT: N_(
+        "Group Replication undid a COMMIT: another member had changed the same rows; or this one "
+        "left the group while it waited for the others, and they may have stored the work. The "
+        "connection lives."
+    ),
     codes.ER_BAD_HOST_ERROR: _REFUSED,
     codes.ER_HANDSHAKE_ERROR: _REFUSED,
     codes.ER_HOST_IS_BLOCKED: N_(

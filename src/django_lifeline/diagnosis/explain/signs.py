@@ -67,12 +67,15 @@ LOSSES = frozenset(
         codes.ER_OPTION_PREVENTS_STATEMENT,
         codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
         codes.ER_READ_ONLY_MODE,
+        codes.ER_RUN_HOOK_ERROR,
+        codes.ER_TRANSACTION_ROLLBACK_DURING_COMMIT,
         ours.POOL_TIMEOUT,
         ours.POOL_QUEUE_FULL,
         ours.POOL_DEADLOCK,
     }
 )
-"""The numbers that tell of a connection. Deadlocks and bad SQL do not."""
+"""The numbers that tell of a connection. Deadlocks and bad SQL do not, nor does 3098: Group
+Replication says it of tables without a primary key."""
 
 PROXYSQL = frozenset({9001, 9002})
 """ProxySQL's own; TiDB has the same for its parts. ``while reaching hostgroup 10`` tells it."""
@@ -95,6 +98,8 @@ _ONLY_WITH = {
     # The 6 is Galera's own, for a connection to the other nodes that failed. The text after it is
     # what the system calls its 6; storage engines have other numbers, such as 28 for a full disk.
     codes.ER_ERROR_DURING_COMMIT: re.compile(r"\A\D{1,60}6\D"),
+    # Group Replication's, where it refuses or undoes a COMMIT; 3100 has other hooks as well.
+    codes.ER_RUN_HOOK_ERROR: re.compile("before_commit"),
     **dict.fromkeys(PROXYSQL, re.compile("while reaching hostgroup")),
 }
 """What the text has to have where the number is said of other things as well."""
@@ -145,10 +150,11 @@ _SHORT_TEXTS = re.compile(
     r"|Malformed packet|Bad handshake|max_user_connections|exceeded the|communication packets"
     r"|not allowed to connect|is blocked|gone away|Lost connection|out of sync"
     r"|Access denied for user|Unknown database '|while reaching hostgroup|WSREP|during COMMIT"
+    r"|hook 'before_commit'|Plugin instructed the server to rollback"
 )
 _WORDS = re.compile(
     r"rror|gone away|Lost conn|out of sync|Pool|onnection|Packet|Can't con|Access den|Unknown dat"
-    r"|hostgroup|WSREP"
+    r"|hostgroup|WSREP|Plugin ins"
 )
 
 _DETAILS = (

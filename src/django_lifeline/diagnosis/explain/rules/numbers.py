@@ -182,6 +182,16 @@ def node_is_alone(facts: Facts) -> Iterator[Evidence]:
         yield Evidence("failover", DECIDES, say(reason))
 
 
+def member_left_the_group(facts: Facts) -> Iterator[Evidence]:
+    """Where one member takes all writes, hardly anything but a change of it undoes a COMMIT."""
+    if facts.code in (codes.ER_RUN_HOOK_ERROR, codes.ER_TRANSACTION_ROLLBACK_DURING_COMMIT):
+        reason = N_(
+            "A member undid a COMMIT. Where the group has one primary, that one lost the others, "
+            "or another was made the primary."
+        )
+        yield Evidence("failover", 40, say(reason))
+
+
 def no_password_was_sent(facts: Facts) -> Iterator[Evidence]:
     """The server says whether there was one."""
     if facts.code == codes.ER_ACCESS_DENIED_ERROR and "no_password" in facts.details:
@@ -239,6 +249,7 @@ RULES = (
     why_not_reached,
     nobody_listened,
     node_is_alone,
+    member_left_the_group,
     no_password_was_sent,
     closed_here,
     engine_said,
