@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from lifeline_lab.wire.protocol import HEADER
 
-CUTS = ("fin", "rst", "silence")
+AWAY = "away"
+"""The server's end closes all connections, and takes no new one until the work has ended."""
+CUTS = ("fin", "rst", "silence", AWAY)
 FATAL = {"1053", "1927", "4031", "1040"}
 """After these the server hangs up."""
 REFUSALS = {"1205", "1213", "1290"}
@@ -125,7 +127,8 @@ def _cuts(packet: Packet) -> Iterator[tuple[str, str]]:
             # The same as before the next one.
             continue
         for kind in CUTS:
-            yield place, kind
+            if kind != AWAY or place in {"before", "after"}:
+                yield place, kind
         if place in {"before", "half"}:
             yield place, "delay"
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.sweep.cells import CUTS, FATAL, OPENING, REFUSALS, Fault
+from tests.sweep.cells import AWAY, CUTS, FATAL, OPENING, REFUSALS, Fault
 from tests.sweep.wire import Seen
 from tests.sweep.work import UNCHECKED, Rows, Workload
 
 LOSSES = {2006, 2013, 2055, 4031, 1053, 1927, 3169, 1158, 1159, 1160, 1161}
+UNREACHABLE = {2002, 2003}
 NOTHING_DONE = {"not_executed", "rolled_back"}
 LAWS = {
     "error": "what is raised is Django's, numbered, and tells of the loss, not of what followed it",
@@ -143,7 +144,8 @@ def _stays_manual(facts: Facts) -> bool:
 
 
 def _losses(facts: Facts, raised: Raised) -> Iterator[tuple[str, str]]:
-    opening = facts.opening
+    # Where no server is there, whoever lost nothing hears of that alone.
+    opening = facts.opening or facts.kind == AWAY and raised.number in UNREACHABLE
     if raised.number not in LOSSES and not opening:
         yield "error", "that is not what happened"
     elif raised.label is None:
@@ -210,7 +212,7 @@ def _healed(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.raised is not None:
         if facts.kind in {"delay", "none"}:
             yield "healed", "nothing had been lost"
-        elif facts.lifeline and facts.workload.healed and facts.loses:
+        elif facts.lifeline and facts.workload.healed and facts.loses and facts.kind != AWAY:
             yield "healed", "it is a plain read"
     elif not facts.garbled and facts.workload.answer not in (UNCHECKED, facts.answer):
         yield "answer", f"the answer is {facts.answer!r}"

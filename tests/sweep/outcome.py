@@ -109,7 +109,8 @@ _INTRODUCTION = """\
 ways: handshake, authentication, TLS, opening statements, BEGIN, each statement and each packet of
 its answer, savepoints, COMMIT, ROLLBACK, reset, goodbye. Then it runs the workload once for each
 *cell*: one packet and one fault. Before it, after 1 byte, after its header, in its middle, before
-its last byte and after it the connection ends (FIN), is reset (RST) or falls silent; it is delayed;
+its last byte and after it the connection ends (FIN), is reset (RST) or falls silent; it ends and no
+server is to be reached until the work is over (*away*); it is delayed;
 the server's error stands in its place; or something in it is garbled. A cell is named by all that:
 `mariadb/pymysql/create/0.up1+half/rst`, and `scripts/sweep --cell NAME` runs it again.
 

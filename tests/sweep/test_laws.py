@@ -54,6 +54,10 @@ RIGHT = {
     "lost while connecting": facts(
         READ, raised=replace(LOST, lost=False, label="not_executed"), seen=Seen(struck="login")
     ),
+    "no server that could answer": facts(
+        READ, "away", raised=replace(LOST, number=2003, lost=False, label="not_executed")
+    ),
+    "no server, and the work was lost": facts(WRITE, "away", raised=ROLLED_BACK),
     "garbage that is an answer": facts(READ, "garbage", answer=7),
     "garbage in a value": facts(
         READ, "garbage", raised=Raised("builtins.UnicodeDecodeError", False, "utf-8")
@@ -80,6 +84,9 @@ WRONG = [
     ("error", facts(WRITE, "1205", raised=LOST)),
     ("diagnosis", facts(WRITE, raised=replace(LOST, label=None))),
     ("diagnosis", facts(WRITE, raised=replace(LOST, lost=False))),
+    ("error", facts(WRITE, raised=replace(LOST, number=2003))),
+    ("diagnosis", facts(WRITE, "away", raised=replace(LOST, lost=False))),
+    ("commit", facts(WRITE, "away", raised=LOST, seen=ANSWERED, stored=NEW)),
     ("stored", facts(WRITE, stored=START)),
     ("stored", facts(WRITE, stored=(*NEW, ("new", 9)))),
     ("stored", facts(WRITE, raised=LOST, stored=(*NEW, ("new", 9)))),

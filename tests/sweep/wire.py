@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from lifeline_lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
-from tests.sweep.cells import CUTS, FATAL, Fault, Packet, garbled
+from tests.sweep.cells import AWAY, CUTS, FATAL, Fault, Packet, garbled
 from tests.sweep.traffic import (
     DEPRECATE_EOF,
     TLS_DATA,
@@ -120,10 +120,9 @@ class Wire:
         self._requests: deque[tuple[Callable[[], bool], threading.Event]] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
-        self._listener = socket.create_server((HOST, 0), backlog=64)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener: socket.socket | None = None
+        self.port: int = self._listen(0)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
-        self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="sweep-wire", daemon=True)
         self._thread.start()
@@ -171,7 +170,11 @@ class Wire:
                     self._say_no_more(session)
                 if not (session.awaiting and session.owes):
                     self._end(session)
-            return not any(session.broken for session in self._sessions)
+            if any(session.broken for session in self._sessions):
+                return False
+            if self._listener is None:
+                self._listen(self.port)
+            return True
 
         self._ask(finish)
         # What goes by from now on is no part of it.
@@ -215,8 +218,26 @@ class Wire:
         for session in list(self._sessions):
             self._end(session)
         self._selector.close()
-        for end in (self._listener, self._wake, self._woken):
+        if self._listener is not None:
+            self._listener.close()
+        for end in (self._wake, self._woken):
             end.close()
+
+    def _listen(self, port: int) -> int:
+        """Take connections; return the port, which is a free one for 0."""
+        self._listener = socket.create_server((HOST, port), backlog=64)
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        chosen: int = self._listener.getsockname()[1]
+        return chosen
+
+    def _go_away(self, struck: Session) -> None:
+        """End all other connections as well, and take no new ones."""
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+        for session in [each for each in self._sessions if each is not struck]:
+            self._end(session)
 
     def _obey(self) -> None:
         step, done = self._requests[0]
@@ -232,6 +253,7 @@ class Wire:
             self._requests.appendleft(waiting)
 
     def _accept(self) -> None:
+        assert self._listener is not None
         client, _ = self._listener.accept()
         server = socket.create_connection(self._target)
         session = Session(self._next_number, client, server)
@@ -436,6 +458,8 @@ class Wire:
 
     def _cut(self, session: Session, kind: str, *, whole: bool) -> None:
         session.awaiting = whole
+        if kind == AWAY:
+            self._go_away(session)
         if kind == "silence":
             session.silent = True
             return

@@ -52,6 +52,13 @@ def _is_used(slot: Slot[C]) -> bool:
     return not slot.returned and slot.owner is not None and not slot.owner.ended()
 
 
+def _is_missing(slot: Slot[C]) -> bool:
+    """Whether a slot that is not on the stack of the idle ones should be there or with an owner."""
+    if slot.state is _RESTING and not slot.claim:
+        return slot.lease() is None or slot.owner is None or slot.owner.ended()
+    return slot.state is State.IDLE
+
+
 class Ledger(Generic[C]):
     """Who has which slot, and who waits for one.
 
@@ -289,19 +296,19 @@ class Ledger(Generic[C]):
         return now - self._scanned_at >= SCAN_PAUSE
 
     def _is_abandoned(self, slot: Slot[C]) -> bool:
-        if slot.state is State.IDLE:
+        if slot.state is State.IDLE or slot.state is State.RESTING:
+            # Lent to the next like any other, or found in no hand.
             return False
         lease = slot.lease()
         if lease is None:
-            # A forgotten lease at rest is recalled like any other, unless its claim is gone.
-            return slot.state is not State.RESTING or not slot.claim
+            return True
         owner, connection = slot.owner, slot.connection
         if slot.state is not State.LENT or owner is None or connection is None:
             return False
         return owner.ended() and not connection.busy and _end_lease(lease)
 
     def _in_no_hand(self, now: float) -> list[Slot[C]]:
-        """Slots that something broke out of a hand, between being popped and being lent.
+        """Slots that something broke out of a hand, between being won and being used.
 
         A borrower may be between these two steps right now, therefore a slot must be missed for
         a while. Should that still be wrong, because its thread was not given the processor, then
@@ -310,13 +317,14 @@ class Ledger(Generic[C]):
         lost = []
         in_hand = set(self.idle)
         for slot in self.slots:
-            if slot.state is not State.IDLE or slot in in_hand:
+            if slot in in_hand or not _is_missing(slot):
                 continue
             if slot.missed_at_lend != slot.lends:
                 slot.missed_at_lend, slot.missed_since = slot.lends, now
             elif now - slot.missed_since >= LOST_AFTER:
                 slot.set_aside()
-                if slot.state is State.IDLE:
+                lease = slot.lease() if slot.state is _RESTING else None
+                if _is_missing(slot) and (lease is None or _end_lease(lease)):
                     lost.append(slot)
         return lost
 
@@ -367,6 +375,13 @@ class Ledger(Generic[C]):
                 lease = self.take_out(slot, owner, State.CLOSING)
                 leases += [lease] if lease is not None else []
         return leases
+
+    def may_be_in_garbage(self) -> bool:
+        """Whether somebody ended who had a connection that is not back. Needs no lock."""
+        return any(
+            slot.state is State.LENT and slot.owner is not None and slot.owner.ended()
+            for slot in list(self.slots)
+        )
 
     def lends_to(self, owner: Owner) -> bool:
         """Whether this borrower has a connection. Needs no lock."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -94,11 +95,16 @@ class Queueing(Opening[C], ABC):
         return lease
 
     def _await_turn(self, waiter: Waiter[C], started: float, deadline: float) -> Lease[C]:
-        scan = False
+        scan = collected = False
         while True:
             lease = self._take_turn(waiter, scan=scan)
             if lease is not None:
                 return lease
+            if scan and not collected and self._ledger.may_be_in_garbage():
+                # What Django's wrapper refers to refers back, so it goes with the next collection.
+                gc.collect()
+                collected = True
+                continue
             now = self.now()
             if now >= deadline:
                 if scan:

@@ -130,7 +130,11 @@ def test_random_borrowers_never_share_a_connection_and_return_all_slots(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_exceptions_thrown_into_borrowers_lose_no_slot(seed):
+def test_exceptions_thrown_into_borrowers_lose_no_slot(seed, monkeypatch):
+    # Python drops what comes in a finalizer, and tells this: not in Python code, where the next
+    # exception could come.
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
     Guarded.clashes = 0
     chance = random.Random(seed)
     size = 3
@@ -160,5 +164,7 @@ def test_exceptions_thrown_into_borrowers_lose_no_slot(seed):
         thread.join(20)
         assert not thread.is_alive()
     assert [error for error in failures if not isinstance(error, PoolTimeout)] == []
+    assert {each.exc_type for each in dropped} <= {Broken}
+    dropped.clear()
     assert Guarded.clashes == 0
     assert_all_slots_are_back(pool, size)

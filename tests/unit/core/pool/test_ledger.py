@@ -309,6 +309,40 @@ def test_slot_taken_for_lost_cannot_be_lent_by_who_is_late():
     assert ending.lease.slot is slot
 
 
+def left_at_rest(ledger, person):
+    """A slot whose claim was won, and whoever won it has not used it."""
+    lease = opened(ledger, person)
+    lease.rest(0.0)
+    lease.slot.claim.pop()
+    return lease
+
+
+def test_resting_slot_is_not_taken_from_a_borrower_who_has_just_won_it():
+    ledger, person = new_ledger(1), Person()
+    lease = left_at_rest(ledger, person)
+    slot = lease.slot
+    del lease
+    assert ledger.abandoned(0.0) == []
+    lease = ledger.take(slot, Person().owner)
+    assert slot.state is State.LENT
+    assert lease.hold
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_resting_slot_that_its_owner_won_back_before_he_ended_is_abandoned(forgotten):
+    ledger, person = new_ledger(1), Person()
+    lease = left_at_rest(ledger, person)
+    slot = lease.slot
+    ledger.abandoned(0.0)
+    assert ledger.abandoned(1.0) == []  # he goes on
+    if forgotten:
+        del lease
+    person.end()
+    ledger.abandoned(2.0)
+    assert [ending.lease.slot for ending in ledger.abandoned(3.0)] == [slot]
+    assert forgotten or not lease.hold
+
+
 def test_connecting_slot_of_a_forgotten_lease_is_abandoned():
     ledger, person = new_ledger(1), Person()
     ledger.reserve(person.owner, 0)

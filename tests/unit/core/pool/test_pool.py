@@ -652,6 +652,25 @@ def test_waiter_notices_that_a_thread_ended(make_pool, in_thread, eventually, co
     assert connector.opened[0].discarded
 
 
+def test_busy_connection_in_the_garbage_of_an_ended_thread_gives_its_slot_back(
+    make_pool, in_thread, connector
+):
+    pool = make_pool(max_size=1)
+
+    def leave_unread():
+        circle = [pool.lease()]
+        circle[0].connection.busy = True
+        circle.append(circle)  # as Django's wrappers
+
+    gc.disable()
+    try:
+        in_thread(leave_unread).result()
+        pool.lease(0)
+    finally:
+        gc.enable()
+    assert [connection.discarded for connection in connector.opened] == [True, False]
+
+
 def test_busy_connection_of_an_ended_thread_is_left_to_its_lease(make_pool, in_thread):
     pool = make_pool(max_size=1)
     future = in_thread(pool.lease)
