@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 from django.db import ProgrammingError
 
 from django_lifeline.backends.assembly import clock, known_target
+from django_lifeline.backends.evidence import goes_on_below, goes_on_in, has_turn_below
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.refusals import Refusals
+from django_lifeline.core.classification import CR_COMMANDS_OUT_OF_SYNC
 from django_lifeline.core.effects import Asks
 from django_lifeline.core.events import Reason
 from django_lifeline.core.session import State
@@ -21,10 +23,26 @@ _getpid = os.getpid
 _monotonic = clock.monotonic
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
+_ALONE, _VISITOR = 1, 2
+"""A turn of its own, or a signal handler's or finalizer's in the middle of another."""
+_TURNS = frozenset({"ready", "_run", "_start_transaction_under_autocommit", "send_autocommit"})
+_STEPS = frozenset({"_begin", "_switch_autocommit", "send_commit", "send_rollback"})
+_OUT_OF_SYNC = (
+    CR_COMMANDS_OUT_OF_SYNC,
+    "Commands out of sync: a signal handler or finalizer came in the middle of a statement",
+)
 
 
 class Borrowing(Refusals):
     """The part of a wrapper that cursors ask, before and after each statement."""
+
+    _turn = 0
+    """Whether a statement has its connection and has not settled with it: `_ALONE` or `_VISITOR`.
+
+    One that an error has left so is found out by who comes next.
+    """
+    _in_step = False
+    """A transaction is being begun or ended, which has to be done in one go."""
 
     def ready(self, statement: Statement) -> Hold:
         """Return a living connection for *statement*, at no round trip when the held one lives.
@@ -32,15 +50,23 @@ class Borrowing(Refusals):
         Raises ``ConnectionLost`` when the held one died and took with it what *statement* needs,
         and the pool's or the driver's errors when no other can be had.
         """
+        visits = self._turn and self._is_visited()
         hold = self._living(statement)
         if hold.connection.session.state is not _AUTOCOMMIT:
             hold = self._ready_inside(hold, statement)
         if statement.asks is not _NOTHING or statement.opaque:
             hold = self._ready_to_tell(hold, statement)
+        self._turn = _VISITOR if visits else _ALONE
+        if hold.lease.claim is not None:
+            # A signal handler came meanwhile, and has let it rest.
+            hold.resting = True
+            hold = self._living(statement)
         return hold
 
     def _living(self, statement: Statement) -> Hold:
         """Return a living connection, in whatever state its transaction is."""
+        if self._in_step:
+            self._refuse_between_steps()
         hold = self._hold
         if hold is None or hold.pid != _getpid():
             hold = self._hold_again(hold, statement)
@@ -51,11 +77,39 @@ class Borrowing(Refusals):
             self._notice_unseen(hold)
         if connection.busy:
             if hold.torn:
+                if goes_on_below(connection):
+                    raise self.Database.ProgrammingError(*_OUT_OF_SYNC)
                 # An exchange was broken off and nobody could tell us: its rows may still come.
                 return self._replace(hold, statement, Reason.INTERRUPTED)
-        elif connection.closed or connection.channel.poll(0) and not connection.alive():
-            return self._replace(hold, statement, Reason.DEAD)
+        else:
+            try:
+                lives = not connection.closed and (
+                    not connection.channel.poll(0) or connection.alive()
+                )
+            except RuntimeError:  # a signal handler, while this very look is under way
+                lives = True
+            if not lives:
+                return self._replace(hold, statement, Reason.DEAD)
         return hold
+
+    def _end_turn(self) -> None:
+        self._turn = _ALONE if self._turn == _VISITOR else 0
+
+    def _is_visited(self) -> bool:
+        """Whether this is in the middle of another statement's turn, which goes on afterwards."""
+        if has_turn_below(self, _TURNS):
+            return True
+        self._turn = 0
+        return False
+
+    def _refuse_between_steps(self) -> None:
+        """Refuse what comes in the middle of beginning or ending a transaction.
+
+        A signal handler, or a finalizer: what it did would be taken for a part of that.
+        """
+        if goes_on_in(self, _STEPS):
+            raise self.Database.ProgrammingError(*_OUT_OF_SYNC)
+        self._in_step = False  # something broke in before it could be said that it is over
 
     def _hold_again(self, hold: Hold | None, statement: Statement) -> Hold:
         """Return a connection of this process's."""
@@ -147,6 +201,7 @@ class Borrowing(Refusals):
         """
         hold.used_at = now = _monotonic()
         hold.ran = True
+        visited, self._turn = self._turn == _VISITOR, 0
         connection = hold.connection
         if connection.busy:
             self._note(hold, statement, sql, cursor)
@@ -162,12 +217,16 @@ class Borrowing(Refusals):
             self._leave_answers(hold, statement, cursor)
         # Last of all: until then, whatever breaks in leaves a session of which too little is known.
         hold.seen = connection.commands
-        if hold.shown:
+        if visited:
+            self._turn = _ALONE
+        elif hold.shown:
             self._rest(hold)
         elif session.clean:
             # `_rest`, in place for the sake of the common case.
             hold.resting = True
             hold.lease.rest(now, answers=hold.keepsake is not None)
+            if self._untold:
+                self._tell()
         return True
 
     def _note(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> None:
@@ -199,6 +258,7 @@ class Borrowing(Refusals):
         *repeats*: how often it was repeated already. None means that *error* itself is for the
         caller. Raises ``ConnectionLost`` when the connection was lost and repeating is not safe.
         """
+        self._end_turn()
         if not self._is_loss(hold, error):
             if hold.torn:
                 self._break_off(hold, error)

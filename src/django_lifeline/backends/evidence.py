@@ -7,13 +7,15 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Container, Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 from django_lifeline.backends.assembly import Target, clock
 from django_lifeline.backends.errors import driver_cause
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.notices import Restored, publish
+from django_lifeline.backends.notices import Restored
 from django_lifeline.core.classification import (
     CR_CONN_HOST_ERROR,
     CR_CONNECTION_ERROR,
@@ -155,8 +157,9 @@ def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) ->
     return diagnose(replace(facts, unreachable_with=code if code in _AWAY else 0))
 
 
-def tell_found_dead(target: Target, alias: str, new: DriverConnection | None) -> None:
-    """Tell of the connections that died while nobody used them; *new* is what was lent then."""
+def found_dead(target: Target, alias: str, new: DriverConnection | None) -> list[Restored]:
+    """What is to be told of connections that died while nobody used them; *new* was lent then."""
+    found = []
     while target.found_dead:
         event = target.found_dead.pop()
         facts = connection_facts(
@@ -171,7 +174,8 @@ def tell_found_dead(target: Target, alias: str, new: DriverConnection | None) ->
             done=Done.DISCARDED,
             successor=None if new is None else successor_of(event.connection, new),
         )
-        publish(Restored(target.name, alias, diagnose(facts)))
+        found.append(Restored(target.name, alias, diagnose(facts)))
+    return found
 
 
 def successor_of(lost: DriverConnection, new: DriverConnection) -> Successor:
@@ -195,6 +199,39 @@ def other_user_of(connection: DriverConnection) -> str:
         if thread.ident == user:
             return thread.name
     return _greenlet_of(user)
+
+
+def goes_on_below(connection: DriverConnection) -> bool:
+    """Whether this very thread is in the middle of an exchange on *connection*, which goes on.
+
+    So it is in a signal handler, or in a finalizer, that came between two steps of it.
+    """
+    return any(frame.f_locals.get("self") is connection for frame in _frames())
+
+
+def goes_on_in(wrapper: object, steps: Container[str]) -> bool:
+    """The same of one of these methods of *wrapper*."""
+    return any(
+        frame.f_code.co_name in steps and frame.f_locals.get("self") is wrapper
+        for frame in _frames()
+    )
+
+
+def has_turn_below(wrapper: object, turns: Container[str]) -> bool:
+    """Whether this very thread is in one of these functions, which has a hold of *wrapper*'s."""
+    return any(
+        frame.f_code.co_name in turns
+        and "hold" in (names := frame.f_locals)
+        and wrapper in (names.get("self"), names.get("db"))
+        for frame in _frames()
+    )
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _greenlet_of(ident: int) -> str:

@@ -21,10 +21,11 @@ from django_lifeline.backends.assembly import (
     private_target,
     targets,
 )
-from django_lifeline.backends.evidence import facts_of, tell_found_dead
+from django_lifeline.backends.evidence import facts_of, found_dead
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.hooks import Shortcut, Watchful
 from django_lifeline.backends.keepsake import Keepsake
+from django_lifeline.backends.notices import Restored, publish
 from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.drivers import hub_of
 from django_lifeline.core.drivers.base import DriverConnection
@@ -101,6 +102,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
+        self._untold: list[Restored] = []
+        """What was found dead when the connection in hand was lent."""
         self._opens_for: Target | None = None
         """The target whose pool has made this wrapper to open a connection with."""
         self.scopes_entered = 0
@@ -164,7 +167,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             # Before the next attempt somebody may put the settings right, as with a new password.
             self._target = self._known = None
             if target.found_dead:
-                tell_found_dead(target, self.alias, None)
+                self._untold += found_dead(target, self.alias, None)
+                self._tell()
             raise
         if target.forgotten:
             targets.remember(target)
@@ -175,8 +179,17 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if connection.keepsake is not None:
             self._take_keepsake(hold)
         if target.found_dead:
-            tell_found_dead(target, self.alias, connection)
+            self._untold += found_dead(target, self.alias, connection)
         return connection.visible
+
+    def _tell(self) -> None:
+        """Say what was found when something was lent, now that no slot is held.
+
+        Whoever listens may use the database, and wait for others who listen.
+        """
+        untold, self._untold = self._untold, []
+        for notice in untold:
+            publish(notice)
 
     def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
         """Open a connection with the credentials of this moment, within the server's budget."""
@@ -344,6 +357,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             hold.pool.give_back(hold.lease)
         else:
             hold.pool.discard(hold.lease, Reason.DIRTY)
+        if self._untold:
+            self._tell()
 
     def _is_fit_to_lend(self, hold: Hold) -> bool:
         """Whether the session is as the next borrower expects it; resets it if that helps."""
@@ -382,6 +397,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """Let the pool recall the connection for a borrower in need, where that loses nothing."""
         if hold.resting or hold.connection.busy or not hold.is_private:
             return
+        if self._turn and self._is_visited():
+            return
         self._notice_unseen(hold)
         session = hold.session
         if session.clean:
@@ -392,6 +409,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             hold.shown = False
             hold.resting = True
             hold.lease.rest(_monotonic(), answers=hold.keepsake is not None)
+            if self._untold:
+                self._tell()
 
     def _lives(self, hold: Hold) -> bool:
         """Whether the connection can take the next command; no round trip."""

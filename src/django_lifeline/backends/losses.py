@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from django_lifeline.backends.answers import Answers
 from django_lifeline.backends.assembly import targets
@@ -24,6 +25,9 @@ from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
 _PLAIN = statement_of("SELECT 1")
+SILENT = 0.5
+"""Seconds without an answer after which a loss says something of the other connections, too: that a
+session was ended, or a server, is seen at once at each of them."""
 
 
 class Losses(Answers):
@@ -86,16 +90,24 @@ class Losses(Answers):
             new.begins_anew(self._keepsake.shown_id, max(self._keepsake.row_count or 0, 0))
         return new
 
+    def _distrust(self, facts: LossFacts) -> None:
+        """After a silence neither repeat on, nor ask about it, what has been silent for as long."""
+        if not facts.before_sending and facts.elapsed >= SILENT:
+            self._find_target().pool.end_unheard(facts.elapsed)
+
     def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
         """Go on with another connection where the lost one stood."""
+        self._distrust(facts)
         new = self._stand_in(hold, reason, self._take)
         facts = replace(
             facts,
             done=Done.REPLACED if facts.before_sending else Done.REPEATED,
             successor=successor_of(hold.connection, new.connection),
         )
+        # Whoever listens may use the database, and wait for others who listen: hold no slot.
+        self._rest(new)
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
-        return new
+        return self._held(new)
 
     def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:
         """Take another connection and make it what the one was that is ended."""
@@ -109,9 +121,9 @@ class Losses(Answers):
         try:
             new = take()
             if was.state in (State.BEGUN, State.DOUBTFUL):
-                self._begin(new)
+                self._begin_again(new, self._begin)
             elif was.state is State.OFF and new.session.state is not State.OFF:
-                self._switch_autocommit(new, False)
+                self._begin_again(new, partial(self._switch_autocommit, enabled=False))
         except BaseException as error:
             if was.in_transaction:
                 self._mark_transaction_lost(error)
@@ -134,6 +146,7 @@ class Losses(Answers):
         if self._hold is hold:
             hold.connection.loss_told = True
             self._drop(hold, reason)
+        self._distrust(facts)
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
@@ -149,7 +162,8 @@ class Losses(Answers):
         targets.notice_fork()
         self._hold = self._keepsake = None
         session = hold.session
-        if session.in_transaction or session.lost_with_it:
+        # What rests was clean when it came to rest, and may be another thread's since.
+        if not hold.resting and (session.in_transaction or session.lost_with_it):
             facts = LossFacts(
                 label=Label.NOT_EXECUTED,
                 phase=Phase.BEFORE,
@@ -162,7 +176,7 @@ class Losses(Answers):
             )
             # Not its connection, so it is not dropped: `_hold` is None by now.
             raise self._lose(hold, facts, Reason.CLOSED)
-        self._owed = session.settings
+        self._owed = () if hold.resting else session.settings
         return self._take()
 
     def _mark_transaction_lost(self, error: BaseException | None) -> None:
@@ -178,6 +192,10 @@ class Losses(Answers):
     def _refuse_lost_work(self) -> None:
         """Raise ``ConnectionLost`` once more in a transaction that is lost already."""
         if not self._work_lost:
+            return
+        if self._closed and not self.in_atomic_block:
+            # Its author has closed the connection, and goes on with a new one.
+            self._work_lost = False
             return
         cause = self.rollback_exc
         diagnosis = getattr(cause, "diagnosis", None) or diagnose(

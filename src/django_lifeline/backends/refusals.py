@@ -90,8 +90,9 @@ class Refusals(Losses):
             return None
         successor = successor_of(hold.connection, new.connection)
         done = replace(facts, done=Done.REPEATED, successor=successor)
+        self._rest(new)
         publish(Restored(self._find_target().name, self.alias, diagnose(done)))
-        return new
+        return self._held(new)
 
     def _search(self, search: Search, code: object) -> Hold:
         """Borrow until it is from a server that takes writes, or the time is over.

@@ -11,6 +11,7 @@ import os
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from django.db import Error
@@ -132,7 +133,7 @@ class Transactions(Borrowing):
                 again = self._recover_from_begin(hold, error)
                 if again is None:
                     raise
-                self._begin(again)
+                self._begin_again(again, self._begin)
 
     def _set_autocommit(self, autocommit: bool) -> None:
         try:
@@ -158,7 +159,7 @@ class Transactions(Borrowing):
             again = self._recover_from_begin(hold, error)
             if again is None:
                 raise
-            self._switch_autocommit(again, False)
+            self._begin_again(again, partial(self._switch_autocommit, enabled=False))
 
     def _enable_autocommit(self) -> None:
         """Go back to autocommit; losing the connection at this point loses nothing else.
@@ -192,17 +193,27 @@ class Transactions(Borrowing):
         self._rest(hold)
 
     def _begin(self, hold: Hold) -> None:
-        hold.connection.exchange(b"START TRANSACTION")
-        hold.session.move(Move.BEGIN)
-        hold.shows_no_id()
-        hold.status = hold.connection.status()
-        hold.seen = hold.connection.commands
+        self._in_step = True
+        try:
+            hold.connection.exchange(b"START TRANSACTION")
+            hold.session.move(Move.BEGIN)
+            hold.shows_no_id()
+            hold.status = hold.connection.status()
+            hold.seen = hold.connection.commands
+        finally:
+            self._in_step = False
+            self._end_turn()
 
     def _switch_autocommit(self, hold: Hold, enabled: bool) -> None:
-        hold.visible.autocommit(enabled)
-        hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
-        hold.status = hold.connection.status()
-        hold.seen = hold.connection.commands
+        self._in_step = True
+        try:
+            hold.visible.autocommit(enabled)
+            hold.session.move(Move.SWITCH_ON if enabled else Move.SWITCH_OFF)
+            hold.status = hold.connection.status()
+            hold.seen = hold.connection.commands
+        finally:
+            self._in_step = False
+            self._end_turn()
 
     def _recover_from_begin(self, hold: Hold, error: BaseException) -> Hold | None:
         """Beginning a transaction leaves nothing behind, so it may always be done again."""
@@ -214,6 +225,17 @@ class Transactions(Borrowing):
         decision = Decision(Label.NOT_EXECUTED, repeat=True)
         facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
         return self._swap(hold, facts, Reason.LOST)
+
+    def _begin_again(self, hold: Hold, begin: Callable[[Hold], None]) -> None:
+        """Begin on another connection; raises ``ConnectionLost`` when that is lost as well."""
+        try:
+            begin(hold)
+        except self.Database.Error as error:
+            if not self._is_loss(hold, error):
+                raise
+            decision = Decision(Label.NOT_EXECUTED, repeat=False)
+            facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
+            raise self._lose(hold, facts, Reason.LOST) from error
 
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
         """Inside what START TRANSACTION began, turn autocommit off as stock has it.
@@ -254,11 +276,15 @@ class Transactions(Borrowing):
             self._commit_not_sent(hold, None)
             return
         try:
+            self._in_step = True
             hold.visible.commit()
         except BaseException as error:
+            self._in_step = False
             self._commit_failed(hold, error)
         else:
             self._ended(hold)
+        finally:
+            self._in_step = False
 
     def _takes_commands(self, hold: Hold) -> bool:
         """Whether COMMIT and ROLLBACK can be left to the driver.
@@ -346,10 +372,12 @@ class Transactions(Borrowing):
             self._bury(hold, Reason.DEAD)
             return
         try:
+            self._in_step = True
             hold.visible.rollback()
         except self.Database.NotSupportedError:
             pass
         except BaseException as error:
+            self._in_step = False
             if self._is_loss(hold, error):
                 self._bury(hold, Reason.LOST, error)
                 return
@@ -357,6 +385,7 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
             raise
         self._ended(hold)
+        self._in_step = False
 
 
 class Conductor:

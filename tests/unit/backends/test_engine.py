@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,6 +15,7 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from tests.unit.backends.fake_server import MAX_PACKET, FakeServer
 
+from django_lifeline.backends import losses
 from django_lifeline.backends.mysql.base import DatabaseWrapper
 from django_lifeline.core.liveness import SightKind
 from django_lifeline.core.pool.slot import Slot
@@ -339,6 +341,72 @@ def test_commit_that_failed_on_a_server_that_shuts_down_is_unknown(
     shut_down(server, "COMMIT", code)
     with pytest.raises(CommitOutcomeUnknown), transaction.atomic():
         run(wrapper_in_django, "INSERT one")
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_loss_after_a_silence_is_repeated_on_a_new_connection(
+    connect: Connect, server: FakeServer, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    wrapper = connect()
+    pool = wrapper.pool
+    for lease in [pool.lease() for _ in range(3)]:
+        pool.give_back(lease)
+    monkeypatch.setattr(losses, "SILENT", 0.0 if silent else 60.0)
+    server.ends["SELECT 1"] = LOST
+    run(wrapper, "SELECT 1")
+    assert len(server.sessions) == (4 if silent else 3)
+    assert pool.stats().size == (1 if silent else 2)
+
+
+@pytest.mark.parametrize("begin", ["START TRANSACTION", "SET autocommit = 0"])
+def test_second_loss_of_a_beginning_is_told_as_one(
+    wrapper_in_django: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
+    wrapper, answer = wrapper_in_django, server.answer
+    run(wrapper, "SELECT 1")
+
+    def lose(session: Any, sql: str) -> Any:
+        server.ends[begin] = LOST
+        return answer(session, sql)
+
+    monkeypatch.setattr(server, "answer", lose)
+    with pytest.raises(ConnectionLost) as raised:
+        if begin == "START TRANSACTION":
+            transaction.atomic().__enter__()
+        else:
+            wrapper.set_autocommit(False)
+    assert raised.value.diagnosis.label.value == "not_executed"
+    assert not wrapper.in_atomic_block
+
+
+@pytest.mark.parametrize("given_back", [True, False])
+def test_whoever_listens_to_losses_may_wait_for_another_borrower(
+    connect: Connect, server: FakeServer, caplog: pytest.LogCaptureFixture, given_back: bool
+) -> None:
+    settings = {"OPTIONS": {"pool": {"max_size": 1, "timeout": 5}}}
+    mine, heard = connect(**settings), []
+
+    def ask() -> None:
+        heard.append(run(connect(**settings), "SELECT 1"))
+
+    class Stores(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+
+    run(mine, "SELECT 1")
+    if given_back:
+        mine.close()
+    server.kill_all()
+    logger = logging.getLogger("django_lifeline")
+    logger.addHandler(stores := Stores())
+    try:
+        with caplog.at_level(logging.INFO, "django_lifeline"):
+            run(mine, "SELECT 1")
+    finally:
+        logger.removeHandler(stores)
+    assert heard == [[(1,)]]
 
 
 # COMMIT and ROLLBACK
@@ -798,6 +866,35 @@ def test_forked_child_of_a_transaction_is_told(wrapper: Any, server: FakeServer)
     with pytest.raises(ConnectionLost):
         run(wrapper, "INSERT two")
     assert [sql for _, sql in server.said].count("INSERT two") == 0
+
+
+@pytest.mark.parametrize(
+    "another", ["SELECT GET_LOCK('a', 1)", "SET time_zone = 'SYSTEM'", "BEGIN"]
+)
+def test_forked_child_takes_nothing_of_who_has_got_its_resting_connection(
+    connect: Connect, another: str
+) -> None:
+    mine, others = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(mine, "SELECT 1")
+    run(others, another)
+    parents = mine._hold.connection
+    mine._hold.pid = 1
+    others._hold.lease.hold.clear()  # as what the parent's other threads had
+    mine.pool.start_over_after_fork()
+    run(mine, "INSERT one")
+    assert mine._hold.settings == ()
+    parents.discard()
+
+
+def test_block_that_was_closed_after_a_loss_leaves_nothing_to_the_next(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with suppress(ConnectionLost), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        connections.close_all()
+        wrapper_in_django._mark_transaction_lost(None)
+    run(wrapper_in_django, "INSERT two")
+    assert server.stored == ["two"]
 
 
 # Settings

@@ -143,6 +143,9 @@ class DirectPool(Generic[C]):
             if lease.slot.generation != self.generation:
                 lease.slot.expires = float("-inf")
 
+    def end_unheard(self, seconds: float) -> None:
+        """Nothing: none is unused."""
+
     def drain(self) -> None:
         """Make all leases `due`."""
         self.retire_generation(Reason.CLOSED)

@@ -75,7 +75,7 @@ class Lease(Generic[C]):
         self.claim = slot.claim = [None]
         if slot.state is _LENT:
             slot.state = _RESTING
-        else:
+        elif slot.state is not _RESTING:  # a signal handler may have come before
             slot.move(State.RESTING)
         if lender.waiters:
             lender.settle()

@@ -376,6 +376,16 @@ class Ledger(Generic[C]):
                 leases += [lease] if lease is not None else []
         return leases
 
+    def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:
+        """Take out, to be ended, whatever is unused and has not answered later than *since*.
+
+        Those whose owner may ask about his last statement stay with him.
+        """
+        resting = [slot for slot in self.slots if slot.state is _RESTING and not slot.answers]
+        unheard = [slot for slot in (*self.idle.copy(), *resting) if slot.last_answer < since]
+        taken = [self.take_out(slot, owner, State.CLOSING, recall=True) for slot in unheard]
+        return [lease for lease in taken if lease is not None]
+
     def may_be_in_garbage(self) -> bool:
         """Whether somebody ended who had a connection that is not back. Needs no lock."""
         return any(

@@ -214,6 +214,17 @@ class Pool(Queueing[C]):
             self.generation += 1
         self._end_idle(reason)
 
+    def end_unheard(self, seconds: float) -> None:
+        """End what is unused and has not answered for so long, with a word to the server.
+
+        For whoever has waited that long for an answer in vain: a network that has forgotten one
+        connection has forgotten the others. (SQLAlchemy's pool gives up all of them after a loss.)
+        """
+        with self._lock:
+            leases = self._ledger.take_unheard(self.now() - seconds, self.owner())
+        for lease in leases:
+            self._end(lease, Reason.RETIRED)
+
     def drain(self) -> None:
         """Close the idle connections now and the lent ones when they come back."""
         self.retire_generation(Reason.CLOSED)

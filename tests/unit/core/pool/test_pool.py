@@ -652,6 +652,20 @@ def test_waiter_notices_that_a_thread_ended(make_pool, in_thread, eventually, co
     assert connector.opened[0].discarded
 
 
+def test_whoever_waited_in_vain_ends_what_was_silent_as_long(make_pool, clock, connector):
+    pool = make_pool(max_size=5)
+    used, answered, idle, resting, asked = (pool.lease() for _ in range(5))
+    pool.give_back(idle)
+    resting.rest()
+    asked.rest(answers=True)
+    clock.advance(5)
+    pool.give_back(answered)
+    clock.advance(1)
+    pool.end_unheard(3)
+    assert [it.closed for it in connector.opened] == [False, False, True, True, False]
+    assert used.connection.open and not resting.resume() and asked.resume()
+
+
 def test_busy_connection_in_the_garbage_of_an_ended_thread_gives_its_slot_back(
     make_pool, in_thread, connector
 ):
