@@ -348,6 +348,8 @@ class Transactions(Borrowing):
         if not session.wrote:
             self._bury(hold, Reason.DEAD, error)
             return
+        if hold.pid != os.getpid():
+            self._leave_to_parent(hold, _COMMIT)  # whose transaction it is, and goes on
         label = Label.UNKNOWN_EFFECT if session.partly_stored else Label.ROLLED_BACK
         decision = Decision(label, repeat=False)
         phase = Phase.BEFORE if error is None else Phase.COMMIT

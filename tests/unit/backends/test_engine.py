@@ -897,6 +897,18 @@ def test_block_that_was_closed_after_a_loss_leaves_nothing_to_the_next(
     assert server.stored == ["two"]
 
 
+def test_forked_child_that_leaves_a_transaction_is_not_told_that_it_was_undone(
+    wrapper: Any,
+) -> None:
+    wrapper.set_autocommit(False)
+    run(wrapper, "INSERT one")
+    wrapper._hold.pid = 1
+    with pytest.raises(ConnectionLost) as raised:
+        wrapper.commit()
+    diagnosis = raised.value.diagnosis
+    assert (diagnosis.label.value, diagnosis.cause) == ("not_executed", "shared_after_fork")
+
+
 # Settings
 
 
