@@ -86,6 +86,18 @@ def test_read_is_not_repeated_where_retry_reads_is_off(ours: Any) -> None:
     assert ours["read_without_permission_to_repeat"] == {"said": told, "sent": 1, "next": "ok 7"}
 
 
+def test_read_that_the_server_is_at_work_on_yet_is_not_run_beside_itself(
+    stock: Any, ours: Any
+) -> None:
+    told = ["ConnectionLost 2013 repeatable_read", 1]
+    assert stock["read_slower_than_read_timeout"]["alone"] == [LOST, 1]
+    assert ours["read_slower_than_read_timeout"] == {
+        "alone": told,
+        "in a block": told,
+        "next": "ok 7",
+    }
+
+
 @pytest.mark.parametrize(
     "check",
     [

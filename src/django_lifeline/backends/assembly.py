@@ -313,12 +313,18 @@ class Target:
             return None
         finally:
             self._hurried = 0
-        answer = self.facts.ask_again(lease.connection, lost_id, ASKING_TIMEOUT)
+        answer = self.ask_on(lease.connection, lost_id)
         if answer is None:
             self.pool.discard(lease, Reason.LOST)
             return None
         self.pool.give_back(lease)
         return answer, lease.connection
+
+    def ask_on(self, connection: DriverConnection, lost_id: int) -> ServerNow | None:
+        """After a loss, ask the server about itself on this connection; None: discard it."""
+        self._asked_at = clock.monotonic()
+        known = self.facts
+        return None if known is None else known.ask_again(connection, lost_id, ASKING_TIMEOUT)
 
     def _lifetimes(self, options: PoolOptions, connection: DriverConnection) -> Lifetimes:
         limit = self.facts.limits.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None

@@ -51,16 +51,20 @@ class Borrowing(Refusals):
         and the pool's or the driver's errors when no other can be had.
         """
         visits = self._turn and self._is_visited()
-        hold = self._living(statement)
-        if hold.connection.session.state is not _AUTOCOMMIT:
-            hold = self._ready_inside(hold, statement)
-        if statement.asks is not _NOTHING or statement.opaque:
-            hold = self._ready_to_tell(hold, statement)
-        self._turn = _VISITOR if visits else _ALONE
-        if hold.lease.claim is not None:
-            # A signal handler came meanwhile, and has let it rest.
-            hold.resting = True
+        try:
             hold = self._living(statement)
+            if hold.connection.session.state is not _AUTOCOMMIT:
+                hold = self._ready_inside(hold, statement)
+            if statement.asks is not _NOTHING or statement.opaque:
+                hold = self._ready_to_tell(hold, statement)
+            self._turn = _VISITOR if visits else _ALONE
+            if hold.lease.claim is not None:
+                # A signal handler came meanwhile, and has let it rest.
+                hold.resting = True
+                hold = self._living(statement)
+        except BaseException:
+            self._forgo(statement)
+            raise
         return hold
 
     def _living(self, statement: Statement) -> Hold:
@@ -274,9 +278,13 @@ class Borrowing(Refusals):
         sent = statement.batch or not self._never_left(hold, error)
         decision = self._decide(hold, statement, sent=sent)
         facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
-        if not decision.repeat or repeats:
-            raise self._lose(hold, facts, Reason.LOST) from error
-        return self._swap(hold, facts, Reason.LOST)
+        try:
+            if not decision.repeat or repeats:
+                raise self._lose(hold, facts, Reason.LOST) from error
+            return self._swap(hold, facts, Reason.LOST, error)
+        except BaseException:
+            self._forgo(statement)
+            raise
 
     def _note_failure(self, hold: Hold, statement: Statement, error: BaseException) -> None:
         """Record what a statement may have done that was answered with an error."""

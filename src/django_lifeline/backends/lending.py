@@ -94,6 +94,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """Whether the next connection begins anew; otherwise it takes a lost one's place."""
         self._owed: tuple[Setting, ...] = ()
         """What was set in a session that is lost, and is to be set in the next one."""
+        self._unmade = False
+        """Whether that has just failed."""
         self._keepsake: Keepsake | None = None
         """What may be asked about the last statement, if its connection was recalled."""
         self._wrote_on: ServerFacts | None = None
@@ -328,14 +330,14 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _make_again(self, hold: Hold) -> None:
         """Set what was set in the lost session; raises ``ConnectionLost`` if that fails."""
-        owed = self._owed
+        owed, self._unmade = self._owed, False
         try:
             for setting in owed:
                 hold.connection.run(setting.sql)
                 hold.session.ran(statement_of(setting.sql), setting.sql, None)
         except self.Database.Error as error:
             self._drop(hold, Reason.DIRTY)
-            self._owed = owed
+            self._owed, self._unmade = owed, True
             facts = facts_of(self._find_target(), hold, _PLAIN, Label.NOT_EXECUTED, Phase.BEFORE)
             raise self._lose(hold, replace(facts, state_lost="SET"), Reason.DIRTY) from error
         hold.seen = hold.connection.commands

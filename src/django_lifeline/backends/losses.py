@@ -95,10 +95,19 @@ class Losses(Answers):
         if not facts.before_sending and facts.elapsed >= SILENT:
             self._find_target().pool.end_unheard(facts.elapsed)
 
-    def _swap(self, hold: Hold, facts: LossFacts, reason: Reason) -> Hold:
+    def _swap(
+        self,
+        hold: Hold,
+        facts: LossFacts,
+        reason: Reason,
+        error: BaseException | None = None,
+    ) -> Hold:
         """Go on with another connection where the lost one stood."""
         self._distrust(facts)
-        new = self._stand_in(hold, reason, self._take)
+        take: Callable[[], Hold] = self._take
+        if facts.gave_up and facts.label is Label.REPEATABLE_READ:
+            take = partial(self._take_unless_it_runs, hold, facts, error)
+        new = self._stand_in(hold, reason, take)
         facts = replace(
             facts,
             done=Done.REPLACED if facts.before_sending else Done.REPEATED,
@@ -108,6 +117,28 @@ class Losses(Answers):
         self._rest(new)
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return self._held(new)
+
+    def _take_unless_it_runs(
+        self, hold: Hold, facts: LossFacts, error: BaseException | None
+    ) -> Hold:
+        """Take another connection, unless the server may be at work on the statement yet.
+
+        Run once more beside itself, a read that is slower than ``read_timeout`` would take the
+        server twice the work, and its caller twice the wait. Where the server does not tell, it is
+        as with stock Django.
+        """
+        new = self._take()
+        now = self._find_target().ask_on(new.connection, facts.server_thread_id)
+        facts = replace(facts, server=now)
+        if now is None:
+            self._drop(new, Reason.LOST)
+        else:
+            new.seen = new.connection.commands
+            new.begins_anew()
+            if now.lost_session and not facts.still_runs:
+                return new
+            self._rest(new)
+        raise self._lose(hold, facts, Reason.LOST) from error
 
     def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:
         """Take another connection and make it what the one was that is ended."""
@@ -126,7 +157,7 @@ class Losses(Answers):
                 self._begin_again(new, partial(self._switch_autocommit, enabled=False))
         except BaseException as error:
             if was.in_transaction:
-                self._mark_transaction_lost(error)
+                self._mark_transaction_lost(was, error)
             raise
         return new
 
@@ -142,7 +173,7 @@ class Losses(Answers):
         Its cause is what the driver would have said; if it has said something, raise it from that.
         """
         if hold.session.in_transaction:
-            self._mark_transaction_lost(None)
+            self._mark_transaction_lost(hold.session, None)
         if self._hold is hold:
             hold.connection.loss_told = True
             self._drop(hold, reason)
@@ -179,15 +210,35 @@ class Losses(Answers):
         self._owed = () if hold.resting else session.settings
         return self._take()
 
-    def _mark_transaction_lost(self, error: BaseException | None) -> None:
+    def _mark_transaction_lost(self, was: Session, error: BaseException | None) -> None:
         """Refuse statements and COMMIT until the transaction's author rolls back.
 
         Django's ``closed_in_transaction`` would end the block in silence where the error was
-        swallowed inside it, as if everything had been stored.
+        swallowed inside it, as if everything had been stored. What its author set in it he cannot
+        set back, and will set again when he runs it again.
         """
+        was.lost()
         self.run_on_commit = []
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
+
+    def _forgo(self, statement: Statement | None = None) -> None:
+        """Do not make again what *statement* was to set to another value, and has not.
+
+        Its author was told, and may not come back to it: the next session is to have what every
+        session begins with, as with stock Django. None: what he was going to do is not known. The
+        database stays: work that goes on shall not go to another one. Nor is anything forgone
+        because it could not be made again: no statement runs on what is made by half.
+        """
+        unmade, self._unmade = self._unmade, False
+        if unmade or statement is not None and statement.keyword not in ("SET", "USE"):
+            return
+        names = statement.sets if statement else ()
+        self._owed = tuple(
+            kept
+            for kept in self._owed
+            if (kept.names.isdisjoint(names) if names else "use" in kept.names)
+        )
 
     def _refuse_lost_work(self) -> None:
         """Raise ``ConnectionLost`` once more in a transaction that is lost already."""
@@ -253,7 +304,7 @@ class Losses(Answers):
     def _break_off(self, hold: Hold, error: BaseException) -> None:
         """Something broke into an exchange: the rest of its answer must reach nobody."""
         if hold.session.in_transaction:
-            self._mark_transaction_lost(error)
+            self._mark_transaction_lost(hold.session, error)
         self._tell_interruption(hold, error)
         self._drop(hold, Reason.INTERRUPTED)
 

@@ -13,6 +13,7 @@ import os
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from threading import get_ident
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -252,7 +253,7 @@ class LifelineMixin(Transactions):
             if self._is_foreign_here():
                 return  # and left alone: the next check says that this thread may not use it
             with self.wrap_database_errors:
-                self._rest(self._living(_PLAIN))
+                self._go_on(partial(self._living, _PLAIN))
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -266,13 +267,21 @@ class LifelineMixin(Transactions):
                 return
             if not self._closed and not replaced:
                 with self.wrap_database_errors:
-                    self._rest(self._take())
+                    self._go_on(self._take)
                 return
         try:
             self._ensuring = True
             super().ensure_connection()
         finally:
             self._ensuring = False
+
+    def _go_on(self, take: Callable[[], Hold]) -> None:
+        """Have a connection, perhaps in the place of one that was lost, for nobody knows what."""
+        try:
+            self._rest(take())
+        except BaseException:
+            self._forgo()
+            raise
 
     def _stays_closed(self) -> bool:
         """Whether Django keeps the connection that was closed: it does until the block ends."""
@@ -529,7 +538,10 @@ class LifelineMixin(Transactions):
 
     def _forget_what_was_lost(self) -> None:
         """A lost transaction, or its autocommit mode, is not the next piece of work's."""
-        if self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]:
+        # Where nothing was opened there is nothing to close, which asynchronous code must not do.
+        if not self._closed and (
+            self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]
+        ):
             self.close()
         self._closed, self._owed, self._keepsake = True, (), None
 

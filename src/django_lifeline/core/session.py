@@ -107,6 +107,7 @@ class Session:
         "partly_stored",
         "pinned_by",
         "settings",
+        "settings_before",
         "state",
         "touched",
         "unseen",
@@ -124,6 +125,8 @@ class Session:
         """Whether one of them may have committed, as DDL does, what came before it."""
         self.settings: tuple[Setting, ...] = ()
         """What is to be made again on a replacement, in this order."""
+        self.settings_before: tuple[Setting, ...] = ()
+        """What they were when the open transaction began."""
         self.pinned_by = ""
         """The statement that left state no other session has; empty when there is none."""
         self.chosen = False
@@ -174,6 +177,8 @@ class Session:
         if to is None:
             raise IllegalMove(f"{move.value!r} while the session is {self.state.value}")
         ends = move in (Move.END, Move.CHAIN) or not to.open
+        if ends or not self.state.open:
+            self.settings_before = self.settings
         if ends:
             self.work = 0
             self.wrote = self.partly_stored = False
@@ -231,6 +236,10 @@ class Session:
         if code in ROLLED_BACK and not statement.opaque:
             self.work = 0
             self.wrote = False
+
+    def lost(self) -> None:
+        """Its author is told that the open transaction is lost, with what he set in it."""
+        self.settings = self.settings_before
 
     def changed_in_driver(self) -> None:
         """Something was set in the driver's object itself, which no reset takes back."""

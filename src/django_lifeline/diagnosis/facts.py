@@ -15,6 +15,8 @@ from django_lifeline.diagnosis.model import Done
 
 TLS_FAREWELL_BYTES = 60
 """TLS's own farewell is shorter than this, and an error packet with its text is longer."""
+READ_SLACK = 0.3
+"""Seconds by which a driver's timer may be early against the kernel's figures."""
 LINGER = 60.0
 """How long a host goes on answering for a connection that it has closed (tcp_fin_timeout)."""
 
@@ -164,6 +166,28 @@ class LossFacts:
     def before_sending(self) -> bool:
         """Whether the connection was found dead, rather than lost in an exchange."""
         return self.phase in (Phase.BEFORE, Phase.IDLE)
+
+    @property
+    def open(self) -> bool:
+        """Whether the kernel says that neither side has ended the connection."""
+        return self.tcp is not None and self.tcp.state == "ESTABLISHED"
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the driver stopped waiting for a connection that nobody had ended."""
+        if self.before_sending:
+            return False
+        if self.driver_cause in ("TimeoutError", "timeout"):
+            return True
+        if self.tcp is not None:
+            return self.open
+        limit = self.read_timeout or self.write_timeout
+        return limit is not None and self.elapsed >= limit - READ_SLACK
+
+    @property
+    def still_runs(self) -> bool:
+        """Whether the server said that it is at work on the statement yet."""
+        return self.server is not None and self.server.lost_session in ("query", "execute")
 
     @property
     def wait_timeout(self) -> float | None:

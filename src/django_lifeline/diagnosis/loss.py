@@ -98,6 +98,8 @@ def _advice(facts: LossFacts) -> str:
         return _HEALED[facts.done]
     if facts.label is Label.NOT_EXECUTED and facts.state_lost:
         return "The statement did not run. Set up what its session held, then run it again."
+    if facts.still_runs and facts.label is Label.REPEATABLE_READ:
+        return "It was not run again beside that: make it faster, or raise read_timeout."
     return _ADVICE[facts.label]
 
 

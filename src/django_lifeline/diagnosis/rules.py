@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
 from django_lifeline.core.liveness import SightKind
-from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
+from django_lifeline.diagnosis.facts import READ_SLACK, LossFacts, Phase, Successor
 from django_lifeline.diagnosis.model import Confidence, Done
 
 CERTAIN, LIKELY, UNDECIDED = Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNDECIDED
@@ -25,8 +25,6 @@ EXACT = 0.2
 """Seconds by which two clocks, or two looks at one, may differ."""
 LARGE = 32 * 1024
 """Bytes from which a statement may be over somebody's max_allowed_packet."""
-READ_SLACK = 0.3
-"""Seconds by which a driver's timer may be early against the kernel's figures."""
 MOMENT = 0.3
 """Seconds in which no server ends, begins anew and counts its sessions as far again."""
 MANY_SESSIONS = 100
@@ -289,7 +287,7 @@ def server_restarted(facts: LossFacts) -> Finding | None:
             f"the next one is {after.server_thread_id}."
         )
         return Finding("server_restarted", LIKELY, told)
-    if facts.unreachable_with and not _open(facts):
+    if facts.unreachable_with and not facts.open:
         told = f"it could not be reached right afterwards (error {facts.unreachable_with})."
         return Finding("server_restarted", LIKELY, told, ("network_cut",))
     return None
@@ -380,7 +378,7 @@ def signal_taken_for_a_timeout(facts: LossFacts) -> Finding | None:
     """Over TLS and with a ``read_timeout``, libmariadb gives up at any signal."""
     limit = facts.read_timeout
     by_libmariadb = facts.code == codes.CR_SSL_CONNECTION_ERROR and not facts.driver_tells
-    if facts.before_sending or limit is None or not (by_libmariadb and _open(facts)):
+    if facts.before_sending or limit is None or not (by_libmariadb and facts.open):
         return None
     if facts.elapsed >= limit - READ_SLACK:
         return None
@@ -393,11 +391,11 @@ def signal_taken_for_a_timeout(facts: LossFacts) -> Finding | None:
 
 def client_timeout(facts: LossFacts) -> Finding | None:
     """The driver gave up on a connection that the other side had not ended."""
-    if facts.before_sending or not _gave_up(facts):
+    if not facts.gave_up:
         return None
     told = f"the driver stopped waiting after {facts.elapsed:.1f} s ({_timeouts(facts)})"
     doing = facts.server.lost_session if facts.server else ""
-    if doing in ("query", "execute"):
+    if facts.still_runs:
         ran = f"{told}, and the server was still at work on the statement."
         return Finding("client_timeout", CERTAIN, ran)
     if doing == "sleep":
@@ -412,15 +410,6 @@ def client_timeout(facts: LossFacts) -> Finding | None:
         return Finding("client_timeout", UNDECIDED, f"{told}.", ("killed", "server_restarted"))
     # A server that is frozen, and a network that swallows beyond a proxy, look the same.
     return Finding("client_timeout", UNDECIDED, f"{told}.", ("half_open",))
-
-
-def _gave_up(facts: LossFacts) -> bool:
-    limit = facts.read_timeout or facts.write_timeout
-    if facts.driver_cause in ("TimeoutError", "timeout"):
-        return True
-    if facts.tcp is not None:
-        return _open(facts)
-    return limit is not None and facts.elapsed >= limit - READ_SLACK
 
 
 def _timeouts(facts: LossFacts) -> str:
@@ -507,10 +496,6 @@ def _while_idle(facts: LossFacts) -> str:
     limit = facts.wait_timeout
     known = "" if limit is None else f" (the server's limit is {limit:g} s)"
     return f" while idle for {facts.idle:.1f} s{known}"
-
-
-def _open(facts: LossFacts) -> bool:
-    return facts.tcp is not None and facts.tcp.state == "ESTABLISHED"
 
 
 def _reset(facts: LossFacts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from tests.fixtures.program_setup import SETUP, admin
 from tests.server.programs.toolbox import (
     Checks,
@@ -178,6 +178,40 @@ def read_without_permission_to_repeat(alias: str) -> Any:
         return lose(other, "SELECT 7", when="after_send")
     finally:
         connections[other].close()
+
+
+@check
+def read_slower_than_read_timeout(alias: str) -> Any:
+    """The server is at work on it yet when the driver gives up."""
+    other = database(f"{alias} slow", alias.split("-")[0], OPTIONS={"read_timeout": 1})
+    alone = outcome(lambda: one(other, SLOW)), end_slow()
+    in_block = outcome(lambda: in_a_block(other, SLOW)), end_slow()
+    following = outcome(lambda: one(other, "SELECT 7"))
+    forget(other)
+    return {"alone": alone, "in a block": in_block, "next": following}
+
+
+def end_slow() -> int:
+    """End the slow reads; return how many there were."""
+    ids = {
+        id for (id,) in admin("SELECT id FROM information_schema.processlist WHERE info = %s", SLOW)
+    }
+    kill(*ids)
+    wait_gone(ids)
+    return len(ids)
+
+
+SLOW = (
+    "SELECT COUNT(*) FROM information_schema.columns AS a, information_schema.columns AS b,"
+    " information_schema.columns AS c WHERE a.table_name <> b.column_name"
+)
+"""It waits for nothing: MariaDB ends a wait for a lock whose client has gone."""
+
+
+def in_a_block(alias: str, sql: str) -> Any:
+    """Run a read as the first statement of a block."""
+    with transaction.atomic(using=alias):
+        return one(alias, sql)
 
 
 @check

@@ -6,17 +6,24 @@ what is raised and goes on writing when the server is back, as schedulers and co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable
 from typing import Any
 
 from django.db import Error, connections, transaction
 from tests.fixtures.program_setup import SETUP, admin
-from tests.stock.programs.workshop import LIFELINE, TABLE, alias, one, outcome, run, say, wait_until
+from tests.stock.programs.workshop import (
+    LIFELINE,
+    TABLE,
+    Points,
+    alias,
+    one,
+    outcome,
+    run,
+    say,
+    wait_until,
+)
 
 USER, PASSWORD = SETUP["database"]["NAME"], "only-for-this-test"
-STEPS = ("_commit", "_rollback", "_savepoint", "_savepoint_commit", "_savepoint_rollback")
 WAYS: dict[str, dict[str, Any]] = {
     "pooled": {},
     "pooled, health checks": {"CONN_HEALTH_CHECKS": True},
@@ -119,59 +126,12 @@ def come_back() -> None:
     admin(f"ALTER USER '{USER}'@'%' ACCOUNT UNLOCK")
 
 
-class Points:
-    """Counts the points of a piece of work, and lets the server go away at one of them."""
-
-    def __init__(self, away_at: int) -> None:
-        self.away_at = away_at
-        self.passed = 0
-        self.name = ""
-
-    def pass_by(self, name: str) -> None:
-        self.passed += 1
-        if self.passed == self.away_at:
-            self.name = name
-            go_away()
-
-    def statement(self, execute: Any, sql: str, *rest: Any) -> Any:
-        self.pass_by(f"before {sql.split()[0]}")
-        try:
-            return execute(sql, *rest)
-        finally:
-            self.pass_by(f"after {sql.split()[0]}")
-
-    def step(self, name: str) -> Callable[..., Any]:
-        whole = getattr(connections[NAME], name)
-
-        @wraps(whole)
-        def passing(*args: Any) -> Any:
-            self.pass_by(f"before {name}")
-            try:
-                return whole(*args)
-            finally:
-                self.pass_by(f"after {name}")
-
-        return passing
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        mine = connections[NAME]
-        for name in STEPS:
-            mine.__dict__[name] = self.step(name)
-        try:
-            with mine.execute_wrapper(self.statement):
-                yield
-        finally:
-            for name in STEPS:
-                del mine.__dict__[name]
-
-
 def at(number: int, work: Callable[[], list[str]]) -> list[Any] | None:
     """What came of it, and what was acknowledged and is not stored; None: it has no such point."""
     admin("DELETE FROM note")
     hooks.clear()
     run(NAME, "SELECT 1")
-    points = Points(number)
+    points = Points(NAME, number, go_away)
     with points.watched():
         told = outcome(work)
     if not points.name:

@@ -14,7 +14,9 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
@@ -118,7 +120,7 @@ def sessions() -> set[int]:
 def kill(*ids: int) -> None:
     """KILL sessions and wait until they are gone."""
     for each in set(ids) & sessions():
-        admin(f"KILL {each}")
+        outcome(lambda each=each: admin(f"KILL {each}"))  # it may have ended by itself
     wait_until(lambda: not set(ids) & sessions(), f"for {ids} to end")
 
 
@@ -133,6 +135,57 @@ def forget(name: str) -> None:
 def say(report: object) -> None:
     """Print what the test will judge."""
     print(json.dumps(report, default=str))
+
+
+STEPS = ("_commit", "_rollback", "_savepoint", "_savepoint_commit", "_savepoint_rollback")
+
+
+class Points:
+    """Counts the points of a piece of work, and lets a fault strike at one of them."""
+
+    def __init__(self, alias: str, at: int, strike: Callable[[], object]) -> None:
+        self.mine = connections[alias]
+        self.at = at
+        self.strike = strike
+        self.passed = 0
+        self.name = ""
+
+    def pass_by(self, name: str) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            self.name = name
+            self.strike()
+
+    def statement(self, execute: Any, sql: str, *rest: Any) -> Any:
+        self.pass_by(f"before {sql.split()[0]}")
+        try:
+            return execute(sql, *rest)
+        finally:
+            self.pass_by(f"after {sql.split()[0]}")
+
+    def step(self, name: str) -> Callable[..., Any]:
+        whole = getattr(self.mine, name)
+
+        @wraps(whole)
+        def passing(*args: Any) -> Any:
+            self.pass_by(f"before {name}")
+            try:
+                return whole(*args)
+            finally:
+                self.pass_by(f"after {name}")
+
+        return passing
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        for name in STEPS:
+            self.mine.__dict__[name] = self.step(name)
+        try:
+            with self.mine.execute_wrapper(self.statement):
+                yield
+        finally:
+            for name in STEPS:
+                del self.mine.__dict__[name]
 
 
 Scene = Callable[[], Any]

@@ -892,7 +892,7 @@ def test_block_that_was_closed_after_a_loss_leaves_nothing_to_the_next(
     with suppress(ConnectionLost), transaction.atomic():
         run(wrapper_in_django, "INSERT one")
         connections.close_all()
-        wrapper_in_django._mark_transaction_lost(None)
+        wrapper_in_django._mark_transaction_lost(Session(), None)
     run(wrapper_in_django, "INSERT two")
     assert server.stored == ["two"]
 
