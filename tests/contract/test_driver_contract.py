@@ -572,6 +572,17 @@ def test_reset_session_is_as_new(connect: Open, database: str) -> None:
     assert not connection.busy and connection.alive()
 
 
+def test_reset_session_is_in_autocommit_mode_though_the_driver_was_told_otherwise(
+    connect: Open, database: str
+) -> None:
+    connection = connect(database=database)
+    connection.autocommit(False)
+    connection.run("SET autocommit = 1")
+    assert connection.reset_session() is True
+    assert connection.run("SELECT @@autocommit") == [(1,)]
+    assert connection.flags()[0] is True
+
+
 def test_session_that_cannot_be_reset_says_so(connect: Open, server: Server) -> None:
     assert connect().reset_session() is False, "USE cannot be undone without a database"
     connection = connect(database="information_schema")

@@ -77,11 +77,11 @@ def test_literal_settings_are_made_again_where_a_connection_was_replaced(state: 
     assert state["repeated"] == {"said": ["+06:00", 0, True, "+06:00", False], "other": True}
 
 
-def test_what_connection_created_does_reaches_no_other_piece_of_work(state: Any) -> None:
-    said = state["receivers"]["said"]
-    assert said[:-1] == [f"+03:00 {number}" for number in range(1, 6)]
-    assert said[-1] == "SYSTEM", "nobody listens any more"
-    assert state["receivers"]["created"] == 5
+@pytest.mark.parametrize("age", ["0", "60", "None"])
+def test_what_connection_created_does_is_done_as_often_as_with_stock(state: Any, age: str) -> None:
+    stock, ours = state["receivers"][age]
+    assert ours == stock
+    assert stock["created"] == (5 if age == "0" else 2)
 
 
 def test_autocommit_is_on_where_the_server_has_it_off_for_all(

@@ -8,8 +8,9 @@ from tests.stock.conftest import Both, differences
 pytestmark = [pytest.mark.drawn, pytest.mark.timeout(240)]
 
 
-def test_next_piece_of_work_sees_nothing_of_the_last_ones_session(both: Both) -> None:
-    said = both("leftovers", timeout=200)
+@pytest.mark.parametrize("way", ["alone", "in_a_block", "by_hand"])
+def test_next_piece_of_work_sees_nothing_of_the_last_ones_session(both: Both, way: str) -> None:
+    said = both("leftovers", timeout=200, env={"WAY": way})
     assert len(said.stock) > 150
     different = differences(said)
     assert not different, "\n".join(f"{text}: {each}" for text, each in different.items())

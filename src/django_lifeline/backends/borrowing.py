@@ -6,6 +6,7 @@ import os
 from typing import Any, NoReturn
 
 from django.db import ProgrammingError
+from django.db.backends.signals import connection_created
 
 from django_lifeline.backends.assembly import clock, known_target
 from django_lifeline.backends.evidence import goes_on_below, goes_on_in, has_turn_below
@@ -127,15 +128,7 @@ class Borrowing(Refusals):
 
     def _resume(self, hold: Hold, statement: Statement) -> Hold:
         """Return one that rested, which is this wrapper's own then, dead or alive."""
-        known = self._known
-        if (
-            hold.returned
-            and known is not None
-            and not (known.target.pool is hold.pool and known.still_describes(self))
-            and known_target(self).target.pool is not hold.pool
-        ):
-            # Test runners change the settings between two pieces of work, and so do sites of
-            # many tenants.
+        if hold.returned and (self._is_for_another() or self._connects_anew(hold)):
             self._give_back(hold)
             return self._hold_again(None, statement)
         if not hold.lease.resume():
@@ -148,6 +141,30 @@ class Borrowing(Refusals):
         if now >= slot.expires or now - hold.used_at >= slot.max_idle:
             return self._renew(hold, statement)
         return hold
+
+    def _is_for_another(self) -> bool:
+        """Whether what was left at the end of a piece of work leads to another database.
+
+        Test runners change the settings in between, and so do sites of many tenants.
+        """
+        known, hold = self._known, self._hold
+        return (
+            known is not None
+            and hold is not None
+            and not (known.target.pool is hold.pool and known.still_describes(self))
+            and known_target(self).target.pool is not hold.pool
+        )
+
+    def _connects_anew(self, hold: Hold) -> bool:
+        """Whether the next piece of work shall begin as on a new connection, for others to see.
+
+        Stock Django closes it then, so who listens to new connections hears of the next one.
+        """
+        arranged = connection_created.receivers or hold.session.arranged is not None
+        return bool(arranged) and self._is_obsolete()
+
+    def _is_obsolete(self) -> bool:
+        return self.close_at is not None and _monotonic() >= self.close_at
 
     def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""

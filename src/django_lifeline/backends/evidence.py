@@ -74,7 +74,9 @@ def facts_of(
         state_lost=session.lost_with_it,
         in_transaction=session.in_transaction,
         exposed=hold.shown,
-        own_wait_timeout=_own_wait_timeout(hold.settings),
+        own_wait_timeout=_own_wait_timeout(
+            (*(session.arranged.settings if session.arranged else ()), *hold.settings)
+        ),
         sent_by_another=facts.sent_by_another or quiet and later and not facts.tls,
         sharers=sharers,
         closed_in=kin.closed_in(sharers, hold.connection.channel.driver_fd),

@@ -106,7 +106,8 @@ class Hold:
             self.shown = True
 
     def begins(self) -> None:
-        """Whatever was set in the driver's object until now belongs to every new connection."""
+        """Whatever was done with it until now is done with every new connection."""
+        self.session.arrange()
         self.cursorclass = self.connection.cursorclass
         if self.shown:
             self.set_up = self.connection.as_set_up()

@@ -180,9 +180,21 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         connection = hold.connection
         if connection.keepsake is not None:
             self._take_keepsake(hold)
+        if connection.session.arranged is not None and not self._cleared(hold):
+            return Lending.get_new_connection(self, conn_params)
         if target.found_dead:
             self._untold += found_dead(target, self.alias, connection)
         return connection.visible
+
+    def _cleared(self, hold: Hold) -> bool:
+        """Reset what receivers had arranged for somebody else; False: it had to be ended."""
+        lease, pool = hold.lease, hold.pool
+        if self._is_fit_to_lend(hold):
+            self._lent = Hold(lease, pool, hold.pid, hold.used_at)
+            return True
+        self._lent = None
+        pool.discard(lease, Reason.DIRTY)
+        return False
 
     def _tell(self) -> None:
         """Say what was found when something was lent, now that no slot is held.
@@ -368,13 +380,14 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             return False
         self._notice_unseen(hold)
         session = hold.session
-        if session.clean:
+        if session.clean and session.arranged is None:
             return True
         connection = hold.connection
         if not session.can_be_reset or not self._lives(hold) or not connection.reset_session():
             return False
         connection.session = Session()
-        return True
+        self._observe(hold)
+        return connection.session.clean
 
     def _notice_unseen(self, hold: Hold) -> None:
         """Take in what was done through the driver's object, if there was anything."""

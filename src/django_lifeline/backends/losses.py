@@ -226,19 +226,16 @@ class Losses(Answers):
         """Do not make again what *statement* was to set to another value, and has not.
 
         Its author was told, and may not come back to it: the next session is to have what every
-        session begins with, as with stock Django. None: what he was going to do is not known. The
-        database stays: work that goes on shall not go to another one. Nor is anything forgone
-        because it could not be made again: no statement runs on what is made by half.
+        session begins with, as with stock Django. None: what he was going to do is not known.
+        Nothing is forgone because it could not be made again: no statement runs on what is made by
+        half.
         """
         unmade, self._unmade = self._unmade, False
         if unmade or statement is not None and statement.keyword not in ("SET", "USE"):
             return
         names = statement.sets if statement else ()
-        self._owed = tuple(
-            kept
-            for kept in self._owed
-            if (kept.names.isdisjoint(names) if names else "use" in kept.names)
-        )
+        keeps = names and frozenset(names).isdisjoint
+        self._owed = tuple(kept for kept in self._owed if keeps and keeps(kept.names))
 
     def _refuse_lost_work(self) -> None:
         """Raise ``ConnectionLost`` once more in a transaction that is lost already."""

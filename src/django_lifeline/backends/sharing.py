@@ -121,6 +121,9 @@ def _rescue_answers(connection: DriverConnection) -> None:
 
 def _moved(connection: DriverConnection, database: str) -> bool:
     """Make another database the session's; False: it could not, or is not as it should be."""
-    if connection.busy or not connection.session.clean or connection.visible is not connection:
+    session = connection.session
+    if connection.busy or not session.clean or session.arranged is not None:
+        return False
+    if connection.visible is not connection:
         return False
     return connection.named_database == database or connection.move_to(database)

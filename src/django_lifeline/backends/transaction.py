@@ -240,14 +240,21 @@ class Transactions(Borrowing):
     def _use_stock_transaction(self, hold: Hold, statement: Statement) -> Hold:
         """Inside what START TRANSACTION began, turn autocommit off as stock has it.
 
-        That commits nothing. A transaction that did nothing is ended first: stock's has not begun,
-        and SET TRANSACTION, XA START and the like must come before it.
+        That commits nothing. A transaction that looked at no table is ended first: stock's has not
+        begun, and SET TRANSACTION, XA START and the like must come before it.
         """
         try:
-            if hold.session.state is State.BEGUN and hold.session.work == 0:
+            session = hold.session
+            before, savepoints = session.settings_before, session.savepoints
+            if not session.active:
                 hold.connection.rollback()
-                hold.session.move(Move.END)
+                session.move(Move.END)
             self._switch_autocommit(hold, False)
+            session.settings_before = before  # the author's block goes on
+            if not session.active:
+                for sql in savepoints:
+                    hold.connection.run(sql)
+                hold.seen = hold.connection.commands
         except BaseException as error:
             if not self._is_loss(hold, error):
                 if hold.torn:

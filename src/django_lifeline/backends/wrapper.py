@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper, debug_transaction
-from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
@@ -573,18 +572,11 @@ class LifelineMixin(Transactions):
             if not (hold.is_private or self._is_obsolete()):
                 return  # as stock: who keeps the driver's object goes on with it
             self._rest(hold)
-        if hold.resting and not self._connects_anew() and hold.pool.leave(hold.lease):
+        if hold.resting and not self._connects_anew(hold) and hold.pool.leave(hold.lease):
             hold.returned = True
             targets.pass_by(self._target)
         else:
             self._give_back(hold)
-
-    def _connects_anew(self) -> bool:
-        """Whether the next piece of work shall begin as on a new connection, for others to see.
-
-        Stock Django would close here, so who listens to new connections hears of the next one.
-        """
-        return bool(connection_created.receivers) and self._is_obsolete()
 
     def _recovers_from_errors(self) -> bool:
         """After database errors, whether the connection lives on all the same."""
@@ -600,9 +592,6 @@ class LifelineMixin(Transactions):
         if hold is not None and not self.in_atomic_block and self._has_in_hand(hold):
             self._drop(hold, Reason.DEAD)
         self.close()
-
-    def _is_obsolete(self) -> bool:
-        return self.close_at is not None and _monotonic() >= self.close_at
 
     @async_unsafe
     def close(self) -> None:

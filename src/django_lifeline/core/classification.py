@@ -130,12 +130,13 @@ _TABLE = {
     CR_CONN_HOST_ERROR: Verdict(_DEAD, _NO, "CR_CONN_HOST_ERROR", _TRANSIENT),
     CR_UNKNOWN_HOST: Verdict(_DEAD, _NO, "CR_UNKNOWN_HOST", _TRANSIENT),
     CR_SERVER_HANDSHAKE_ERR: Verdict(_DEAD, _NO, "CR_SERVER_HANDSHAKE_ERR", _TRANSIENT),
-    ER_CON_COUNT_ERROR: Verdict(_DEAD, _NO, "ER_CON_COUNT_ERROR", _TRANSIENT),
-    ER_BAD_HOST_ERROR: Verdict(_DEAD, _NO, "ER_BAD_HOST_ERROR", _TRANSIENT),
-    ER_HANDSHAKE_ERROR: Verdict(_DEAD, _NO, "ER_HANDSHAKE_ERROR", _TRANSIENT),
-    ER_TOO_MANY_USER_CONNECTIONS: Verdict(_DEAD, _NO, "ER_TOO_MANY_USER_CONNECTIONS", _TRANSIENT),
-    ER_HOST_IS_BLOCKED: Verdict(_DEAD, _NO, "ER_HOST_IS_BLOCKED"),
-    ER_HOST_NOT_PRIVILEGED: Verdict(_DEAD, _NO, "ER_HOST_NOT_PRIVILEGED"),
+    # Said to a statement, these are of a connection that the server itself wanted (FEDERATED).
+    ER_CON_COUNT_ERROR: Verdict(_ALIVE, _NO, "ER_CON_COUNT_ERROR", _TRANSIENT),
+    ER_BAD_HOST_ERROR: Verdict(_ALIVE, _NO, "ER_BAD_HOST_ERROR", _TRANSIENT),
+    ER_HANDSHAKE_ERROR: Verdict(_ALIVE, _NO, "ER_HANDSHAKE_ERROR", _TRANSIENT),
+    ER_TOO_MANY_USER_CONNECTIONS: Verdict(_ALIVE, _NO, "ER_TOO_MANY_USER_CONNECTIONS", _TRANSIENT),
+    ER_HOST_IS_BLOCKED: Verdict(_ALIVE, _NO, "ER_HOST_IS_BLOCKED"),
+    ER_HOST_NOT_PRIVILEGED: Verdict(_ALIVE, _NO, "ER_HOST_NOT_PRIVILEGED"),
     # Mostly a setting of TLS; but drivers say it in the middle of a statement as well.
     CR_SSL_CONNECTION_ERROR: Verdict(_DEAD, _MAYBE, "CR_SSL_CONNECTION_ERROR"),
     # Refused at connecting, but to a session as well (USE, LOAD DATA), and that one lives on.
@@ -196,9 +197,10 @@ _TABLE = {
 # tables without transactions. What has no number is the driver's complaint about its arguments, or
 # a question for the probe: every loss has a number.
 _REFUSED = Verdict(_ALIVE, _MAYBE, "unknown")
-# Numbers of the client library, and of the operating system.
+# Numbers of the client library.
 _FAILED = Verdict(_DEAD, _MAYBE, "unknown")
-_SERVER_CODES = (range(1000, 2000), range(3000, 65536))
+# Those below 1000 are of files, at the server (a disk is full) or, with LOAD DATA LOCAL, here.
+_SERVER_CODES = (range(1, 2000), range(3000, 65536))
 
 
 def verdict(code: object, *, answered: bool = True) -> Verdict:

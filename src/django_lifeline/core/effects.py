@@ -124,6 +124,27 @@ def asks_of(sql: str | bytes) -> Asks:
     return asks | Asks.OUTCOME if _OUTCOME_WORDS.search(code) or not asks else asks
 
 
+def touches_no_table(sql: str | bytes) -> bool:
+    """Whether ``sql`` surely reads and writes no table, so that it begins no transaction.
+
+    For a statement without `Effect.OPAQUE`: what a function does is not seen here.
+    """
+    text = _text(sql)
+    if _SERVER_COMMENT.search(text):
+        return False
+    code = _code(_SKIP_COMMENTS, text).strip(_SPACE + ";(")
+    return bool(_MAY_DO_WITHOUT.match(code)) and not _TABLE_WORDS.search(code)
+
+
+# What SHOW lists of tables and databases MySQL reads from tables.
+_MAY_DO_WITHOUT = re.compile(
+    r"(?:(?:EXPLAIN\s+)?SELECT|SET|USE|SHOW\s+(?:(?:GLOBAL|SESSION|LOCAL|FULL)\s+)?"
+    r"(?:VARIABLES|STATUS|PROCESSLIST|WARNINGS|ERRORS))\b",
+    re.ASCII,
+)
+_TABLE_WORDS = re.compile(
+    r"\b(?:FROM(?!\s+DUAL\s*$)|TABLE|STATEMENT|PASSWORD|ROLE|INTO|NEXTVAL|VALUE)\b", re.ASCII
+)
 _ID_WORDS = re.compile(
     r"\b(?:LAST_INSERT_ID|IDENTITY|LASTVAL|CURRVAL|PREVIOUS\s+VALUE)\b", re.ASCII
 )

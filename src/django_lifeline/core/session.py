@@ -94,6 +94,14 @@ class Setting:
     sql: str
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What receivers of ``connection_created`` made of a session for the one who has it."""
+
+    settings: tuple[Setting, ...]
+    can_be_reset: bool
+
+
 class Session:
     """What is known of one session.
 
@@ -101,11 +109,14 @@ class Session:
     """
 
     __slots__ = (
+        "active",
+        "arranged",
         "chosen",
         "complained",
         "inserted",
         "partly_stored",
         "pinned_by",
+        "savepoints",
         "settings",
         "settings_before",
         "state",
@@ -119,6 +130,10 @@ class Session:
         self.state = State.AUTOCOMMIT
         self.work = 0
         """Statements that were answered in the open transaction."""
+        self.active = False
+        """Whether one of them may have looked at a table: until then stock's has not begun."""
+        self.savepoints: tuple[str, ...] = ()
+        """What was done with savepoints before it was `active`, in this order."""
         self.wrote = False
         """Whether one of them may have changed data."""
         self.partly_stored = False
@@ -129,6 +144,8 @@ class Session:
         """What they were when the open transaction began."""
         self.pinned_by = ""
         """The statement that left state no other session has; empty when there is none."""
+        self.arranged: Arranged | None = None
+        """What is made again by itself on a replacement, and is not for the next borrower."""
         self.chosen = False
         """Whether its author said in SQL what the transaction is like that has not ended, or the
         next one: by SET TRANSACTION, or as he began it himself, such as READ ONLY."""
@@ -145,7 +162,7 @@ class Session:
 
     @property
     def clean(self) -> bool:
-        """Whether the pool may lend it on as it is."""
+        """Whether it may rest: its holder loses nothing by a recall."""
         return not (self.touched or self.unseen) and self.state is State.AUTOCOMMIT
 
     @property
@@ -156,6 +173,8 @@ class Session:
     @property
     def can_be_reset(self) -> bool:
         """Whether resetting it is known to take away everything that was left behind."""
+        if self.arranged is not None and not self.arranged.can_be_reset:
+            return False
         stays = any(kept.names & _NOT_RESET for kept in self.settings)
         return not (stays or self.unseen or self.pinned_by or self.state.open)
 
@@ -171,6 +190,19 @@ class Session:
 
     # What it is told
 
+    def arrange(self) -> None:
+        """Take all that was done until now for what is done on every connection of its holder's.
+
+        Receivers of ``connection_created`` are called again on a replacement. Where they took a
+        lock, say, it does not rest: a recall would let go of that.
+        """
+        if not self.touched or self.unseen or self.state.open:
+            return
+        self.arranged = Arranged(self.settings, self.can_be_reset)
+        self.touched = self.pinned_by not in ("", "SET")
+        self.settings = self.settings_before = ()
+        self.pinned_by, self.chosen = "", False
+
     def move(self, move: Move) -> None:
         """Go where *move* leads; `IllegalMove` if it cannot happen now."""
         to = MOVES[move].get(self.state)
@@ -181,7 +213,8 @@ class Session:
             self.settings_before = self.settings
         if ends:
             self.work = 0
-            self.wrote = self.partly_stored = False
+            self.active = self.wrote = self.partly_stored = False
+            self.savepoints = ()
         if move in (Move.END, Move.SWITCH_ON):
             self.chosen = False
         elif to is State.OFF and (move in _OF_AUTHORS or self.state is State.MANUAL):
@@ -213,6 +246,8 @@ class Session:
         if self.state is not State.AUTOCOMMIT:
             self.partly_stored = self.partly_stored or statement.may_commit
             self.work += 1
+            if not (self.active or statement.tableless):
+                self._look_at_a_table(statement, sql)
             self.wrote = self.wrote or not statement.reads_only
 
     def failed(self, statement: Statement, code: object) -> None:
@@ -229,6 +264,7 @@ class Session:
                 self.pinned_by = self.pinned_by or statement.keyword
         if self.state.open:
             self.work += 1
+            self.active = self.active or not statement.tableless
             self.wrote = self.wrote or not statement.reads_only
             if statement.may_commit and statement.boundary is not Boundary.CHOOSES:
                 self.partly_stored = True
@@ -252,7 +288,13 @@ class Session:
         # An error may have been among the answers.
         self.move(Move.FAIL if self.state is State.BEGUN else Move.BEGIN_MANUALLY)
         self.work += 1
-        self.wrote = True
+        self.active = self.wrote = True
+
+    def _look_at_a_table(self, statement: Statement, sql: str | bytes) -> None:
+        if statement.savepoint and "%" not in _text(sql):
+            self.savepoints += (_text(sql),)
+        else:
+            self.active = True
 
     def _note_trace(
         self, statement: Statement, sql: str | bytes, final: str | bytes | None

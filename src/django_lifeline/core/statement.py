@@ -19,6 +19,7 @@ from django_lifeline.core.effects import (
     effect_of,
     first_keyword,
     settings_of,
+    touches_no_table,
 )
 
 _CACHE_SIZE = 4096
@@ -51,6 +52,10 @@ class Statement:
     """What it does to the transaction, where that is all it does."""
     shapes: bool
     """Says what transactions are like: it must come before the one that is to be so."""
+    savepoint: bool
+    """Sets, releases or returns to a savepoint, and that is all."""
+    tableless: bool
+    """Reads and writes no table: with autocommit off no transaction begins with it."""
     sets_the_unknown: bool
     """Sets what is not only a variable of the session to a literal: autocommit may be among it, or
     what becomes of a transaction when it ends."""
@@ -137,6 +142,8 @@ def _read(sql: str | bytes) -> Statement:
         asks=asks_of(sql) if previous else Asks.NOTHING,
         may_commit=bool(effect & _COMMITTING),
         boundary=boundary,
+        savepoint=effect is Effect.SAVEPOINT,
+        tableless=not effect & (Effect.OPAQUE | Effect.DML) and touches_no_table(sql),
         sets_the_unknown=keyword == "SET" and Effect.PINS in effect,
         shapes=boundary is Boundary.CHOOSES or not _OF_TRANSACTIONS.isdisjoint(sets),
     )

@@ -213,8 +213,8 @@ def repeated() -> dict[str, Any]:
     return {"said": said, "other": other}
 
 
-def receivers() -> dict[str, Any]:
-    """What a receiver of connection_created does is done anew for each piece of work."""
+def receivers(engine: str, age: int | None) -> dict[str, Any]:
+    """What a receiver of connection_created does is done for each connection that stock opens."""
     created: list[str] = []
 
     def receiver(connection: Any, **kwargs: Any) -> None:
@@ -225,7 +225,7 @@ def receivers() -> dict[str, Any]:
                 cursor.execute("SET @set_up = %s", [len(created)])
 
     connection_created.connect(receiver)
-    alias = database("receiver", "lifeline")
+    alias = database(f"receiver {engine} {age}", engine, CONN_MAX_AGE=age)
     look = "SELECT CONVERT(CONCAT_WS(' ', @@time_zone, @set_up) USING utf8mb4)"
     said = [one(alias, look)]
     for _ in range(3):
@@ -272,7 +272,10 @@ def main() -> None:
             "not_recalled": not_recalled(),
             "pinned": pinned(),
             "repeated": repeated(),
-            "receivers": receivers(),
+            "receivers": {
+                str(age): [receivers(engine, age) for engine in ("stock", "lifeline")]
+                for age in (0, 60, None)
+            },
         }
     )
 

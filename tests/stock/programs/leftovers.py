@@ -6,9 +6,10 @@ work gets a new session with stock Django, and with this engine the same one: it
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from django.db import Error, connections
+from django.db import Error, connections, transaction
 from tests.fixtures.program_setup import SETUP, admin
 from tests.stock.programs.workshop import LIFELINE, TABLE, alias, outcome, run, say
 
@@ -163,6 +164,27 @@ def seen() -> dict[str, Any]:
     return answers
 
 
+def alone(statement: str) -> None:
+    run(NAME, statement)
+
+
+def in_a_block(statement: str) -> None:
+    with transaction.atomic(NAME):
+        run(NAME, statement)
+
+
+def by_hand(statement: str) -> None:
+    connections[NAME].set_autocommit(False)
+    try:
+        run(NAME, statement)
+        connections[NAME].commit()
+    finally:
+        connections[NAME].set_autocommit(True)
+
+
+WAY = {way.__name__: way for way in (alone, in_a_block, by_hand)}[os.environ["WAY"]]
+
+
 def left_by(statement: str) -> Any:
     """What the next piece of work sees otherwise than on a fresh session; and the statement's end.
 
@@ -171,7 +193,7 @@ def left_by(statement: str) -> Any:
     if statement in OF_DATABASES:
         outcome(lambda: run(NAME, f"CREATE DATABASE IF NOT EXISTS {ELSEWHERE}"))
         outcome(lambda: run(NAME, f"USE {ELSEWHERE}"))
-    ended = outcome(lambda: run(NAME, statement) and None)
+    ended = outcome(lambda: WAY(statement))
     try:
         connections[NAME].close()
     except Error as error:

@@ -915,6 +915,73 @@ def distributed_transaction_begins_in_a_block() -> Any:
     return said
 
 
+WITHOUT_TABLES = (
+    "SELECT 1",
+    "SELECT NOW(), DATABASE()",
+    "SELECT 1 FROM DUAL",
+    "SELECT GET_LOCK('a', 0)",
+    "SELECT @@version",
+    "EXPLAIN SELECT 1",
+    "SHOW VARIABLES LIKE 'autocommit'",
+    "SHOW PROCESSLIST",
+    "SHOW WARNINGS",
+    "SET time_zone = '+01:00'",
+    "SET @x = 1",
+    "DO 1",
+    "SAVEPOINT a",
+    "SELECT no_such_column",
+    "SELECT",
+)
+WITH_TABLES = (
+    "SELECT COUNT(*) FROM note",
+    NOTED,
+    "SELECT 1 FROM note AS a, note AS b",
+)
+BEFORE_IT_BEGINS = (
+    ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",),
+    ("SET TRANSACTION READ ONLY",),
+    ("SET SESSION binlog_format = 'ROW'",),
+    ("XA START 'a'", "XA END 'a'", "XA ROLLBACK 'a'"),
+)
+
+
+@scene
+def transaction_is_chosen_after_something_else_in_a_block() -> Any:
+    """Stock's transaction begins with the first table that it looks at."""
+
+    def statements(name: str, first: str, *then: str) -> Any:
+        with transaction.atomic(name):
+            said = [outcome(lambda: run(name, first)) is not None]
+            return said + [outcome(lambda sql=sql: run(name, sql)) for sql in then]
+
+    told = {}
+    for first in (*WITHOUT_TABLES, *WITH_TABLES):
+        for then in BEFORE_IT_BEGINS:
+            name = alias()
+            told[f"{first}, {then[0]}"] = outcome(lambda: statements(name, first, *then))  # noqa: B023
+            connections[name].close()
+            forget(name)
+    return told
+
+
+@scene
+def transaction_is_chosen_in_a_block_within() -> Any:
+    def statements(name: str, *then: str) -> Any:
+        with transaction.atomic(name):
+            with transaction.atomic(name):
+                said = [outcome(lambda sql=sql: run(name, sql)) for sql in then]
+                run(name, NOTED)
+            mine = transaction.savepoint(using=name)
+            run(name, NOTED)
+            transaction.savepoint_rollback(mine, using=name)
+        return said
+
+    return [
+        stored(lambda name: outcome(lambda: statements(name, *then)))  # noqa: B023
+        for then in BEFORE_IT_BEGINS
+    ]
+
+
 def dropped(kind: str, *, asks: bool, inside: bool, collect: bool) -> Any:
     options = {"cursorclass": getattr(cursors, kind)} if kind else {}
     name = alias(OPTIONS=options)

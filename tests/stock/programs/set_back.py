@@ -25,7 +25,9 @@ from tests.stock.programs.workshop import (
 )
 
 USER, PASSWORD = SETUP["database"]["NAME"], "only-for-this-test"
-SEEN = "SELECT CONCAT_WS('|', @@foreign_key_checks, @@time_zone, @@lock_wait_timeout)"
+MAIN = SETUP["database"]["NAME"]
+OTHER = f"{MAIN}_other"
+SEEN = "SELECT CONCAT_WS('|', DATABASE(), @@foreign_key_checks, @@time_zone, @@lock_wait_timeout)"
 
 
 def insert(tag: str) -> None:
@@ -94,6 +96,19 @@ def with_a_parameter_in_a_block() -> None:
         insert("one")
 
 
+def in_another_database() -> None:
+    run(NAME, f"USE {OTHER}")
+    try:
+        insert("one")
+    finally:
+        run(NAME, f"USE {MAIN}")
+
+
+def in_another_database_in_a_block() -> None:
+    with transaction.atomic(NAME):
+        in_another_database()
+
+
 def flush() -> None:
     call_command("flush", database=NAME, interactive=False, verbosity=0)
 
@@ -107,6 +122,8 @@ WORK: list[Callable[[], None]] = [
     in_a_begun_one,
     with_a_parameter,
     with_a_parameter_in_a_block,
+    in_another_database,
+    in_another_database_in_a_block,
     flush,
 ]
 
@@ -144,7 +161,9 @@ def at(number: int, work: Callable[[], None], strike: Callable[[], None], owed: 
     return [points.name, "ok" if told is None else told, fresh, afterwards] if points.name else None
 
 
-run("default", TABLE)
+admin(f"CREATE DATABASE {OTHER}")
+for database in (MAIN, OTHER):
+    admin(TABLE.replace("note", f"{database}.note"))
 connections["default"].close()
 admin(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
 admin(f"GRANT ALL ON *.* TO '{USER}'@'%'")
@@ -163,4 +182,5 @@ finally:
     for name in connections:
         connections[name].close()
     admin(f"DROP USER '{USER}'@'%'")
+    admin(f"DROP DATABASE {OTHER}")
 say(report)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_lifeline.core import effects
-from django_lifeline.core.effects import Effect, effect_of, first_keyword
+from django_lifeline.core.effects import Effect, effect_of, first_keyword, touches_no_table
 
 NONE, READ, DML, SAVEPOINT = Effect.NONE, Effect.READ, Effect.DML, Effect.SAVEPOINT
 TRANSACTION, COMMITS, SETS = Effect.TRANSACTION, Effect.IMPLICIT_COMMIT, Effect.SETS
@@ -518,3 +518,34 @@ def test_noise_never_hides_what_stands_before_it(noise, sql):
 )
 def test_first_keyword_is_a_known_verb_and_never_a_value(sql, word):
     assert first_keyword(sql) == word
+
+
+@pytest.mark.parametrize(
+    ("sql", "without"),
+    [
+        ("SELECT 1", True),
+        (" (select now()) ", True),
+        ("SELECT 'FROM t'", True),
+        ("SELECT 1 FROM dual", True),
+        ("SELECT @@version /* FROM t */", True),
+        ("EXPLAIN SELECT 1", True),
+        ("SET time_zone = '+00:00'", True),
+        ("USE other", True),
+        ("SHOW GLOBAL STATUS LIKE 'a'", True),
+        ("SELECT 1 /*! FROM t */", False),
+        ("SELECT 1 FROM dual JOIN t", False),
+        ("SELECT 1 WHERE EXISTS (TABLE t)", False),
+        ("SET @a = (SELECT b FROM t)", False),
+        ("SET STATEMENT a = 1 FOR SELECT 1", False),
+        ("SET PASSWORD = 'a'", False),
+        ("SELECT NEXT VALUE FOR s", False),
+        ("SELECT 1 INTO OUTFILE 'a'", False),
+        ("SHOW TABLES", False),
+        ("INSERT t VALUES (1)", False),
+        ("SAVEPOINT a", False),
+        ("CALL p()", False),
+        ("", False),
+    ],
+)
+def test_what_touches_no_table_begins_no_transaction(sql, without):
+    assert touches_no_table(sql) is without

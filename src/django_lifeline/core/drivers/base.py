@@ -454,7 +454,7 @@ def ends_exchange(error: BaseException) -> bool:
     The client library's numbers (0, 2000 to 2999, and 5000 to 5999 of MariaDB's) are not.
     """
     code = error.args[0] if error.args else None
-    if not isinstance(code, int) or code < 1000 or code in LAST_WORDS:
+    if not isinstance(code, int) or code < 1 or code in LAST_WORDS:
         return False
     return not (2000 <= code < 3000 or 5000 <= code < 6000)
 

@@ -182,6 +182,7 @@ class Connection(Guarded, StockConnection):
         self._settle_in()
 
     def _settle_in(self) -> None:
+        self._opening_autocommit = self.autocommit_mode
         thread_id: Any = self.server_thread_id  # the driver keeps a tuple of one
         self._open_channel(
             self._sock.fileno(),
@@ -252,8 +253,9 @@ class Connection(Guarded, StockConnection):
             for statement in (self.sql_mode and self._sql_mode_statement(), self.init_command):
                 if statement:
                     self.run(statement)
-            if self.autocommit_mode is not None:
-                self.autocommit(self.autocommit_mode)
+            # Not the mode that the driver was told last: SQL may have set another one since.
+            if self._opening_autocommit is not None:
+                self.autocommit(self._opening_autocommit)
         except self.Error:
             return False
         return True
