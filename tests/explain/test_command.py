@@ -14,11 +14,17 @@ from typing import Any
 import pytest
 
 from django_lifeline import commands
+from django_lifeline.core import classification
 from django_lifeline.diagnosis import saying
 from django_lifeline.diagnosis.explain import server
 from django_lifeline.diagnosis.pages import address
 
 ROOT = Path(__file__).parents[2]
+CODES = sorted(
+    code
+    for name, code in vars(classification).items()
+    if name.startswith(("CR_", "ER_", "CLOSED_")) and isinstance(code, int)
+)
 LOG = "2026-03-01 10:00:00 ERROR OperationalError: (2006, 'MySQL server has gone away')\n"
 
 
@@ -50,6 +56,12 @@ def test_a_log_with_a_loss_is_explained(log: Path) -> None:
 def test_causes_without_a_reason_are_only_named(log: Path) -> None:
     log.write_text("OperationalError: (2006, '')\n")
     assert "Also possible with this number: idle_timeout" in call(str(log))[1]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_number_that_the_engine_knows_is_explained(code: int) -> None:
+    status, said = call(str(code))
+    assert (status, said.split()[:1]) == (0, [str(code)]), "_MEANINGS in explain/reference.py"
 
 
 def test_a_log_without_a_loss_ends_with_status_1(log: Path) -> None:

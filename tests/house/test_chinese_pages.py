@@ -76,6 +76,21 @@ def test_text_without_translation_and_one_that_was_changed_are_noticed(
     assert told == ["start: no translation: A new text.", "start: look again at: A changed text."]
 
 
+def test_changed_text_stays_marked_and_gets_no_comments_when_it_is_looked_at_twice(
+    translate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translate, "CATALOGUES", tmp_path)
+    page = tmp_path / "start.po"
+    page.write_text('msgid "A text that was there."\nmsgstr "旧译文。"\n', encoding="utf-8")
+    changed = translate.Catalog()
+    changed.add("A text that was here.")
+    for _ in range(2):
+        [(_, content, catalogue)] = translate.wanted({"start": changed})
+        page.write_bytes(content)
+    [message] = [it for it in catalogue if it.id]
+    assert (message.fuzzy, message.user_comments) == (True, [])
+
+
 def test_catalogue_of_a_page_that_is_gone_is_noticed(
     translate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TextIO
 
@@ -58,3 +61,18 @@ def test_what_a_command_raises_becomes_a_status(
     monkeypatch.setitem(commands.COMMANDS, "fail", "a_fake_command")
     assert main(["fail"], io.StringIO()) == status
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("name", ["doctor", "status"])
+def test_command_without_database_says_how_to_name_one(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "django_lifeline", name],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: which database? Give --settings MODULE (or DJANGO_")
+    assert "'django_lifeline' in INSTALLED_APPS" in done.stderr

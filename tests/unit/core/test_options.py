@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -106,6 +107,16 @@ def test_wrong_value_is_named_with_what_it_may_be(given: dict[str, Any], words: 
 def test_wrong_lifeline_option_is_refused(given: object) -> None:
     with pytest.raises(OptionError, match="OPTIONS\\['lifeline'\\]"):
         lifeline_options(given)
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [(pool_options, field.name) for field in fields(PoolOptions)]
+    + [(lifeline_options, field.name) for field in fields(LifelineOptions)],
+)
+def test_value_of_a_type_that_no_option_takes_is_refused_by_each(read: Any, name: str) -> None:
+    with pytest.raises(OptionError, match=f"'{name}'"):
+        read({name: object()})
 
 
 def test_search_for_another_server_may_be_of_one_attempt() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
 from lifeline_lab.arms import ARMS, LIFELINE, STOCK_ARMS
 from lifeline_lab.scenario import CAUSES, Scenario
-from lifeline_lab.scenarios import all_scenarios
+from lifeline_lab.scenarios import all_scenarios, checked
 from lifeline_lab.stage import PROGRAMS
 
 SCENARIOS = all_scenarios()
@@ -17,6 +18,18 @@ each = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIO
 
 def test_every_cause_has_a_scenario() -> None:
     assert {scenario.cause for scenario in SCENARIOS.values()} == set(CAUSES)
+
+
+def test_name_that_is_not_its_files_is_refused_as_it_might_hide_another() -> None:
+    copied = SCENARIOS["kill-between"]
+    with pytest.raises(ValueError, match=r"kill_again\.py: name is 'kill-between'.*'kill-again'"):
+        checked("kill_again", copied)
+
+
+def test_cause_that_is_none_is_refused_with_those_there_are() -> None:
+    wrong = replace(SCENARIOS["kill-between"], cause="a KILL")
+    with pytest.raises(ValueError, match=r"kill_between\.py: cause is 'a KILL'.*idle timeout"):
+        checked("kill_between", wrong)
 
 
 @each

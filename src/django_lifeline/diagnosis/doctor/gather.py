@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -75,6 +76,11 @@ def from_aliases(aliases: Sequence[str]) -> list[Patient]:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
 
+    if not settings.configured and not os.environ.get(ENVIRONMENT_VARIABLE):
+        raise UsageError(
+            f"which database? Give --settings MODULE (or {ENVIRONMENT_VARIABLE}), or a --dsn; or "
+            "call it as manage.py lifeline, with 'django_lifeline' in INSTALLED_APPS."
+        )
     try:
         if not settings.configured:
             django.setup()
@@ -88,8 +94,8 @@ def from_aliases(aliases: Sequence[str]) -> list[Patient]:
     except (ImproperlyConfigured, ImportError) as error:
         first = str(error).strip().splitlines()[0]
         raise UsageError(
-            f"the settings cannot be loaded: {first} Run it through manage.py, give --settings "
-            f"(or {ENVIRONMENT_VARIABLE}), or a --dsn."
+            f"the settings cannot be loaded: {first.rstrip('.')}. Run it through manage.py, give "
+            f"--settings (or {ENVIRONMENT_VARIABLE}), or a --dsn."
         ) from None
     for wrapper in found:
         if aliases and wrapper.vendor != "mysql":

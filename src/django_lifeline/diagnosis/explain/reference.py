@@ -55,6 +55,10 @@ _MEANINGS = {
     codes.CR_SERVER_HANDSHAKE_ERR: _REFUSED,
     codes.CR_SERVER_LOST: _PHASE,
     codes.CR_SERVER_LOST_EXTENDED: _PHASE,
+    codes.CR_SHARED_MEMORY_CONNECT_ABANDONED_ERROR: N_(
+        "Windows only: the client gave up a connection over shared memory. Whether a statement "
+        "ran, the number does not tell."
+    ),
     codes.CR_COMMANDS_OUT_OF_SYNC: N_(
         "The driver refused to send since the answer to an earlier command is still unread."
     ),
@@ -87,6 +91,10 @@ _MEANINGS = {
         "The commit failed. With error 6 from a node of Galera: it lost the others while it waited "
         "for them, and they may have stored the work. From storage engines nothing is stored. The "
         "connection lives."
+    ),
+    codes.ER_BEFORE_DML_VALIDATION_ERROR: N_(
+        "Group Replication refused the statement before it ran, mostly since its table has no "
+        "primary key. The connection lives."
     ),
     codes.ER_RUN_HOOK_ERROR: N_(
         "Group Replication undid a COMMIT: the member lost the others while it waited for them, "
