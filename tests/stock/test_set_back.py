@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.stock.conftest import Both
+import re
 
+import pytest
+from tests.stock.conftest import PROGRAMS, Both, share
+
+WORK = [
+    "unchecked",
+    "unchecked_in_a_block",
+    "unchecked_round_a_block",
+    "unchecked_in_a_block_within",
+    "unchecked_by_hand",
+    "in_a_begun_one",
+    "with_a_parameter",
+    "with_a_parameter_in_a_block",
+    "in_another_database",
+    "in_another_database_in_a_block",
+    "flush",
+]
 pytestmark = [pytest.mark.timeout(240), pytest.mark.drawn]
+
+
+def test_every_piece_of_work_is_named_here() -> None:
+    text = (PROGRAMS / "set_back.py").read_text()
+    listed = re.search(r"^WORK: .*?= \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert listed is not None
+    assert re.findall(r"\w+", listed[1]) == WORK
 
 
 def test_what_was_set_and_set_back_is_as_before(both: Both) -> None:
     """A session's own settings, made before, may be there yet: stock loses them."""
-    pair = both("set_back", timeout=200)
-    assert len(pair.ours) > 100
+    part = share(WORK, 0.5)
+    pair = both("set_back", timeout=200, env={"PART": " ".join(part)})
+    assert len(pair.ours) > 50
     left = {
         name: cell
         for name, cell in pair.ours.items()
