@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tests.differential.record import Record
 
 LOSSES = {0, 1053, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 3169, 4031}
+_LOST_IN_A_HOOK = frozenset(f"failed {number}" for number in LOSSES)
 CLOSED = {0, 2006}
 """What the drivers say of a connection that was closed."""
 OUT_OF_SYNC = 2014
@@ -97,6 +98,8 @@ class _Trial:
                 continue
             if difference.law in ("value", "error", "exits") and self._is_better(number):
                 return None
+            if difference.law == "hooks" and self._failed_for_stock_alone(number):
+                return None
             if self._may_part(number) or self._is_only_marked(number, difference):
                 return next(self._broken_laws(), None)
             return difference
@@ -145,7 +148,8 @@ class _Trial:
     def _is_better(self, number: int) -> bool:
         """Whether stock Django shows here what this engine has mended on purpose.
 
-        There are four such things. Closing a driver's cursor reads what is left for another one:
+        There are five such things. PyMySQL's ping opens another session in silence, so one that
+        has died is usable to stock. Closing a driver's cursor reads what is left for another one:
         that one has lost its results then, and statements run that would have to wait for them.
         A cursor that has nothing to go on to takes the next result of another one.
         A cursor that was kept serves no more once its connection was closed. And a session that
@@ -153,6 +157,8 @@ class _Trial:
         """
         if number >= len(self.steps):
             return False
+        if self.kinds[number] == "is_usable" and self.faulty:
+            return self.stock[number].value is True and self.ours[number].value is False
         stock, ours = self.stock[number].error, self.ours[number].error
         if stock and not ours and stock[1] in CLOSED and self.kinds[number].startswith("cursor_"):
             return True
@@ -192,9 +198,19 @@ class _Trial:
             return True
         if not self.faulty:
             return False
+        if self._lost_in_a_hook(number):
+            return True
         if code not in LOSSES or not str(error[0]).endswith(("OperationalError", "InterfaceError")):
             return False
         return self._may_be_lost(number)
+
+    def _lost_in_a_hook(self, number: int) -> bool:
+        """Whether a hook of `on_commit` was told of a loss, which a robust one keeps to itself."""
+        return not _LOST_IN_A_HOOK.isdisjoint(self.ours[number].hooks)
+
+    def _failed_for_stock_alone(self, number: int) -> bool:
+        stock, ours = self.stock[number].hooks, self.ours[number].hooks
+        return ours == [hook for hook in stock if hook not in _LOST_IN_A_HOOK] and ours != stock
 
     def _is_only_marked(self, number: int, difference: Difference) -> bool:
         """Whether a loss shows in nothing but Django's mark: the block is to be rolled back.
@@ -248,7 +264,7 @@ class _Trial:
         said = [ours.error, *ours.exits]
         if said != [stock.error, *stock.exits] and any(said):
             return True
-        return self._marked_alone(number)
+        return self._marked_alone(number) or self._lost_in_a_hook(number)
 
     def _same(self, number: int) -> bool:
         stock, ours = self.stock[number], self.ours[number]

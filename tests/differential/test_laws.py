@@ -167,3 +167,21 @@ def test_pool_that_has_no_connection_is_lawful_only_while_somebody_holds_it() ->
     stock = [record(), record()]
     assert law('sql "SELECT GET_LOCK(1, 0)"; read', stock, [record(), waited]) == ""
     assert law("exists; read", stock, [record(), waited]) == "error"
+
+
+def test_loss_that_a_robust_hook_swallowed_excuses_what_follows() -> None:
+    hooks = ["hook 10", "failed 2013"]
+    stock = [record(), record(), record(10, hooks=["hook 10"]), record(10, value=[5])]
+    ours = [record(), record(), record(10, hooks=hooks), record(10, value=[0])]
+    program = 'kill_all; enter; leave "ok"; last_id'
+    assert law(program, stock, ours) == ""
+    assert law(program, ours, stock) == ""
+    quiet = [record(), record(), record(10), record(10, value=[0])]
+    assert law(program, [*quiet[:3], record(10, value=[5])], quiet) == "value"
+
+
+def test_session_that_pymysql_opened_in_silence_is_no_better() -> None:
+    stock, ours = [record(), record(value=True)], [record(), record(value=False)]
+    assert law("kill_all; is_usable", stock, ours) == ""
+    assert law("kill_all; is_usable", ours, stock) == "value"
+    assert law("is_usable", stock[1:], ours[1:]) == "value"

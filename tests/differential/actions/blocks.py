@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from tests.differential.actions.place import Deliberate, Place, action
 from tests.differential.models import Item
@@ -90,6 +90,13 @@ def on_commit(place: Place, tag: int, what: str = "plain", robust: bool = False)
 
     def run() -> None:
         hooks.append(f"hook {tag}")
+        try:
+            act()
+        except Error as error:
+            hooks.append(f"failed {error.args[0] if error.args else ''}")  # robust: swallowed
+            raise
+
+    def act() -> None:
         if what == "write":
             Item.objects.using(alias).create(tag=place.tag(tag))
         elif what == "nested":
