@@ -57,6 +57,7 @@ class Boundary(enum.Enum):
     BEGINS = "begins one"
     ENDS = "ends it"
     CHAINS = "ends it and begins the next"
+    LEAVES = "ends it, and the session"
     CHOOSES = "says what the next one is like"
     SWITCHES = "sets autocommit"
 
@@ -97,7 +98,9 @@ def boundary_of(sql: str | bytes) -> Boundary:
     text = _text(sql)
     code = _code(_SKIP_COMMENTS, text).strip(_SPACE + ";")
     found = _END_OF_TRANSACTION.match(code)
-    if found is None or _ENDS_THE_SESSION.search(code):
+    if found is not None and _ENDS_THE_SESSION.search(code):
+        return Boundary.LEAVES
+    if found is None:
         if code.startswith("SET"):
             return Boundary.SWITCHES if "AUTOCOMMIT" in code else Boundary.CHOOSES
         return Boundary.BEGINS

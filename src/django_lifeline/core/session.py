@@ -171,6 +171,12 @@ class Session:
         return self.state.open
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a transaction is open, without a doubt, that its author began in SQL."""
+        known = self.pinned_by in ("", "XA")
+        return self.state is State.OFF or self.state is State.MANUAL and known
+
+    @property
     def can_be_reset(self) -> bool:
         """Whether resetting it is known to take away everything that was left behind."""
         if self.arranged is not None and not self.arranged.can_be_reset:
@@ -312,7 +318,10 @@ class Session:
 
     def _cross(self, boundary: Boundary) -> None:
         move = _CROSSED.get(boundary)
-        if boundary is Boundary.BEGINS and self.work:
+        if boundary is Boundary.LEAVES:
+            # Where something was open, whoever goes on is to hear that it is over.
+            move = Move.BEGIN_MANUALLY if self.state.open else Move.END
+        if boundary in (Boundary.BEGINS, Boundary.LEAVES) and self.work:
             self.partly_stored = True  # it commits what was open
         if move is not None:
             self.move(move)

@@ -73,8 +73,8 @@ def test_batch_is_not_repeatable_and_otherwise_the_same() -> None:
     ("sql", "boundary"),
     [
         ("BEGIN", Boundary.BEGINS),
-        ("COMMIT RELEASE", Boundary.BEGINS),  # with the session, so the block cannot go on
-        ("ROLLBACK AND NO CHAIN RELEASE", Boundary.BEGINS),
+        ("COMMIT RELEASE", Boundary.LEAVES),  # with the session, so the block cannot go on
+        ("ROLLBACK AND NO CHAIN RELEASE", Boundary.LEAVES),
         ("START TRANSACTION READ ONLY", Boundary.BEGINS),
         ("COMMIT", Boundary.ENDS),
         ("ROLLBACK WORK", Boundary.ENDS),
