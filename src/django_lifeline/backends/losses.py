@@ -85,9 +85,13 @@ class Losses(Answers):
             self._keepsake = None
         else:
             self._keep_for_later(hold)
-        new = self._take()
-        if self._keepsake is not None:
-            new.begins_anew(self._keepsake.shown_id, max(self._keepsake.row_count or 0, 0))
+        return self._shows_what_it_showed(self._take())
+
+    def _shows_what_it_showed(self, new: Hold) -> Hold:
+        """Let cursors on another connection show what the lost one's would have gone on to show."""
+        kept = self._keepsake
+        if kept is not None:
+            new.begins_anew(kept.shown_id, max(kept.row_count or 0, 0))
         return new
 
     def _distrust(self, facts: LossFacts) -> None:
@@ -116,7 +120,7 @@ class Losses(Answers):
         # Whoever listens may use the database, and wait for others who listen: hold no slot.
         self._rest(new)
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
-        return self._held(new)
+        return self._shows_what_it_showed(self._held(new))
 
     def _take_unless_it_runs(
         self, hold: Hold, facts: LossFacts, error: BaseException | None

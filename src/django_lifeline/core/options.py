@@ -13,6 +13,10 @@ class OptionError(ValueError):
     """A wrong option; the message names the setting, the value and the fix."""
 
 
+MOST_TCP_USER_TIMEOUT = 2_147_483
+"""The kernel takes it in milliseconds, as an ``int`` of C."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolOptions:
     """``OPTIONS["pool"]``, in psycopg_pool's words. Times are in seconds."""
@@ -89,6 +93,11 @@ class LifelineOptions:
         for name in ("tcp_user_timeout", "ride_out"):
             if getattr(self, name) is not None:
                 _seconds("lifeline", name, getattr(self, name))
+        if (self.tcp_user_timeout or 0) > MOST_TCP_USER_TIMEOUT:
+            raise OptionError(
+                f"OPTIONS['lifeline']['tcp_user_timeout'] is {self.tcp_user_timeout!r}. Set it to "
+                f"{MOST_TCP_USER_TIMEOUT} seconds at most, or None for the system's."
+            )
         _seconds("lifeline", "full_server_timeout", self.full_server_timeout)
         _seconds("lifeline", "ping_timeout", self.ping_timeout)
         _seconds("lifeline", "failover_timeout", self.failover_timeout, least_is_zero=True)

@@ -99,6 +99,7 @@ def test_wrong_value_is_named_with_what_it_may_be(given: dict[str, Any], words: 
         {"tcp_keepalive": 0},
         {"tcp_keepalive": 1.5},
         {"tcp_user_timeout": -1},
+        {"tcp_user_timeout": 1e12},
         {"ping_timeout": None},
         {"pingtimeout": 5},
         [],
