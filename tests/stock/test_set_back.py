@@ -8,6 +8,7 @@ import pytest
 from tests.stock.conftest import PROGRAMS, Both, share
 
 WORK = [
+    "where_it_was_sent_before",
     "unchecked",
     "unchecked_in_a_block",
     "unchecked_round_a_block",

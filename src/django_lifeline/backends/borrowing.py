@@ -168,6 +168,9 @@ class Borrowing(Refusals):
 
     def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
+        untaken, self._untaken = self._untaken, None
+        if untaken is not None:
+            raise untaken
         self.ensure_connection()
         if self._hold is None:
             self._refuse_in_block()

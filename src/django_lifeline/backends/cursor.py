@@ -169,6 +169,13 @@ class CursorWrapper(stock.CursorWrapper):
         made._below.connection = None
         return made
 
+    @classmethod
+    def unconnected(cls, db: Wrapper) -> CursorWrapper:
+        """Return one that finds its driver's cursor when it has a connection."""
+        made = cls(db, db.Database.cursors.Cursor(None))
+        made._torn = True
+        return made
+
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement.
 

@@ -96,6 +96,10 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """What was set in a session that is lost, and is to be set in the next one."""
         self._unmade = False
         """Whether that has just failed."""
+        self._forgone: tuple[Setting, ...] = ()
+        """What of it was given up last, since nobody knew what was going to be done."""
+        self._untaken: Exception | None = None
+        """Why a cursor was made without a connection, for its statement to say."""
         self._keepsake: Keepsake | None = None
         """What may be asked about the last statement, if its connection was recalled."""
         self._wrote_on: ServerFacts | None = None

@@ -237,6 +237,7 @@ class Losses(Answers):
         unmade, self._unmade = self._unmade, False
         if unmade or statement is not None and statement.keyword not in ("SET", "USE"):
             return
+        self._forgone = self._owed if statement is None else ()
         names = statement.sets if statement else ()
         keeps = names and frozenset(names).isdisjoint
         self._owed = tuple(kept for kept in self._owed if keeps and keeps(kept.names))

@@ -19,6 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper, debug_transaction
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
@@ -43,6 +44,7 @@ from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
+from django_lifeline.exceptions import ConnectionLost, PoolTimeout
 
 _TO_A_CURSOR = Shortcut(
     "_cursor",
@@ -335,7 +337,7 @@ class LifelineMixin(Transactions):
             self.close_if_health_check_failed()
         hold = self._hold
         if hold is None or _monotonic() - hold.used_at > WARM:
-            self.ensure_connection()
+            self._connect_for_a_cursor()
         if self._thread_ident != get_ident():
             with self.wrap_database_errors:
                 self.validate_thread_sharing()
@@ -356,6 +358,21 @@ class LifelineMixin(Transactions):
             return self.make_debug_cursor(cursor)
         return Cursor(cursor, self) if djangos_is_untouched() else self.make_cursor(cursor)
 
+    def _connect_for_a_cursor(self) -> None:
+        """Borrow a connection. Where none can be had in a lost one's place, its statement says so.
+
+        Only that tells what is not to be made again: see `_forgo`.
+        """
+        self._untaken = None
+        try:
+            self.ensure_connection()
+        except PoolTimeout:
+            raise
+        except Error as error:
+            if not self._forgone or isinstance(error, ConnectionLost) or self.in_atomic_block:
+                raise
+            self._untaken, self._owed = error, self._forgone
+
     def _prepare_cursor(self, cursor: Any) -> Any:
         prepared = super()._prepare_cursor(self._watched(cursor))
         if self._thread_ident != get_ident():
@@ -370,6 +387,8 @@ class LifelineMixin(Transactions):
         return self._new_cursor()
 
     def _new_cursor(self) -> CursorWrapper:
+        if self._untaken is not None:
+            return CursorWrapper.unconnected(self)
         hold = self._hold or self._gone
         if hold is None:
             self._refuse_in_block()

@@ -44,6 +44,11 @@ def other_time_zone() -> Iterator[None]:
         run(NAME, "SET time_zone = %s", ["SYSTEM"])
 
 
+def where_it_was_sent_before() -> None:
+    outcome(lambda: insert("one"))
+    insert("two")
+
+
 def unchecked() -> None:
     with connections[NAME].constraint_checks_disabled():
         insert("one")
@@ -115,6 +120,7 @@ def flush() -> None:
 
 
 WORK: list[Callable[[], None]] = [
+    where_it_was_sent_before,
     unchecked,
     unchecked_in_a_block,
     unchecked_round_a_block,
@@ -152,6 +158,8 @@ def at(number: int, work: Callable[[], None], strike: Callable[[], None], owed: 
     admin("DELETE FROM note")
     if owed:
         run(NAME, "SET lock_wait_timeout = 77")
+    if work is where_it_was_sent_before:
+        run(NAME, f"USE {OTHER}")
     fresh = one(NAME, SEEN)
     points = Points(NAME, number, strike)
     with points.watched():
