@@ -78,6 +78,9 @@ class Answers(Lending):
 
     def _set_last_id(self, hold: Hold, statement: Statement, known: int) -> Hold:
         sql = f"SELECT LAST_INSERT_ID({known:d})"
+        shown = 0 if self._keepsake is None else self._keepsake.shown_id
+        if hold.ran:
+            shown = hold.connection.last_id
         try:
             hold.connection.run(sql)
         except BaseException as error:
@@ -92,7 +95,7 @@ class Answers(Lending):
             hold = self._swap(hold, facts, Reason.LOST)
             hold.connection.run(sql)
         hold.foreign_id, hold.session.inserted = False, True
-        hold.connection.last_id = 0 if self._keepsake is None else self._keepsake.shown_id
+        hold.connection.last_id = shown
         hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
         return hold
 
