@@ -25,6 +25,27 @@ def parse(line: str) -> Step:
 
 
 KNOWN = {
+    "autocommit is set in SQL inside a block, and the next borrower has none": (
+        "A.a enter true false",
+        "A.a insert 10",
+        'A.a sql "SET autocommit = 1"',
+        'A.a leave "ok"',
+        "A.a close",
+        "A.a insert 20",
+        "A.a close",
+        "A.a insert 30",
+    ),
+    "a transaction is chosen after what touches no table": (
+        "A.a enter true false",
+        'A.a sql "SELECT 1"',
+        'A.a sql "SET TRANSACTION READ ONLY"',
+        'A.a leave "ok"',
+    ),
+    "cursors go on to show a number after a loss": (
+        "A.a create 20",
+        "A.a kill_all",
+        "A.a fight_at_once",
+    ),
     "a deadlock ends the transaction, and the block goes on": (
         "A.a enter true false",
         "A.a deadlock",
