@@ -72,6 +72,8 @@ def main() -> int:
         print(summary(outcome), flush=True)
         for failure in outcome["failures"]:
             print("  {law}: {cell}: {said}".format(**failure))
+        for seen in outcome["once"]:
+            print("  seen once, {law}: {cell}: {said}".format(**seen))
         if is_whole(chosen):
             # After each: it takes long.
             (RESULTS / "sweep.json").write_text(json.dumps(outcomes, indent=1) + "\n")
