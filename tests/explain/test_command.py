@@ -16,7 +16,7 @@ import pytest
 from django_lifeline import commands
 from django_lifeline.core import classification
 from django_lifeline.diagnosis import saying
-from django_lifeline.diagnosis.explain import server
+from django_lifeline.diagnosis.explain import explain, server
 from django_lifeline.diagnosis.pages import address
 
 ROOT = Path(__file__).parents[2]
@@ -268,3 +268,19 @@ def test_a_finding_is_explained_by_its_id(word: str) -> None:
     assert status == 0
     assert said.startswith("lifeline.D101  ")
     assert address("doctor", "d101-") in said
+
+
+def test_note_of_the_engine_is_not_contradicted() -> None:
+    note = (
+        'django_lifeline.exceptions.ConnectionLost: (2013, "The connection was lost: Somebody '
+        'ended the session with KILL (killed, likely; rolled_back): idle for 0.0 s")\n'
+        "Cause: Somebody ended the session with KILL (killed, likely)\n"
+        "The work: Nothing of the transaction is stored; run the whole block again. (rolled_back)\n"
+        "Evidence: phase=before, idle_seconds=0.0, wait_timeout=28800.0, in_transaction=True\n"
+    )
+    told = str(explain(note))
+    assert "Nothing of the transaction is stored" in told
+    assert "may have run" not in told
+    assert "wait_timeout" not in told
+    undecided = str(explain(note.replace("(killed, likely", "(killed, undecided")))
+    assert "wait_timeout is 28800" in undecided

@@ -15,6 +15,7 @@ from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.groups import Group
 from django_lifeline.diagnosis.explain.losses import Loss
 from django_lifeline.diagnosis.explain.reference import Number, number_of
+from django_lifeline.diagnosis.explain.rules.places import LOST
 from django_lifeline.diagnosis.explain.rules.ranking import (
     Confidence,
     Ranked,
@@ -167,7 +168,8 @@ def _finding_lines(place: int, finding: Finding, advice: Advice) -> Iterator[str
     if not facts.certain:
         yield from wrapped(t(_MENTIONED), "   ")
     yield from _labelled(t(N_("Where")), _where(finding, t))
-    yield from _labelled(t(N_("What")), advice.once(place, t(number.meaning)))
+    if not (facts.label and facts.code in LOST):  # else the engine has noted more than that tells
+        yield from _labelled(t(N_("What")), advice.once(place, t(number.meaning)))
     yield from _labelled(t(N_("The work")), t(fate_of(facts)))
     yield f"   {t(_CONFIDENCE[verdict.confidence])}:"
     detailed = [r for r in verdict.causes if r.reasons or r in verdict.open_between]

@@ -72,7 +72,9 @@ def the_same_pause_each_time(facts: Facts) -> Iterator[Evidence]:
 def wait_timeout_is_known(facts: Facts) -> Iterator[Evidence]:
     """A value that is pasted or read from the server is worth telling."""
     limit = facts.variables.get("wait_timeout")
-    if limit is None or facts.code not in LOST:
+    noted, confidence = facts.told
+    ruled_out = noted not in ("", "idle_timeout") and confidence in ("likely", "certain")
+    if limit is None or facts.code not in LOST or ruled_out:
         return
     idle_place = facts.outside_requests or facts.first_query or facts.step is Step.BEGIN
     reason = say(
