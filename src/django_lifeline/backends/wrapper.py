@@ -588,9 +588,8 @@ class LifelineMixin(Transactions):
     def _leave(self, hold: Hold) -> None:
         """Give back to the pool, yet keep the connection until somebody else asks for it."""
         if not hold.resting:
-            if not self._is_obsolete() and (not hold.is_private or hold.session.goes_on):
-                # As stock: who keeps the driver's object, or is in a transaction of his own.
-                return
+            if not (hold.is_private or self._is_obsolete()):
+                return  # as stock: who keeps the driver's object goes on with it
             self._rest(hold)
         if hold.resting and not self._connects_anew(hold) and hold.pool.leave(hold.lease):
             hold.returned = True

@@ -171,12 +171,6 @@ class Session:
         return self.state.open
 
     @property
-    def goes_on(self) -> bool:
-        """Whether a transaction is open, without a doubt, that its author began in SQL."""
-        known = self.pinned_by in ("", "XA")
-        return self.state is State.OFF or self.state is State.MANUAL and known
-
-    @property
     def can_be_reset(self) -> bool:
         """Whether resetting it is known to take away everything that was left behind."""
         if self.arranged is not None and not self.arranged.can_be_reset:

@@ -63,6 +63,10 @@ class Tally:
 tally = Tally()
 
 
+CAUGHT = (Error,) if PROTECTED else (Error, connection.Database.Error)
+"""Where nothing protects, the driver's own word comes out of Django's steps as well."""
+
+
 def going_on() -> bool:
     """Whether to strike again."""
     return tally.struck < COUNT and (PROTECTED or not tally.crossed)
@@ -84,7 +88,7 @@ def ask_and_count(who: str) -> None:
     """Ask, and count the errors."""
     try:
         ask(who)
-    except Error as error:
+    except CAUGHT as error:
         tally.errors[f"{type(error).__name__} {error.args[:1]}"] += 1
         if not PROTECTED and connection._hold is not None:
             # The driver itself refuses this one; nothing else would be lent from now on.

@@ -982,38 +982,6 @@ def transaction_is_chosen_in_a_block_within() -> Any:
     ]
 
 
-@scene
-def transaction_in_sql_spans_pieces_of_work() -> Any:
-    """As long as stock keeps its connection the transaction goes on."""
-
-    def spanning(age: int | None, begin: str, *end: str) -> Any:
-        name = alias(CONN_MAX_AGE=age)
-        admin("DELETE FROM note")
-        run(name, begin)
-        run(name, NOTED)
-        piece_of_work_ends(name)
-        said = [outcome(lambda: run(name, "SELECT COUNT(*) FROM note")), run(name, NOTED)]
-        piece_of_work_ends(name)
-        said += [outcome(lambda sql=sql: run(name, sql)) for sql in end]
-        seen = one("default", "SELECT COUNT(*) FROM note")
-        connections[name].close()
-        forget(name)
-        wait_until(lambda: not isinstance(outcome(lambda: admin(LOCKED)), str))
-        return said, seen, one("default", "SELECT COUNT(*) FROM note")
-
-    begins = ("BEGIN", "SET autocommit = 0", "START TRANSACTION READ WRITE")
-    told = [
-        spanning(age, begin, *end)
-        for age in (None, 60, 0)
-        for begin in begins
-        for end in (("COMMIT",), ("ROLLBACK",), ())
-    ]
-    return [*told, spanning(None, "XA START 'a'", "XA END 'a'", "XA COMMIT 'a' ONE PHASE")]
-
-
-LOCKED = "SELECT tag FROM note FOR UPDATE NOWAIT"
-
-
 def dropped(kind: str, *, asks: bool, inside: bool, collect: bool) -> Any:
     options = {"cursorclass": getattr(cursors, kind)} if kind else {}
     name = alias(OPTIONS=options)

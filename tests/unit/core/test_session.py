@@ -351,13 +351,3 @@ def test_session_that_leaves_loses_what_was_open_and_nothing_else(begin):
         session.observe(autocommit=False, open_=None)
     session.ran(statement_of("COMMIT RELEASE"), "COMMIT RELEASE", None)
     assert session.in_transaction is bool(begin)
-
-
-@pytest.mark.parametrize(
-    ("sql", "goes_on"),
-    [("BEGIN", True), ("XA START 'a'", True), ("CALL a()", False), ("SELECT 1", False)],
-)
-def test_transaction_surely_goes_on_where_its_author_began_it_in_sql(sql, goes_on):
-    session = Session()
-    session.ran(statement_of(sql), sql, None)
-    assert session.goes_on is goes_on
