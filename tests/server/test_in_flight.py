@@ -98,6 +98,14 @@ def test_read_that_the_server_is_at_work_on_yet_is_not_run_beside_itself(
     }
 
 
+def test_nothing_is_stored_after_a_slow_read_whose_loss_was_swallowed(
+    stock: Any, ours: Any
+) -> None:
+    assert stock["write_after_a_slow_read_in_a_block"]["stored"] == 0
+    seen = {"said": "ConnectionLost", "stored": 0}
+    assert ours["write_after_a_slow_read_in_a_block"] == seen
+
+
 @pytest.mark.parametrize(
     "check",
     [

@@ -107,7 +107,8 @@ class Hold:
 
     def begins(self) -> None:
         """Whatever was done with it until now is done with every new connection."""
-        self.session.arrange()
+        if self.lease.claim is None:  # else it rests, clean, and may be somebody else's by now
+            self.session.arrange()
         self.cursorclass = self.connection.cursorclass
         if self.shown:
             self.set_up = self.connection.as_set_up()

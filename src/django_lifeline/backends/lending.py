@@ -61,6 +61,11 @@ _BEGUN_ANEW = (
 """What connecting, or closing before it, sets back."""
 
 
+SILENT = 0.5
+"""Seconds without an answer after which a loss says something of the other connections, too: that a
+session was ended, or a server, is seen at once at each of them."""
+
+
 class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     """The part of a wrapper that holds a lease.
 
@@ -182,22 +187,35 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             target.writer.look_at(lease)
         hold = self._lent = Hold(lease, target.pool, pid, _monotonic())
         connection = hold.connection
-        if connection.keepsake is not None:
-            self._take_keepsake(hold)
-        if connection.session.arranged is not None and not self._cleared(hold):
+        another = connection.keepsake is not None or connection.session.arranged is not None
+        if another and not self._taken_over(hold):
             return Lending.get_new_connection(self, conn_params)
         if target.found_dead:
             self._untold += found_dead(target, self.alias, connection)
         return connection.visible
 
+    def _taken_over(self, hold: Hold) -> bool:
+        """Leave nothing of its last holder's in what was recalled; False: it had to be ended."""
+        connection = hold.connection
+        try:
+            if connection.keepsake is not None:
+                self._take_keepsake(hold)
+            return connection.session.arranged is None or self._cleared(hold)
+        except BaseException:
+            self._lent = None
+            hold.pool.discard(hold.lease, Reason.INTERRUPTED)
+            raise
+
     def _cleared(self, hold: Hold) -> bool:
         """Reset what receivers had arranged for somebody else; False: it had to be ended."""
-        lease, pool = hold.lease, hold.pool
+        lease, pool, began = hold.lease, hold.pool, _monotonic()
         if self._is_fit_to_lend(hold):
             self._lent = Hold(lease, pool, hold.pid, hold.used_at)
             return True
         self._lent = None
         pool.discard(lease, Reason.DIRTY)
+        if _monotonic() - began >= SILENT:
+            pool.end_unheard(_monotonic() - began)
         return False
 
     def _tell(self) -> None:
@@ -284,9 +302,9 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             hold = self._held(
                 self._connect_again() if self._connects_otherwise else self._connect_in_its_place()
             )
+            self._make_again(hold)
             if not self.autocommit and not self.in_atomic_block:
                 self._switch_autocommit(hold, False)
-            self._make_again(hold)
         except BaseException as error:
             self._setting_up_failed(error)
             raise

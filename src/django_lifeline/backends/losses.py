@@ -12,6 +12,7 @@ from django_lifeline.backends.assembly import targets
 from django_lifeline.backends.errors import attach
 from django_lifeline.backends.evidence import diagnose_raised, facts_of, successor_of, torn
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.lending import SILENT
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
 from django_lifeline.core.events import Reason
@@ -25,9 +26,6 @@ from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
 _PLAIN = statement_of("SELECT 1")
-SILENT = 0.5
-"""Seconds without an answer after which a loss says something of the other connections, too: that a
-session was ended, or a server, is seen at once at each of them."""
 
 
 class Losses(Answers):
@@ -141,7 +139,8 @@ class Losses(Answers):
             new.begins_anew()
             if now.lost_session and not facts.still_runs:
                 return new
-            self._rest(new)
+            if not hold.session.in_transaction:  # else it ends with that
+                self._rest(new)
         raise self._lose(hold, facts, Reason.LOST) from error
 
     def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:
@@ -162,6 +161,9 @@ class Losses(Answers):
         except BaseException as error:
             if was.in_transaction:
                 self._mark_transaction_lost(was, error)
+                if self._hold is not None:  # it has not begun: nothing may run on it meanwhile
+                    self._drop(self._hold, Reason.DIRTY)
+                self._owed = was.settings
             raise
         return new
 

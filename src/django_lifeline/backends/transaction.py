@@ -254,12 +254,16 @@ class Transactions(Borrowing):
             if not session.active:
                 for sql in savepoints:
                     hold.connection.run(sql)
+                session.savepoints, session.work = savepoints, len(savepoints)
                 hold.seen = hold.connection.commands
         except BaseException as error:
             if not self._is_loss(hold, error):
                 if hold.torn:
                     self._break_off(hold, error)
                 raise
+            if savepoints:
+                session.move(Move.SWITCH_OFF)
+                session.work = len(savepoints)
             decision = self._decide(hold, statement, sent=False)
             facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
             if not decision.repeat:

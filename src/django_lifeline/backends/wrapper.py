@@ -159,6 +159,7 @@ class LifelineMixin(Transactions):
                 _lent_without.setdefault(connection, None if before is connection else before)
             return
         self._closed, self._owed, self._gone = True, (), None
+        self._forgone, self._untaken = (), None
         if self._hold is not None:
             self._let_go(self._hold)
 
@@ -281,7 +282,8 @@ class LifelineMixin(Transactions):
         try:
             self._rest(take())
         except BaseException:
-            self._forgo()
+            if not self._work_lost:  # what was set before a lost block is there when it runs again
+                self._forgo()
             raise
 
     def _stays_closed(self) -> bool:
@@ -363,7 +365,7 @@ class LifelineMixin(Transactions):
 
         Only that tells what is not to be made again: see `_forgo`.
         """
-        self._untaken = None
+        self._untaken, self._forgone = None, ()
         try:
             self.ensure_connection()
         except PoolTimeout:
@@ -371,6 +373,8 @@ class LifelineMixin(Transactions):
         except Error as error:
             if not self._forgone or isinstance(error, ConnectionLost) or self.in_atomic_block:
                 raise
+            if "cursorclass" in self.settings_dict["OPTIONS"]:
+                raise  # which may want to ask its connection something
             self._untaken, self._owed = error, self._forgone
 
     def _prepare_cursor(self, cursor: Any) -> Any:
@@ -562,6 +566,7 @@ class LifelineMixin(Transactions):
         ):
             self.close()
         self._closed, self._owed, self._keepsake = True, (), None
+        self._forgone, self._untaken = (), None
 
     def _is_hooked(self, name: str) -> bool:
         """Whether a method is not Django's or the engine's own."""
@@ -621,6 +626,7 @@ class LifelineMixin(Transactions):
             self.validate_thread_sharing()
         self.run_on_commit = []
         self._closed, self._owed, self._keepsake = True, (), None
+        self._forgone, self._untaken = (), None
         if not self.in_atomic_block:
             self._work_lost = False
         # The settings may be about to change, as when a test database takes the place of another.

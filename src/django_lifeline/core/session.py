@@ -201,7 +201,9 @@ class Session:
         self.arranged = Arranged(self.settings, self.can_be_reset)
         self.touched = self.pinned_by not in ("", "SET")
         self.settings = self.settings_before = ()
-        self.pinned_by, self.chosen = "", False
+        self.chosen = False
+        if not self.touched:
+            self.pinned_by = ""
 
     def move(self, move: Move) -> None:
         """Go where *move* leads; `IllegalMove` if it cannot happen now."""

@@ -208,6 +208,22 @@ SLOW = (
 """It waits for nothing: MariaDB ends a wait for a lock whose client has gone."""
 
 
+@check
+def write_after_a_slow_read_in_a_block(alias: str) -> Any:
+    """The block is told as lost, and whoever swallows that stores nothing by what follows."""
+    other = database(f"{alias} swallowed", alias.split("-")[0], OPTIONS={"read_timeout": 1})
+
+    def work() -> None:
+        with transaction.atomic(using=other):
+            outcome(lambda: one(other, SLOW))
+            run(other, INSERT, [other])
+
+    said = outcome(work)
+    end_slow()
+    forget(other)
+    return {"said": said.split()[0], "stored": stored(other)}
+
+
 def in_a_block(alias: str, sql: str) -> Any:
     """Run a read as the first statement of a block."""
     with transaction.atomic(using=alias):

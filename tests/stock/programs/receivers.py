@@ -122,6 +122,8 @@ def next_holder_is_not_arranged() -> Any:
 @scene
 def arrangement_is_made_again_after_a_loss() -> Any:
     def work(name: str, sql: str) -> Any:
+        if sql.startswith("CREATE"):
+            return None  # its rows are not made again, so its loss is told
         with arranging(name, sql):
             before = one(name, SEEN)
             kill(session_id(name))
@@ -143,6 +145,16 @@ def holders_own_setting_is_made_again_after_the_arrangement() -> Any:
             connections[name].close()
             run(name, "SET time_zone = '+02:00'")
         return one(name, "SELECT @@time_zone")
+
+
+@scene
+def rows_of_a_receivers_table_are_missed() -> Any:
+    """Stock raises until the connection is closed; nobody is to count none in silence."""
+    name = small()
+    with arranging(name, ARRANGED["a temporary table"]):
+        run(name, "INSERT INTO mine VALUES (1)")
+        kill(session_id(name))
+        return isinstance(outcome(lambda: one(name, "SELECT COUNT(*) FROM mine")), str)
 
 
 @scene

@@ -195,6 +195,7 @@ class Connection(Guarded, StockConnection):
         """Begin to guard a connection that was opened without."""
         self._opening_sets = opening_sets
         self._settle_in()
+        self._opening_autocommit = True
         if self.cursorclass is StockCursor:
             self.cursorclass: Any = Cursor
         if opening_sets:
