@@ -248,6 +248,20 @@ KNOWN = {
         "A.a is_usable",
         "A.a close_all",
     ),
+    "a write whose answer is late, after the driver's COMMIT": (
+        "A.a raw_commit",
+        "A.a late_writing 10",
+    ),
+    "ROW_COUNT() after an INSERT with RETURNING, when another thread was served": (
+        "A.a create 20",
+        "A.a next_borrower 30",
+        "A.a row_count",
+    ),
+    "is_usable() while results of a procedure are unread": (
+        'A.a cursor_open "q"',
+        'A.a cursor_call "q" "two"',
+        "A.a is_usable",
+    ),
     "get_autocommit() after the connection was closed in a block": (
         "A.a enter true false",
         "A.a close_old",
@@ -296,6 +310,7 @@ SMALL_POOLS = {
     "LAST_INSERT_ID() after another thread was served": 1,
     "LAST_INSERT_ID() of a thread that lives": 1,
     "SHOW WARNINGS after another thread was served": 1,
+    "ROW_COUNT() after an INSERT with RETURNING, when another thread was served": 1,
 }
 
 
@@ -305,7 +320,7 @@ def programs() -> list[Program]:
         program(
             *lines,
             pool=SMALL_POOLS.get(name, 10),
-            wire=any("break_next" in line for line in lines),
+            wire=any("break_next" in line or " late_" in line for line in lines),
             name=name,
         )
         for name, lines in KNOWN.items()

@@ -58,11 +58,11 @@ class Answers(Lending):
         in the text may ask, too, or insert; what it did to the number nobody sees afterwards.
         """
         keepsake, asks = self._keepsake, statement.asks
+        forgets = False
         if keepsake is None or hold.ran:
             unused = bool(asks & Asks.OUTCOME) and not hold.ran
-            if unused or hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS):
-                hold.connection.run(_FORGETS)
-                hold.foreign_complaints = hold.session.complained = False
+            others = hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS)
+            forgets = unused or bool(others)
         if (hold.foreign_id or keepsake is not None) and (
             statement.opaque or statement.asks & Asks.ID
         ):
@@ -73,6 +73,9 @@ class Answers(Lending):
                 self._keepsake = None if statement.opaque else keepsake
             elif not statement.opaque:
                 raise self._answer_is_lost(hold)
+        if forgets:  # now, since to set the number counts as a statement
+            hold.connection.run(_FORGETS)
+            hold.foreign_complaints = hold.session.complained = False
         hold.seen = hold.connection.commands
         return hold
 
@@ -144,9 +147,17 @@ class Answers(Lending):
                 hold.keepsake.row_count, hold.keepsake.warned = -1, False
                 hold.keepsake.shown_id = hold.connection.last_id
             return
-        count = None if statement.batch else cursor.rowcount
-        keepsake = Keepsake(hold, count, warned=warned)
+        # What gave rows (INSERT … RETURNING, too) counts none, whatever the driver says.
+        count = -1 if cursor.description is not None else cursor.rowcount
+        keepsake = Keepsake(hold, None if statement.batch else count, warned=warned)
         keepsake.shown_id = hold.connection.last_id or getattr(cursor, "lastrowid", 0) or 0
+        hold.keepsake = hold.connection.keepsake = keepsake
+
+    def _leave_complaint(self, hold: Hold) -> None:
+        """Remember that a statement was answered with an error, which its author may ask for."""
+        hold.foreign_complaints, hold.session.complained = False, True
+        keepsake = Keepsake(hold, -1, warned=True)
+        keepsake.shown_id = hold.connection.last_id
         hold.keepsake = hold.connection.keepsake = keepsake
 
     def _make_its_own(self, hold: Hold) -> None:

@@ -312,8 +312,7 @@ class Borrowing(Refusals):
             self._rest(hold)  # nothing was sent: the driver refused its parameters
             return
         hold.ran = True
-        hold.keepsake = hold.connection.keepsake = None
-        hold.foreign_complaints, hold.session.complained = False, True
+        self._leave_complaint(hold)
         hold.session.failed(statement, error.args[0] if error.args else None)
         self._observe(hold)
         hold.seen = hold.connection.commands

@@ -477,7 +477,9 @@ class LifelineMixin(Transactions):
             if not self._conduct(super().is_usable):
                 return False
             hold.seen = connection.commands
-        elif not self._checking and not connection.busy:
+        elif connection.busy:
+            return self._checking or connection.reads_on  # a ping is refused otherwise
+        elif not self._checking:
             if not connection.ping_within(self._find_target().lifeline.ping_timeout):
                 return False
             hold.seen = connection.commands

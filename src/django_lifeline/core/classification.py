@@ -38,6 +38,7 @@ ER_HOST_IS_BLOCKED = 1129
 ER_HOST_NOT_PRIVILEGED = 1130
 ER_TOO_MANY_USER_CONNECTIONS = 1203
 ER_USER_LIMIT_REACHED = 1226
+ER_ACCESS_DENIED_NO_PASSWORD_ERROR = 1698  # MariaDB, for who logs in by other means
 
 # The server ends a session.
 ER_SERVER_SHUTDOWN = 1053
@@ -141,6 +142,7 @@ _TABLE = {
     CR_SSL_CONNECTION_ERROR: Verdict(_DEAD, _MAYBE, "CR_SSL_CONNECTION_ERROR"),
     # Refused at connecting, but to a session as well (USE, LOAD DATA), and that one lives on.
     ER_ACCESS_DENIED_ERROR: Verdict(_ALIVE, _NO, "ER_ACCESS_DENIED_ERROR"),
+    ER_ACCESS_DENIED_NO_PASSWORD_ERROR: Verdict(_ALIVE, _NO, "ER_ACCESS_DENIED_NO_PASSWORD_ERROR"),
     ER_DBACCESS_DENIED_ERROR: Verdict(_ALIVE, _NO, "ER_DBACCESS_DENIED_ERROR"),
     ER_BAD_DB_ERROR: Verdict(_ALIVE, _NO, "ER_BAD_DB_ERROR"),
     # Too many connections of this account at once, which passes; or too much within the hour.

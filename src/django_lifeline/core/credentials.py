@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django_lifeline.core.classification import (
+    ER_ACCESS_DENIED_ERROR,
+    ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
+)
+
 SPARE = 5.0
 """Seconds before its end in which an answer is not used any more: connecting takes time, and the
 server's clock is another."""
 
-REFUSED = frozenset({1045, 1698})
+REFUSED = frozenset({ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR})
 """What a server says to a wrong password, or to an account that is gone."""
 
 

@@ -290,7 +290,8 @@ class Session:
         # An error may have been among the answers.
         self.move(Move.FAIL if self.state is State.BEGUN else Move.BEGIN_MANUALLY)
         self.work += 1
-        self.active = self.wrote = True
+        # Nor is it known what they have committed, or whether each one after them is.
+        self.active = self.wrote = self.partly_stored = True
 
     def _look_at_a_table(self, statement: Statement, sql: str | bytes) -> None:
         if statement.savepoint and "%" not in _text(sql):

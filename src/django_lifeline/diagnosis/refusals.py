@@ -7,32 +7,12 @@ from django_lifeline.core import classification as codes
 from django_lifeline.diagnosis import reach
 from django_lifeline.diagnosis.facts import RefusalFacts
 from django_lifeline.diagnosis.model import Confidence
+from django_lifeline.diagnosis.numbers import CAUSE_OF
 from django_lifeline.diagnosis.rules import Finding
 
 _POOL = frozenset({exceptions.POOL_TIMEOUT, exceptions.POOL_QUEUE_FULL, exceptions.POOL_DEADLOCK})
 
-_SAID = {
-    codes.ER_CON_COUNT_ERROR: "too_many_connections",
-    codes.ER_TOO_MANY_USER_CONNECTIONS: "user_limit",
-    codes.ER_USER_LIMIT_REACHED: "user_limit",
-    codes.ER_HOST_IS_BLOCKED: "host_blocked",
-    codes.ER_HOST_NOT_PRIVILEGED: "host_blocked",
-    codes.ER_ACCESS_DENIED_ERROR: "access_denied",
-    codes.ER_DBACCESS_DENIED_ERROR: "access_denied",
-    1698: "access_denied",
-    codes.ER_BAD_DB_ERROR: "unknown_database",
-    codes.ER_SERVER_SHUTDOWN: "server_restarted",
-    codes.ER_CONNECTION_KILLED: "killed",
-    codes.ER_SESSION_WAS_KILLED: "killed",
-    codes.ER_CLIENT_INTERACTION_TIMEOUT: "idle_timeout",
-    codes.CR_UNKNOWN_HOST: reach.NAME,
-    codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
-    codes.CR_COMMANDS_OUT_OF_SYNC: "out_of_sync",
-    codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
-    codes.ER_READ_ONLY_MODE: "read_only",
-    codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: "read_only",
-    codes.ER_NET_PACKET_TOO_LARGE: "packet_too_large",
-}
+_SAID = {**CAUSE_OF, codes.CR_COMMANDS_OUT_OF_SYNC: "out_of_sync"}
 
 _BROKEN_HANDSHAKE = frozenset(
     {codes.CR_SERVER_LOST, codes.CR_SERVER_GONE_ERROR, codes.CR_SERVER_LOST_EXTENDED}

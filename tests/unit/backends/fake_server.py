@@ -181,6 +181,7 @@ class FakeDriverConnection(Guarded):
     Error = MySQLdb.Error
     OperationalError = MySQLdb.OperationalError
     encoding = "utf-8"
+    reads_on = False
 
     def __init__(self, server: FakeServer) -> None:
         self.server = server

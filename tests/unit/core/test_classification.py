@@ -37,6 +37,7 @@ ROWS = [
     (1129, ALIVE, Ran.NO, False, "blocked until somebody flushes the hosts"),
     (1130, ALIVE, Ran.NO, False, "the account does not allow this host"),
     (1044, ALIVE, Ran.NO, False, "a session that says USE gets it and lives on"),
+    (1698, ALIVE, Ran.NO, False, "connecting failed: MariaDB's 1045 for another way of logging in"),
     (1045, ALIVE, Ran.NO, False, "a session without the FILE privilege gets it and lives on"),
     (1049, ALIVE, Ran.NO, False, "a session that says USE gets it and lives on"),
     (4031, DEAD, Ran.NO, True, "only an idle session gets it: it was not reading a statement"),

@@ -275,6 +275,15 @@ def test_unseen_commands_make_a_session_that_is_never_lent_on() -> None:
     assert not session.clean and not session.can_be_reset
 
 
+@pytest.mark.parametrize("state", State)
+def test_unseen_commands_may_have_stored_what_was_open_and_what_follows(state: State) -> None:
+    session = Session()
+    session.state = state
+    session.ran_unseen()
+    assert session.in_transaction
+    assert session.partly_stored
+
+
 def test_unseen_commands_inside_a_block_may_have_ended_it() -> None:
     session = begun()
     session.ran_unseen()

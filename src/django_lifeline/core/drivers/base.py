@@ -35,6 +35,8 @@ class DriverConnection(Protocol):
 
     An exchange that anything broke into leaves it True for ever: discard the connection.
     """
+    reads_on: bool
+    """Whether the driver reads what is left of an answer before it sends the next command."""
     broken: Any
     """True once something broke into an exchange; it stays so, and the connection with it."""
     closed: Any

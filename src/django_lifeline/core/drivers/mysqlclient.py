@@ -95,6 +95,7 @@ class Connection(Guarded, StockConnection):
     """A mysqlclient connection that knows whether it is alive and busy."""
 
     default_cursor = Cursor
+    reads_on = False
     _many: bool = False
     """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
     _stream: weakref.ref[_Stream] | None = None

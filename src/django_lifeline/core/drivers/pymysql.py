@@ -151,6 +151,7 @@ OWN_CURSORS = classes_in(cursors) | {Cursor}
 class Connection(Guarded, StockConnection):
     """A PyMySQL connection that knows whether it is alive and busy."""
 
+    reads_on = True
     _result: Any = None
     _read_timeout: float | None
     _write_timeout: float | None

@@ -129,7 +129,7 @@ def rule_as_text(rule: Rule, translate: Translate = str) -> str:
     lines = [f"{rule.id}  {told['title']}"]
     for text in (told["when"], told["why"]):
         lines += text_lines(text, WIDTH, "   ", "   ") if text else []
-    lines.append(f"   {translate(_CHANGE)}: python -m django_lifeline doctor")
+    lines.append(f"   {translate(_CHANGE)}: python -m django_lifeline doctor --settings MODULE")
     return "\n".join([*lines, f"   {told['docs']}"])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
 from django_lifeline.diagnosis.explain import ours
-from django_lifeline.diagnosis.explain.signs import NO_PASSWORD_LOGIN, PROXYSQL
+from django_lifeline.diagnosis.explain.signs import PROXYSQL
 from django_lifeline.diagnosis.text import N_
 
 
@@ -70,7 +70,7 @@ _MEANINGS = {
     codes.ER_CON_COUNT_ERROR: N_(
         "The server has max_connections sessions already and took no further one."
     ),
-    NO_PASSWORD_LOGIN: N_(
+    codes.ER_ACCESS_DENIED_NO_PASSWORD_ERROR: N_(
         "MariaDB: the account logs in by the system's user or another plugin, not by a password."
     ),
     codes.ER_DBACCESS_DENIED_ERROR: N_("The account has no right on this database."),
@@ -163,7 +163,6 @@ _MEANINGS = {
     ),
 }
 _NAMES = {
-    NO_PASSWORD_LOGIN: "ER_ACCESS_DENIED_NO_PASSWORD_ERROR",
     9001: "ProxySQL",
     9002: "ProxySQL",
     **ours.NAMES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django_lifeline.core import classification as codes
 from django_lifeline.diagnosis.explain import ours
+from django_lifeline.diagnosis.numbers import CAUSE_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,50 +24,28 @@ class Sign:
     """Whether a number or a class stands with it; a text alone may be somebody talking."""
 
 
-NO_PASSWORD_LOGIN = 1698
-"""MariaDB's 1045 for an account that logs in by other means than a password."""
-
 LOSSES = frozenset(
     {
+        *CAUSE_OF,
         codes.CLOSED_BY_US,
         codes.CR_CONNECTION_ERROR,
         codes.CR_CONN_HOST_ERROR,
-        codes.CR_UNKNOWN_HOST,
         codes.CR_SERVER_GONE_ERROR,
         codes.CR_SERVER_HANDSHAKE_ERR,
         codes.CR_SERVER_LOST,
         codes.CR_COMMANDS_OUT_OF_SYNC,
-        codes.CR_NET_PACKET_TOO_LARGE,
-        codes.CR_SSL_CONNECTION_ERROR,
         codes.CR_MALFORMED_PACKET,
         codes.CR_SERVER_LOST_EXTENDED,
-        codes.ER_CON_COUNT_ERROR,
-        codes.ER_DBACCESS_DENIED_ERROR,
-        codes.ER_ACCESS_DENIED_ERROR,
-        NO_PASSWORD_LOGIN,
-        codes.ER_BAD_DB_ERROR,
         codes.ER_BAD_HOST_ERROR,
         codes.ER_HANDSHAKE_ERROR,
-        codes.ER_HOST_IS_BLOCKED,
-        codes.ER_HOST_NOT_PRIVILEGED,
-        codes.ER_TOO_MANY_USER_CONNECTIONS,
-        codes.ER_USER_LIMIT_REACHED,
-        codes.ER_SERVER_SHUTDOWN,
         codes.ER_ABORTING_CONNECTION,
-        codes.ER_NET_PACKET_TOO_LARGE,
         codes.ER_NET_PACKETS_OUT_OF_ORDER,
         codes.ER_NET_READ_ERROR,
         codes.ER_NET_READ_INTERRUPTED,
         codes.ER_NET_ERROR_ON_WRITE,
         codes.ER_NET_WRITE_INTERRUPTED,
-        codes.ER_CONNECTION_KILLED,
-        codes.ER_SESSION_WAS_KILLED,
-        codes.ER_CLIENT_INTERACTION_TIMEOUT,
         codes.ER_UNKNOWN_COM_ERROR,
         codes.ER_ERROR_DURING_COMMIT,
-        codes.ER_OPTION_PREVENTS_STATEMENT,
-        codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
-        codes.ER_READ_ONLY_MODE,
         codes.ER_RUN_HOOK_ERROR,
         codes.ER_TRANSACTION_ROLLBACK_DURING_COMMIT,
         ours.POOL_TIMEOUT,
@@ -84,7 +63,7 @@ AT_THE_DOOR = frozenset(
     {
         codes.ER_DBACCESS_DENIED_ERROR,
         codes.ER_ACCESS_DENIED_ERROR,
-        NO_PASSWORD_LOGIN,
+        codes.ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
         codes.ER_BAD_DB_ERROR,
     }
 )

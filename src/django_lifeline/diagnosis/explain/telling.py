@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_lifeline.core import classification as codes
 from django_lifeline.core.retry import Label
 from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
@@ -82,9 +83,36 @@ _BY_LABEL = {
 }
 
 _CONNECTING = frozenset(
-    {1040, 1042, 1043, 1044, 1045, 1049, 1129, 1130, 1203, 1698, 2002, 2003, 2005, 2012}
+    {
+        codes.CR_CONNECTION_ERROR,
+        codes.CR_CONN_HOST_ERROR,
+        codes.CR_UNKNOWN_HOST,
+        codes.CR_SERVER_HANDSHAKE_ERR,
+        codes.ER_CON_COUNT_ERROR,
+        codes.ER_BAD_HOST_ERROR,
+        codes.ER_HANDSHAKE_ERROR,
+        codes.ER_DBACCESS_DENIED_ERROR,
+        codes.ER_ACCESS_DENIED_ERROR,
+        codes.ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
+        codes.ER_BAD_DB_ERROR,
+        codes.ER_HOST_IS_BLOCKED,
+        codes.ER_HOST_NOT_PRIVILEGED,
+        codes.ER_TOO_MANY_USER_CONNECTIONS,
+    }
 )
-_NEVER_RUN = frozenset({4031, 1047, 1153, 1290, 1836, 1792, 2014, *PROXYSQL, *ours.NAMES})
+_NEVER_RUN = frozenset(
+    {
+        codes.CR_COMMANDS_OUT_OF_SYNC,
+        codes.ER_UNKNOWN_COM_ERROR,
+        codes.ER_NET_PACKET_TOO_LARGE,
+        codes.ER_OPTION_PREVENTS_STATEMENT,
+        codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
+        codes.ER_READ_ONLY_MODE,
+        codes.ER_CLIENT_INTERACTION_TIMEOUT,
+        *PROXYSQL,
+        *ours.NAMES,
+    }
+)
 
 
 def fate_of(facts: Facts) -> str:

@@ -10,32 +10,14 @@ from django_lifeline.diagnosis.explain import ours
 from django_lifeline.diagnosis.explain.facts import Facts
 from django_lifeline.diagnosis.explain.rules.evidence import DECIDES, Evidence
 from django_lifeline.diagnosis.explain.rules.places import LOST
-from django_lifeline.diagnosis.explain.signs import NO_PASSWORD_LOGIN, PROXYSQL
+from django_lifeline.diagnosis.explain.signs import PROXYSQL
 from django_lifeline.diagnosis.explain.stack import Context, Step
+from django_lifeline.diagnosis.numbers import CAUSE_OF
 from django_lifeline.diagnosis.saying import say
 from django_lifeline.diagnosis.text import N_
 
 _DECIDED: dict[int | None, str] = {
-    codes.ER_CLIENT_INTERACTION_TIMEOUT: "idle_timeout",
-    codes.ER_CON_COUNT_ERROR: "too_many_connections",
-    codes.ER_TOO_MANY_USER_CONNECTIONS: "user_limit",
-    codes.ER_USER_LIMIT_REACHED: "user_limit",
-    codes.ER_HOST_IS_BLOCKED: "host_blocked",
-    codes.ER_HOST_NOT_PRIVILEGED: "host_blocked",
-    codes.ER_NET_PACKET_TOO_LARGE: "packet_too_large",
-    codes.CR_NET_PACKET_TOO_LARGE: "packet_too_large",
-    codes.ER_SERVER_SHUTDOWN: "server_restarted",
-    codes.ER_CONNECTION_KILLED: "killed",
-    codes.ER_SESSION_WAS_KILLED: "killed",
-    codes.ER_OPTION_PREVENTS_STATEMENT: "read_only",
-    codes.ER_READ_ONLY_MODE: "read_only",
-    codes.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: "read_only",
-    codes.CR_SSL_CONNECTION_ERROR: "tls_failure",
-    codes.CR_UNKNOWN_HOST: "name_unknown",
-    codes.ER_ACCESS_DENIED_ERROR: "access_denied",
-    codes.ER_DBACCESS_DENIED_ERROR: "access_denied",
-    NO_PASSWORD_LOGIN: "access_denied",
-    codes.ER_BAD_DB_ERROR: "unknown_database",
+    **CAUSE_OF,
     **dict.fromkeys(PROXYSQL, "proxy_without_server"),
     codes.ER_BAD_HOST_ERROR: "unreachable",
     codes.ER_NET_ERROR_ON_WRITE: "slow_reader",
