@@ -27,6 +27,9 @@ _WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 class Answers(Lending):
     """The part of a wrapper that knows whose the last statement of the session was."""
 
+    _spoilt: Keepsake | None = None
+    """What can still be asked of a statement when something of ours has run after it."""
+
     def _take_keepsake(self, hold: Hold) -> None:
         """Before the session is used: ask what its last borrower may want to know of it."""
         connection = hold.connection
@@ -63,9 +66,12 @@ class Answers(Lending):
             unused = bool(asks & Asks.OUTCOME) and not hold.ran
             others = hold.foreign_complaints and (statement.opaque or asks & Asks.COMPLAINTS)
             forgets = unused or bool(others)
-        if (hold.foreign_id or keepsake is not None) and (
-            statement.opaque or statement.asks & Asks.ID
-        ):
+        asks_id = statement.opaque or statement.asks & Asks.ID
+        self._spoilt = None
+        if asks_id and hold.numbers:
+            hold = self._prove_id(hold, statement)
+            keepsake = self._keepsake
+        if asks_id and (hold.foreign_id or keepsake is not None):
             known = 0 if keepsake is None else keepsake.own_last_id()
             if known is not None:
                 hold = self._set_last_id(hold, statement, known)
@@ -79,13 +85,31 @@ class Answers(Lending):
         hold.seen = hold.connection.commands
         return hold
 
-    def _set_last_id(self, hold: Hold, statement: Statement, known: int) -> Hold:
-        sql = f"SELECT LAST_INSERT_ID({known:d})"
-        shown = 0 if self._keepsake is None else self._keepsake.shown_id
-        if hold.ran:
-            shown = hold.connection.last_id
+    def _prove_id(self, hold: Hold, statement: Statement) -> Hold:
+        """Ask the session whether its number is one that its holder was shown: then it is his."""
+        shown = hold.connection.last_id
+        hold, rows = self._run_aside(hold, statement, "SELECT LAST_INSERT_ID(), ROW_COUNT()")
+        hold.connection.last_id = shown
+        if self._is_own_id(hold, rows):
+            hold.foreign_id, self._keepsake = False, None
+        return hold
+
+    def _is_own_id(self, hold: Hold, rows: list[tuple[Any, ...]]) -> bool:
+        numbers, hold.numbers = hold.numbers or (), None
+        return int(rows[0][0]) in numbers
+
+    def _run_aside(
+        self, hold: Hold, statement: Statement, sql: str
+    ) -> tuple[Hold, list[tuple[Any, ...]]]:
+        """Run SQL of our own before *statement*, on another connection if that one is lost.
+
+        It asks for ROW_COUNT() second: what the last statement's author may be about to ask.
+        """
         try:
-            hold.connection.run(sql)
+            rows = hold.connection.run(sql)
+            if hold.ran and self._spoilt is None:
+                self._spoilt = Keepsake(hold, int(rows[0][1]), warned=False)
+            return hold, rows
         except BaseException as error:
             if not self._is_loss(hold, error):
                 if hold.torn:
@@ -96,7 +120,15 @@ class Answers(Lending):
             if not decision.repeat:
                 raise self._lose(hold, facts, Reason.LOST) from error
             hold = self._swap(hold, facts, Reason.LOST)
-            hold.connection.run(sql)
+            return hold, hold.connection.run(sql)
+
+    def _set_last_id(self, hold: Hold, statement: Statement, known: int) -> Hold:
+        shown = 0 if self._keepsake is None else self._keepsake.shown_id
+        if hold.ran:
+            shown = hold.connection.last_id
+        hold, _rows = self._run_aside(
+            hold, statement, f"SELECT LAST_INSERT_ID({known:d}), ROW_COUNT()"
+        )
         hold.foreign_id, hold.session.inserted = False, True
         hold.connection.last_id = shown
         hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
@@ -105,7 +137,12 @@ class Answers(Lending):
     def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]:
         """Return what to run for a question whose answer is not in the session any more."""
         keepsake, hold = self._keepsake, self._hold
-        if keepsake is None or hold is None or hold.ran or not statement.asks & Asks.OUTCOME:
+        if hold is None or not statement.asks & Asks.OUTCOME:
+            return sql, args
+        if hold.ran and self._spoilt is not None and statement.asks & Asks.ID:
+            # To ask for the number came in between.
+            return self._spoilt.answer_to(sql, args) or (sql, args)
+        if keepsake is None or hold.ran:
             return sql, args
         answer = keepsake.answer_to(sql, args) if keepsake.arrived() else None
         if answer is None:
@@ -127,16 +164,20 @@ class Answers(Lending):
         if getattr(cursor, "warning_count", 0):
             hold.foreign_complaints, hold.session.complained = False, True
         if statement.asks & Asks.ID:
-            hold.session.inserted = True  # LAST_INSERT_ID(expr) gives it, not only asks for it
+            # LAST_INSERT_ID(expr) gives it, not only asks for it; and it was made its own before.
+            hold.session.inserted = True
+            hold.numbers = self._keepsake = None
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number. Of other statements with rows
         # the number is one that the driver still shows, unless code ran that is not in the text.
         rows = cursor.description is not None
-        given = bool(getattr(cursor, "lastrowid", None)) and (statement.opaque or not rows)
+        number = getattr(cursor, "lastrowid", None) or 0
+        given = number and (statement.opaque or not rows)
         if given or rows and statement.keyword in _INSERTING:
-            self._keepsake = None
-            hold.foreign_id, hold.session.inserted = False, True
+            hold.session.inserted = True
+            if hold.foreign_id or self._keepsake is not None:
+                hold.was_shown([number] if given else _numbers_in(cursor))
 
     def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
         """Remember what this statement's author may ask of it, and nobody else."""
@@ -170,22 +211,28 @@ class Answers(Lending):
         if clean or hold.shown or not self._lives(hold):
             return
         known = 0 if keepsake is None else keepsake.own_last_id() or 0
-        connection, fresh = hold.connection, hold.connection.commands == hold.connection.lent_at
-        connection.run(f"DO LAST_INSERT_ID((SELECT {known:d} FROM (SELECT 1) AS one))")
+        with hold.beside():
+            if hold.numbers:
+                rows = hold.connection.run("SELECT LAST_INSERT_ID()")
+                known = int(rows[0][0]) if self._is_own_id(hold, rows) else known
+            hold.connection.run(f"DO LAST_INSERT_ID((SELECT {known:d} FROM (SELECT 1) AS one))")
         hold.foreign_id = hold.foreign_complaints = hold.session.complained = False
         hold.session.inserted = True
-        hold.seen = connection.commands
-        if fresh:
-            hold.begins_anew(connection.last_id, connection.last_count)
 
     def _keep_for_later(self, hold: Hold, *, lost: bool = False) -> None:
         """Remember that what may be asked about the last statement is not in the session held."""
         keepsake = hold.keepsake
-        owns_id = keepsake is not None and not hold.foreign_id
+        owns_id = keepsake is not None and not hold.foreign_id and self._keepsake is None
         if keepsake is None:
             if lost or not hold.ran:
                 return
             keepsake = Keepsake.of_a_read(hold)
-        keepsake.follows(self._keepsake, owns_id=owns_id)
-        keepsake.lost = lost
+        keepsake.follows(self._keepsake, owns_id=owns_id, numbers=hold.numbers or ())
+        keepsake.lost, keepsake.kept = lost, True
         self._keepsake = keepsake
+
+
+def _numbers_in(cursor: Any) -> set[int]:
+    """Return the whole numbers in the rows of an answer, of which one may be the one given."""
+    rows = getattr(cursor, "_rows", None) or ()
+    return {value for row in rows for value in row if type(value) is int}

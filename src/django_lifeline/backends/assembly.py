@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -58,6 +58,9 @@ ASKING_PAUSE = 1.0
 ASKING_TIMEOUT = 2
 """Seconds that each step of asking may take: borrowing, connecting, the answer."""
 
+MOST_SHAPES = 32
+"""Sets of parameters, made by somebody else's code, that have a pool at a time for each alias: an
+engine may bring a new user for every connection."""
 FORGET_AFTER = 600.0
 """Seconds without a connection or a borrower after which a target is forgotten."""
 
@@ -109,6 +112,11 @@ class Target:
         """The thread that asks after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
         self._timeout = PoolOptions().timeout if pool is None else pool.timeout
+        self._shape: dict[str, object] = {}
+        self.others: dict[Target, None] = {}
+        """Those in its place where somebody else's code makes the parameters, the latest last."""
+        self.shaped = False
+        """Whether somebody else's code has made parameters for it, or other ones in its place."""
         self.forgotten = False
         """Whether it is not among the process's targets any more: it had nothing for long."""
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
@@ -132,6 +140,13 @@ class Target:
 
     def __repr__(self) -> str:
         return f"<Target {self.name}>"
+
+    def is_of(self, shape: object) -> bool:
+        """Whether its connections are opened with parameters of this shape.
+
+        Whoever opens the first one decides.
+        """
+        return isinstance(self.pool, DirectPool) or self._shape.setdefault("is", shape) == shape
 
     def _hear(self, event: Event) -> None:
         """Pass on what the pool tells, and remember what it says of dead connections."""
@@ -415,6 +430,13 @@ class Targets:
         if target.pool.look_after(FORGET_AFTER):
             self._forget(key, target)
 
+    def let_go(self, target: Target) -> None:
+        """Forget a target that has too many beside it; its idle connections end."""
+        for key, each in list(self._targets.items()):
+            if each is target:
+                self._forget(key, target)
+        target.pool.drain()
+
     def _forget(self, key: object, target: Target) -> None:
         with self._lock:
             if self._targets.get(key) is target:
@@ -478,6 +500,7 @@ class Targets:
 targets = Targets()
 
 
+_PASSWORDS = ("password", "passwd")
 _distinguishing = itemgetter("NAME", "USER", "HOST", "PORT")
 """What tells one database from another; a password does not."""
 
@@ -533,7 +556,7 @@ def known_target(wrapper: Any) -> Known:
         return known
     pool, lifeline, options = _asked(wrapper)
     params = wrapper.params_of_settings()
-    for name in ("password", "passwd"):
+    for name in _PASSWORDS:
         options.pop(name, None)
     asked = [getattr(lifeline, field.name) for field in fields(lifeline)]
     place = _distinguishing(settings)
@@ -548,6 +571,45 @@ def known_target(wrapper: Any) -> Known:
     known = Known(kind, connect, place, settings["OPTIONS"], dict(settings["OPTIONS"]), target)
     _known[given] = known
     return known
+
+
+def shaped_target(known: Target, shape: object, params: Mapping[str, Any], wrapper: Any) -> Target:
+    """Return the target of parameters that somebody else's code has made, by their shape.
+
+    A subclass may choose the database, the user or how a session begins by what it knows at that
+    moment, such as a thread's tenant. A session of one shape is nothing for who wants another.
+    """
+    pool, lifeline, _options = _asked(wrapper)
+    # Nobody in particular has a shape: those that are opened in advance would be of any.
+    pool = pool and replace(pool, min_size=0)
+    shown = {name: value for name, value in params.items() if name not in _PASSWORDS}
+    target = targets.find((known, shape), lambda: Target(shown, pool, lifeline, wrapper))
+    target.shaped = target.is_of(shape)
+    known.others[target] = known.others.pop(target, None)
+    for older in list(known.others)[:-MOST_SHAPES]:
+        known.others.pop(older, None)
+        targets.let_go(older)
+    return target
+
+
+def shape_of(value: Any) -> object:
+    """Return what tells parameters from others: all that is plain, and the kind of the rest.
+
+    Not the password, and not which function or object it is where they are made anew each time.
+    """
+    if isinstance(value, Promise):
+        return id(value)  # the source, not its answer, which may change
+    if isinstance(value, Mapping):
+        names = (name for name in value if name not in _PASSWORDS)
+        return tuple(sorted((str(name), repr(shape_of(value[name]))) for name in names))
+    if isinstance(value, list | tuple):
+        return tuple(shape_of(item) for item in value)
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(repr(shape_of(item)) for item in value))
+    if value is None or isinstance(value, str | bytes | int | float):
+        return type(value).__name__, value
+    kind = type(value)
+    return kind.__module__, kind.__qualname__, getattr(value, "__qualname__", "")
 
 
 def _asked(wrapper: Any) -> tuple[PoolOptions | None, LifelineOptions, dict[str, Any]]:

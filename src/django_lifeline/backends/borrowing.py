@@ -209,8 +209,11 @@ class Borrowing(Refusals):
         """
         state = hold.session.state
         if state is _DOUBTFUL:
-            # The question would not be answered after another statement.
-            if statement.asks is _NOTHING:
+            # A mere question would not be answered after another statement; what writes or locks,
+            # and asks by the way, must not be by itself for that.
+            if statement.asks is _NOTHING or not (
+                statement.tableless or statement.keyword == "GET"
+            ):
                 return self._use_stock_transaction(hold, statement)
         elif state is _BEGUN and (
             statement.may_commit or statement.shapes or statement.sets_the_unknown
@@ -310,10 +313,21 @@ class Borrowing(Refusals):
         """Record what a statement may have done that was answered with an error."""
         if self._sent_nothing(hold):
             self._rest(hold)  # nothing was sent: the driver refused its parameters
-            return
+        else:
+            self._failed(hold, statement)
+
+    def failed_reading(self, hold: Hold, statement: Statement) -> None:
+        """What was left of an answer was an error of the server's: the statement failed after all.
+
+        So with a deadlock in the middle of the rows, which ends the transaction.
+        """
+        if self._hold is hold:
+            self._failed(hold, statement)
+
+    def _failed(self, hold: Hold, statement: Statement) -> None:
         hold.ran = True
         self._leave_complaint(hold)
-        hold.session.failed(statement, error.args[0] if error.args else None)
+        hold.session.failed(statement)
         self._observe(hold)
         hold.seen = hold.connection.commands
         self._rest(hold)

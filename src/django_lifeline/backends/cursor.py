@@ -48,6 +48,7 @@ class Wrapper(Protocol):
     def in_place_of(self, statement: Statement, sql: Any, args: Any) -> tuple[Any, Any]: ...
     def settle(self, hold: Hold, statement: Statement, sql: Any, cursor: Any) -> bool: ...
     def finished_reading(self, hold: Hold) -> None: ...
+    def failed_reading(self, hold: Hold, statement: Statement) -> None: ...
     def lost_closing(self, hold: Hold, error: BaseException) -> None: ...
     def lost_reading(
         self, hold: Hold, statement: Statement, error: BaseException, pause: float
@@ -439,6 +440,10 @@ class _Rest:
         lost = cursor._db.lost_reading(self._hold, self._statement, error, pause)
         if lost is not None or self._hold.connection.broken:
             cursor._cut_off(self._hold)
+        elif isinstance(error, cursor._db.Database.Error) and not self._hold.connection.busy:
+            self._over = True
+            cursor._cut()
+            cursor._db.failed_reading(self._hold, self._statement)
         return lost
 
     def read(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from sys import getrefcount
 from typing import Any
 
@@ -9,6 +12,10 @@ from django_lifeline.backends.keepsake import Keepsake
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.pool import DirectPool, Lease, Pool
 from django_lifeline.core.session import Session, Setting
+
+MOST_NUMBERS = 1000
+"""Numbers that are remembered for each piece of work. Who goes on to bring so many along, and then
+asks for the one that was given before, is told 0."""
 
 
 class Hold:
@@ -26,6 +33,7 @@ class Hold:
         "foreign_id",
         "keepsake",
         "lease",
+        "numbers",
         "pid",
         "pool",
         "ran",
@@ -71,6 +79,8 @@ class Hold:
         """Whether a statement ran since it was lent: then the last one is its holder's own."""
         self.foreign_id = self.connection.session.inserted
         """Whether ``LAST_INSERT_ID()`` would answer with a number of somebody else's."""
+        self.numbers: deque[int] | None = None
+        """What answers have shown since as numbers given: one of them may be the session's now."""
         self.foreign_complaints = self.connection.session.complained
         """Whether ``SHOW WARNINGS`` may answer with those of somebody else."""
         self.keepsake: Keepsake | None = None
@@ -98,6 +108,24 @@ class Hold:
         self.connection.last_id = 0
         if self.keepsake is not None:
             self.keepsake.shown_id = 0
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """What is run meanwhile is ours: the driver's object tells of its owner's last command."""
+        told = self.connection.insert_id(), self.connection.affected_rows()
+        yield
+        self.begins_anew(*told)
+        self.seen = self.connection.commands
+
+    def was_shown(self, numbers: Iterable[int]) -> None:
+        """Take note of numbers that an answer has shown as given.
+
+        That is no proof: it shows one that the statement brought along, too, of which
+        ``LAST_INSERT_ID()`` knows nothing.
+        """
+        if self.numbers is None:
+            self.numbers = deque(maxlen=MOST_NUMBERS)
+        self.numbers.extend(numbers)
 
     def show(self) -> None:
         """Take note that the application gets the driver's object, and how it is set up."""

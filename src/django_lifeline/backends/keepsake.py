@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Keepsake:
         "_author",
         "_earlier",
         "_event",
+        "_numbers",
         "_owns_id",
+        "kept",
         "last_id",
         "lost",
         "row_count",
@@ -64,6 +67,7 @@ class Keepsake:
         self._event: list[threading.Event] = []
         self._earlier: Keepsake | None = None
         self._owns_id = True
+        self._numbers: frozenset[int] = frozenset()
         self.row_count = row_count
         """What ``ROW_COUNT()`` answers; None: not the driver's number, which is a whole batch's."""
         self.shown_id = 0
@@ -73,6 +77,8 @@ class Keepsake:
         self.last_id: int | None = None
         """What ``LAST_INSERT_ID()`` answered; None: it was not asked."""
         self.warnings: list[tuple[Any, ...]] = []
+        self.kept = False
+        """Whether the author knows that it is what he has to ask."""
         self.lost = False
         """Whether the session died before anybody asked it."""
 
@@ -91,7 +97,7 @@ class Keepsake:
     def wanted(self) -> bool:
         """Whether the author is still there, and has not said that his work is over."""
         author = self._author()
-        return author is not None and not author.returned
+        return self.kept or author is not None and not author.returned
 
     def take(self, connection: DriverConnection) -> None:
         """Ask the session, before its new borrower runs anything in it."""
@@ -110,9 +116,14 @@ class Keepsake:
         """Wait until the new borrower has asked; False: nobody did, or could."""
         return not self.lost and self._taken().wait(PATIENCE) and self.last_id is not None
 
-    def follows(self, earlier: Keepsake | None, *, owns_id: bool) -> None:
-        """Take note of an earlier session's, and whether the number is its author's at all."""
-        self._earlier, self._owns_id = earlier, owns_id
+    def follows(
+        self, earlier: Keepsake | None, *, owns_id: bool, numbers: Iterable[int] = ()
+    ) -> None:
+        """Take note of an earlier session's, and whether the number is its author's at all.
+
+        Else it is if it is one of *numbers*.
+        """
+        self._earlier, self._owns_id, self._numbers = earlier, owns_id, frozenset(numbers)
         if earlier is not None and not self.shown_id:
             self.shown_id = earlier.shown_id
 
@@ -121,8 +132,11 @@ class Keepsake:
 
         None: nobody knows it.
         """
-        if self._owns_id:
-            return self.last_id if self.arrived() else None
+        if self._owns_id or self._numbers:
+            if not self.arrived():
+                return None
+            if self._owns_id or self.last_id in self._numbers:
+                return self.last_id
         return 0 if self._earlier is None else self._earlier.own_last_id()
 
     def _taken(self) -> threading.Event:

@@ -19,6 +19,8 @@ from django_lifeline.backends.assembly import (
     clock,
     known_target,
     private_target,
+    shape_of,
+    shaped_target,
     targets,
 )
 from django_lifeline.backends.evidence import facts_of, found_dead
@@ -170,7 +172,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         pid = _getpid()
         if pid != targets.pid:
             targets.notice_fork()
-        target = self._find_target()
+        target = self._find_target_of(params)
         targets.pass_by(target)
         try:
             lease = target.pool.lease(connect=partial(self._open, target, params))
@@ -193,6 +195,27 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if target.found_dead:
             self._untold += found_dead(target, self.alias, connection)
         return connection.visible
+
+    def _find_target_of(self, params: Mapping[str, Any]) -> Target:
+        """Return the target whose connections are opened with such parameters as *params*."""
+        target = self._find_target()
+        if target.shaped or self._shapes_connections():
+            target.shaped = True
+            shape = self._shape_of(params)
+            if not target.is_of(shape):
+                target = shaped_target(target, shape, params, self)
+                self._target, self._known = target, None
+        return target
+
+    def _shapes_connections(self) -> bool:
+        """Whether somebody else's code has a say in the parameters of a connection."""
+        return any(
+            name in self._overridden or name in self._covered or name in self.__dict__
+            for name in ("get_connection_params", "get_new_connection")
+        )
+
+    def _shape_of(self, params: Mapping[str, Any]) -> object:
+        return shape_of({**params, "isolation_level": self.isolation_level})
 
     def _taken_over(self, hold: Hold) -> bool:
         """Leave nothing of its last holder's in what was recalled; False: it had to be ended."""
@@ -229,6 +252,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _open(self, target: Target, params: Mapping[str, Any]) -> DriverConnection:
         """Open a connection with the credentials of this moment, within the server's budget."""
+        if not target.is_of(self._shape_of(params)) and target.shaped:
+            raise self.Database.InterfaceError("These parameters are those of another pool.")
         wanted = None
         if target.budget is not None and not self._opens_otherwise():
             wanted = target.like(type(self), params, self.isolation_level)

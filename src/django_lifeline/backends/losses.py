@@ -290,7 +290,7 @@ class Losses(Answers):
         if hold.connection.busy or self._is_loss(hold, error):
             hold.connection.hang_up()
         else:
-            hold.session.failed(statement_of("CALL a_procedure()"), None)
+            hold.session.failed(statement_of("CALL a_procedure()"))
 
     def lost_reading(
         self, hold: Hold, statement: Statement, error: BaseException, pause: float

@@ -326,7 +326,7 @@ class Transactions(Borrowing):
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
                 self._commit_refused(hold, error)
-                session.failed(_COMMIT, error.args[0] if error.args else None)
+                session.failed(_COMMIT)
                 hold.seen = hold.connection.commands
             raise error
         if self._never_left(hold, error) or not (session.wrote or session.lost_with_it):

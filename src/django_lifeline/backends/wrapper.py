@@ -141,7 +141,7 @@ class LifelineMixin(Transactions):
                 hold = self._resume(hold, _PLAIN)
         elif hold.session.state in _BEGUN_BY_US and self._lives(hold):
             # What he does may end the transaction, and he counts on stock's: autocommit off.
-            with self.wrap_database_errors:
+            with self.wrap_database_errors, hold.beside():
                 hold = self._use_stock_transaction(hold, _PLAIN)
         with self.wrap_database_errors:
             self._make_its_own(hold)

@@ -141,7 +141,7 @@ def touches_no_table(sql: str | bytes) -> bool:
 
 # What SHOW lists of tables and databases MySQL reads from tables.
 _MAY_DO_WITHOUT = re.compile(
-    r"(?:(?:EXPLAIN\s+)?SELECT|SET|USE|SHOW\s+(?:(?:GLOBAL|SESSION|LOCAL|FULL)\s+)?"
+    r"(?:(?:EXPLAIN\s+)?SELECT|SET|USE|SHOW\s+(?:(?:GLOBAL|SESSION|LOCAL|FULL|COUNT\s*\(\*\))\s+)?"
     r"(?:VARIABLES|STATUS|PROCESSLIST|WARNINGS|ERRORS))\b",
     re.ASCII,
 )
@@ -152,7 +152,8 @@ _ID_WORDS = re.compile(
     r"\b(?:LAST_INSERT_ID|IDENTITY|LASTVAL|CURRVAL|PREVIOUS\s+VALUE)\b", re.ASCII
 )
 _COMPLAINT_WORDS = re.compile(
-    r"\b(?:WARNINGS|ERRORS|WARNING_COUNT|ERROR_COUNT|DIAGNOSTICS)\b|`", re.ASCII
+    r"\b(?:WARNINGS|ERRORS|WARNING_COUNT|ERROR_COUNT|DIAGNOSTICS)\b|@@\s*(?:\w+\s*\.\s*)?`",
+    re.ASCII,
 )
 _OUTCOME_WORDS = re.compile(r"\b(?:ROW_COUNT|FOUND_ROWS|PROFILES?)\b", re.ASCII)
 

@@ -74,10 +74,6 @@ MOVES: dict[Move, dict[State, State]] = {
 _OF_AUTHORS = (Move.BEGIN_MANUALLY, Move.CHAIN)
 """Where autocommit is off the state does not tell that the author began it, and how."""
 
-ROLLED_BACK = frozenset({1180, 1213, 3101})
-"""Errors that say that the whole transaction is undone: ER_ERROR_DURING_COMMIT, ER_LOCK_DEADLOCK,
-ER_TRANSACTION_ROLLBACK_DURING_COMMIT."""
-
 _NOT_RESET = frozenset({"role"})
 """What COM_RESET_CONNECTION leaves as it is, and MariaDB's COM_CHANGE_USER where the account has no
 role by default."""
@@ -214,8 +210,10 @@ class Session:
         if ends or not self.state.open:
             self.settings_before = self.settings
         if ends:
+            # For the author of a block its part before COMMIT AND CHAIN is a part of it.
+            self.partly_stored = move is Move.CHAIN and self.wrote
             self.work = 0
-            self.active = self.wrote = self.partly_stored = False
+            self.active = self.wrote = False
             self.savepoints = ()
         if move in (Move.END, Move.SWITCH_ON):
             self.chosen = False
@@ -252,11 +250,12 @@ class Session:
                 self._look_at_a_table(statement, sql)
             self.wrote = self.wrote or not statement.reads_only
 
-    def failed(self, statement: Statement, code: object) -> None:
+    def failed(self, statement: Statement) -> None:
         """Take in a statement that was answered with an error.
 
         Part of it may have run: the earlier rows of a batch, the beginning of a procedure, the
-        implicit commit of DDL, what a table without transactions kept.
+        implicit commit of DDL, what a table without transactions kept. Nor does any number prove
+        that the transaction is undone: MariaDB says 1213 of GET_LOCK, a trigger of what it likes.
         """
         if not statement.plain:
             self.touched = True
@@ -271,9 +270,6 @@ class Session:
             if statement.may_commit and statement.boundary is not Boundary.CHOOSES:
                 self.partly_stored = True
         self.move(Move.FAIL)
-        if code in ROLLED_BACK and not statement.opaque:
-            self.work = 0
-            self.wrote = False
 
     def lost(self) -> None:
         """Its author is told that the open transaction is lost, with what he set in it."""

@@ -130,6 +130,9 @@ def told(statement: str, question: str, *, between: bool, first: bool) -> Any:
     admin("INSERT INTO note VALUES (1, 'one'), (2, 'two')")
     if statement.startswith("CREATE TABLE other"):
         admin("DROP TABLE IF EXISTS other")
+    # The session's number is another's from the outset.
+    run(NAME, "SELECT LAST_INSERT_ID(424242)")
+    connections[NAME].close()
     if not first:
         run(NAME, "INSERT INTO note (id, tag) VALUES (NULL, 'before')")
 
@@ -142,7 +145,8 @@ def told(statement: str, question: str, *, between: bool, first: bool) -> Any:
     if between:
         in_thread(served)
     said = outcome(ASKED[question])
-    outcome(lambda: run(NAME, "ROLLBACK"))
+    if statement == "START TRANSACTION":
+        run(NAME, "ROLLBACK")
     connections[NAME].close()
     return [ran, said]
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import MySQLdb
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
 from django.db.backends.base.base import RAN_DB_VERSION_CHECK
 from django.db.backends.mysql.base import CursorWrapper as DriverCursorWrapper
+from django.db.backends.mysql.base import django_conversions
 from django.db.backends.mysql.creation import DatabaseCreation
 from django.db.backends.mysql.features import DatabaseFeatures
 from django.db.backends.mysql.introspection import DatabaseIntrospection
 from django.db.backends.mysql.operations import DatabaseOperations
 from django.db.backends.mysql.schema import DatabaseSchemaEditor
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+from MySQLdb.constants import FIELD_TYPE
+from tests.fixtures.program_setup import SETUP, admin
 from tests.stock.programs.workshop import (
     FLAVOUR,
     LIFELINE,
@@ -102,6 +109,106 @@ def parameters_with_another_isolation_level() -> Any:
             return params
 
     return throughout(Own, ISOLATION)
+
+
+class Chosen:
+    """What a thread's tenant asks of its connections, as its subclass of the engine finds it."""
+
+    params: dict[str, Any] = {}
+    level: str | None = None
+
+
+class InParams(Wrapper):
+    def get_connection_params(self) -> Any:
+        params = super().get_connection_params()
+        self.isolation_level = Chosen.level or self.isolation_level
+        return {**params, **Chosen.params}
+
+
+class InConnecting(Wrapper):
+    def get_new_connection(self, conn_params: Any) -> Any:
+        return super().get_new_connection({**conn_params, **Chosen.params})
+
+
+ANOTHER = SETUP["database"]["NAME"][-25:] + "_chosen"
+VARIED: dict[str, list[dict[str, Any]]] = {
+    "database": [{"database": "information_schema"}, {"database": SETUP["database"]["NAME"]}],
+    "user": [{"user": ANOTHER, "password": "another"}, {}],
+    "init_command": [{"init_command": "SET @mark = 8"}, {"init_command": "SET @mark = 9"}, {}],
+    "charset": [{"charset": "latin1"}, {}],
+    "conv": [{"conv": {**django_conversions, FIELD_TYPE.DOUBLE: str}}, {}],
+}
+SEES = (
+    "SELECT DATABASE() = 'information_schema', USER() LIKE '%_chosen@%', @mark, "
+    "@@character_set_client, 1e0"
+)
+
+
+@contextmanager
+def chosen(params: dict[str, Any], level: str | None = None) -> Iterator[None]:
+    Chosen.params, Chosen.level = params, level
+    try:
+        yield
+    finally:
+        Chosen.params, Chosen.level = {}, None
+
+
+@scene
+def parameters_that_another_thread_chooses_otherwise() -> Any:
+    """Nobody is lent a connection that was opened with another's parameters."""
+    admin(f"CREATE USER '{ANOTHER}'@'%' IDENTIFIED BY 'another'")
+    admin(f"GRANT ALL ON *.* TO '{ANOTHER}'@'%'")
+    report: dict[str, Any] = {}
+    try:
+        for kind, age in itertools.product((InParams, InConnecting), (0, None)):
+            name = alias(kind, CONN_MAX_AGE=age)
+            for what, choices in VARIED.items():
+                for how, call in (("threads", in_thread), ("pieces", lambda work: work())):
+                    seen = report[f"{kind.__name__}, {what}, {how}, {age}"] = []
+                    for params in [*choices, *choices]:
+                        with chosen(params):
+                            seen.append(call(partial(one_row, name)))
+        return report
+    finally:
+        admin(f"DROP USER '{ANOTHER}'@'%'")
+
+
+def one_row(name: str) -> Any:
+    row = outcome(lambda: run(name, SEES))
+    connections[name].close()
+    return row
+
+
+@scene
+def isolation_level_that_another_thread_chooses_otherwise() -> Any:
+    name = alias(InParams)
+    levels = []
+    for level in ("serializable", "read committed", "serializable", "repeatable read"):
+        with chosen({}, level):
+            levels.append(in_thread(lambda: run(name, ISOLATION)))
+    return levels
+
+
+@scene
+def parameters_that_are_patched_for_a_while() -> Any:
+    name = alias()
+    wrapper, names = connections[name], []
+    whole, here = wrapper.get_connection_params, {"database": "information_schema"}
+    kind: Any = type(wrapper)
+
+    def look() -> None:
+        names.append(run(name, "SELECT DATABASE()"))
+        connections[name].close()
+
+    look()
+    wrapper.get_connection_params = lambda: {**whole(), **here}
+    look()
+    del wrapper.get_connection_params
+    look()
+    with mock.patch.object(kind, "get_connection_params", lambda self: {**whole(), **here}):
+        look()
+    look()
+    return [each[0][0] == "information_schema" for each in names]
 
 
 @scene

@@ -139,9 +139,9 @@ class FakeServer:
             self._switch(session, found[1] == "1")
         elif words[0] == "INSERT":
             return self._insert(session, sql.split()[1])
-        elif found := re.fullmatch(r"SELECT LAST_INSERT_ID\((\d*)\)", sql):
+        elif found := re.fullmatch(r"SELECT LAST_INSERT_ID\((\d*)\)(, ROW_COUNT\(\))?", sql):
             session.last_id = int(found[1] or session.last_id)
-            return Answer([(session.last_id,)])
+            return Answer([(session.last_id, -1) if found[2] else (session.last_id,)])
         elif sql == "SELECT CONNECTION_ID()":
             return Answer([(session.number,)])
         return Answer([(1,)] if words[0] == "SELECT" else ())
@@ -193,6 +193,12 @@ class FakeDriverConnection(Guarded):
         self.opened_at, self.opened_by = 0.0, ""
         told = self.server_session.number + server.proxy_numbers
         self._open_channel(self._here.fileno(), told, "9.7.0", tls=False)
+
+    def insert_id(self) -> int:
+        return self.last_id
+
+    def affected_rows(self) -> int:
+        return self.last_count
 
     def get_server_info(self) -> str:
         return "9.7.0"

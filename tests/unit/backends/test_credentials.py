@@ -350,8 +350,14 @@ class ByParams(DatabaseWrapper):
         return {
             **super().get_connection_params(),
             "password": f"{SECRET}{self.tokens}",
-            "user": f"user{self.tokens}",
         }
+
+
+class ByUser(ByParams):
+    """A new user with each password, as Vault gives them."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "user": f"user{self.tokens}"}
 
 
 class ByConnection(DatabaseWrapper):
@@ -375,6 +381,21 @@ def test_engines_that_bring_a_token_have_one_pool(connect: Connect, kind: Any) -
         wrapper.pool.drain()
         pools.add(wrapper.pool)
     assert len(pools) == len(list(assembly.targets)) == 1
+
+
+def test_users_that_change_have_pools_of_their_own_and_not_too_many(
+    connect: Connect,
+) -> None:
+    pools = set()
+    for _ in range(60):
+        wrapper = connect(kind=ByUser)
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        pools.add(wrapper.pool)
+        wrapper.close()
+    assert len(pools) == 60, "one user's session is nothing for another"
+    idle = sum(target.pool.stats().idle for target in assembly.targets)
+    assert idle == len(list(assembly.targets)) == assembly.MOST_SHAPES + 1
 
 
 def test_lazy_settings_have_one_pool_and_are_read_at_each_connect(

@@ -26,6 +26,12 @@ SERVER_LOST = 2013
 
 NO_ANSWER = object()
 
+NUMBERS: Mapping[int, Callable[[Any], Any]] = {
+    **dict.fromkeys((1, 2, 3, 8, 9), int),  # TINY, SHORT, LONG, LONGLONG, INT24
+    **dict.fromkeys((4, 5), float),
+}
+"""How numbers are read in answers to ourselves, by type, whatever ``conv`` the application has."""
+
 
 class DriverConnection(Protocol):
     """A driver's own connection with what the pool needs on top of it."""
@@ -117,6 +123,12 @@ class DriverConnection(Protocol):
 
     def run_within(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:
         """As `run`; None after an error or too long a silence: then discard it."""
+
+    def insert_id(self) -> Any:
+        """Return the number that AUTO_INCREMENT gave to the last command."""
+
+    def affected_rows(self) -> Any:
+        """Return how many rows the last command touched, or found."""
 
     def set_for_good(self, assignment: str) -> None:
         """Set a variable of the session, now and again whenever it is reset."""

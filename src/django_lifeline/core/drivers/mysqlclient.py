@@ -16,6 +16,7 @@ from MySQLdb.cursors import Cursor as StockCursor
 
 from django_lifeline.core.drivers.base import (
     NO_ANSWER,
+    NUMBERS,
     Batches,
     Guarded,
     OpeningSets,
@@ -96,6 +97,7 @@ class Connection(Guarded, StockConnection):
 
     default_cursor = Cursor
     reads_on = False
+    converter: dict[int, Any]
     _many: bool = False
     """Whether the statement may have several results (mysqlclient 2.2 cannot tell)."""
     _stream: weakref.ref[_Stream] | None = None
@@ -153,7 +155,9 @@ class Connection(Guarded, StockConnection):
 
     def insert_id(self) -> int:
         """Return the number that AUTO_INCREMENT gave to the last command."""
-        return self.last_id if self.commands == self.lent_at else _insert_id(self)
+        # After rows, or an error, the library goes on with a number that may be another's.
+        none = self.commands == self.lent_at or self.field_count() or self.errno()
+        return self.last_id if none else _insert_id(self)
 
     def affected_rows(self) -> int:
         """Return how many rows the last command touched, or found."""
@@ -181,14 +185,19 @@ class Connection(Guarded, StockConnection):
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own, several statements too; the rows of the last that has rows."""
-        self.query(sql)
-        rows: list[tuple[Any, ...]] = []
-        while True:
-            result = self.store_result()
-            if result is not None:
-                rows = list(result.fetch_row(0))
-            if self.next_result() == -1:
-                return rows
+        given = self.converter
+        self.converter = {**given, **NUMBERS}
+        try:
+            self.query(sql)
+            rows: list[tuple[Any, ...]] = []
+            while True:
+                result = self.store_result()
+                if result is not None:
+                    rows = list(result.fetch_row(0))
+                if self.next_result() == -1:
+                    return rows
+        finally:
+            self.converter = given
 
     def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
         """As the base says. The library has no timeout for one call: a thread ends the wait."""
@@ -520,7 +529,12 @@ class _Stream:
     def _read(self, rest: Callable[..., bool], call: Callable[..., T], *args: Any) -> T:
         if self._ended:
             return call(*args)
-        return self._connection._resume(rest, call, *args)
+        try:
+            return self._connection._resume(rest, call, *args)
+        finally:
+            if not self._connection.busy:  # also where the server ended it with an error
+                self._ended = True
+                self._connection._stream = None
 
 
 def _encoding(charset: str) -> str:

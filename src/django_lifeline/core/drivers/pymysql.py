@@ -23,6 +23,7 @@ from django_lifeline.core.drivers.base import (
     COMMANDS_OUT_OF_SYNC,
     HANDSHAKE_FAILED,
     NO_ANSWER,
+    NUMBERS,
     SERVER_LOST,
     Batches,
     Guarded,
@@ -152,6 +153,7 @@ class Connection(Guarded, StockConnection):
     """A PyMySQL connection that knows whether it is alive and busy."""
 
     reads_on = True
+    decoders: dict[int, Any]
     _result: Any = None
     _read_timeout: float | None
     _write_timeout: float | None
@@ -223,12 +225,17 @@ class Connection(Guarded, StockConnection):
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own; the rows of the last result that has rows."""
-        self.query(sql)
-        rows = self._result.rows
-        while self._result.has_next:
-            self.next_result()
-            rows = rows if self._result.rows is None else self._result.rows
-        return list(rows or ())
+        given = self.decoders
+        self.decoders = {**given, **NUMBERS}
+        try:
+            self.query(sql)
+            rows = self._result.rows
+            while self._result.has_next:
+                self.next_result()
+                rows = rows if self._result.rows is None else self._result.rows
+            return list(rows or ())
+        finally:
+            self.decoders = given
 
     def _within(self, seconds: float, call: Callable[[], Any]) -> Any:
         timeouts = self._read_timeout, self._write_timeout
