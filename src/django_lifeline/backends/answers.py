@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django_lifeline.backends.hold import Hold
-from django_lifeline.backends.keepsake import Keepsake
+from django_lifeline.backends.keepsake import Keepsake, Numbers
 from django_lifeline.backends.lending import Lending
 from django_lifeline.core.effects import Asks
 from django_lifeline.core.events import Reason
@@ -20,6 +20,8 @@ from django_lifeline.exceptions import ConnectionLost
 _FORGETS = "DO (SELECT 1 FROM (SELECT 1) AS one)"
 """Takes away the warnings, errors and numbers of the statement before. MariaDB keeps the former
 until a statement uses a table, or complains itself."""
+_ROWS_LOOKED_AT = 100
+"""Rows of an INSERT with RETURNING among whose numbers its own is looked for."""
 _INSERTING = frozenset({"INSERT", "REPLACE"})
 _WRITING = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
@@ -52,6 +54,7 @@ class Answers(Lending):
         hold.foreign_complaints = session.complained
         connection.last_id = connection.last_count = 0
         connection.lent_at = connection.commands
+        hold.numbers = Numbers()
         hold.keepsake = connection.keepsake = self._keepsake = None
 
     def _ready_to_tell(self, hold: Hold, statement: Statement) -> Hold:
@@ -88,27 +91,28 @@ class Answers(Lending):
     def _prove_id(self, hold: Hold, statement: Statement) -> Hold:
         """Ask the session whether its number is one that its holder was shown: then it is his."""
         shown = hold.connection.last_id
-        hold, rows = self._run_aside(hold, statement, "SELECT LAST_INSERT_ID(), ROW_COUNT()")
+        hold, rows = self._run_aside(hold, statement, "SELECT LAST_INSERT_ID()")
         hold.connection.last_id = shown
         if self._is_own_id(hold, rows):
             hold.foreign_id, self._keepsake = False, None
         return hold
 
     def _is_own_id(self, hold: Hold, rows: list[tuple[Any, ...]]) -> bool:
-        numbers, hold.numbers = hold.numbers or (), None
-        return int(rows[0][0]) in numbers
+        numbers, hold.numbers = hold.numbers, Numbers()
+        return numbers.has(int(rows[0][0]), hold.session.shown)
 
     def _run_aside(
         self, hold: Hold, statement: Statement, sql: str
     ) -> tuple[Hold, list[tuple[Any, ...]]]:
         """Run SQL of our own before *statement*, on another connection if that one is lost.
 
-        It asks for ROW_COUNT() second: what the last statement's author may be about to ask.
+        Asks for ROW_COUNT() and FOUND_ROWS() as well, as the statement's author may be about to.
         """
         try:
-            rows = hold.connection.run(sql)
+            rows = hold.connection.run(f"{sql}, ROW_COUNT(), FOUND_ROWS()")
             if hold.ran and self._spoilt is None:
                 self._spoilt = Keepsake(hold, int(rows[0][1]), warned=False)
+                self._spoilt.found_rows = int(rows[0][2])
             return hold, rows
         except BaseException as error:
             if not self._is_loss(hold, error):
@@ -126,9 +130,7 @@ class Answers(Lending):
         shown = 0 if self._keepsake is None else self._keepsake.shown_id
         if hold.ran:
             shown = hold.connection.last_id
-        hold, _rows = self._run_aside(
-            hold, statement, f"SELECT LAST_INSERT_ID({known:d}), ROW_COUNT()"
-        )
+        hold, _rows = self._run_aside(hold, statement, f"SELECT LAST_INSERT_ID({known:d})")
         hold.foreign_id, hold.session.inserted = False, True
         hold.connection.last_id = shown
         hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)
@@ -163,10 +165,6 @@ class Answers(Lending):
         """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
         if getattr(cursor, "warning_count", 0):
             hold.foreign_complaints, hold.session.complained = False, True
-        if statement.asks & Asks.ID:
-            # LAST_INSERT_ID(expr) gives it, not only asks for it; and it was made its own before.
-            hold.session.inserted = True
-            hold.numbers = self._keepsake = None
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         # INSERT … RETURNING gives rows in the place of the number. Of other statements with rows
@@ -176,8 +174,13 @@ class Answers(Lending):
         given = number and (statement.opaque or not rows)
         if given or rows and statement.keyword in _INSERTING:
             hold.session.inserted = True
-            if hold.foreign_id or self._keepsake is not None:
-                hold.was_shown([number] if given else _numbers_in(cursor))
+            numbers = [number] if given else _numbers_in(cursor)
+            hold.numbers.add(numbers, hold.session, unsure=statement.batch or not given)
+        if statement.asks & Asks.ID:
+            # LAST_INSERT_ID(expr) gives it, not only asks for it; and it was made its own before.
+            hold.session.inserted = True
+            hold.session.shown.extend(_numbers_in(cursor))
+            hold.numbers, self._keepsake = Numbers(), None
 
     def _leave_answers(self, hold: Hold, statement: Statement, cursor: Any) -> None:
         """Remember what this statement's author may ask of it, and nobody else."""
@@ -227,12 +230,12 @@ class Answers(Lending):
             if lost or not hold.ran:
                 return
             keepsake = Keepsake.of_a_read(hold)
-        keepsake.follows(self._keepsake, owns_id=owns_id, numbers=hold.numbers or ())
+        keepsake.follows(self._keepsake, hold.numbers, hold.session, owns_id=owns_id)
         keepsake.lost, keepsake.kept = lost, True
         self._keepsake = keepsake
 
 
-def _numbers_in(cursor: Any) -> set[int]:
+def _numbers_in(cursor: Any) -> list[int]:
     """Return the whole numbers in the rows of an answer, of which one may be the one given."""
-    rows = getattr(cursor, "_rows", None) or ()
-    return {value for row in rows for value in row if type(value) is int}
+    rows = list(getattr(cursor, "_rows", None) or ())[:_ROWS_LOOKED_AT]
+    return [value for row in rows for value in row if type(value) is int]

@@ -58,9 +58,9 @@ ASKING_PAUSE = 1.0
 ASKING_TIMEOUT = 2
 """Seconds that each step of asking may take: borrowing, connecting, the answer."""
 
-MOST_SHAPES = 32
-"""Sets of parameters, made by somebody else's code, that have a pool at a time for each alias: an
-engine may bring a new user for every connection."""
+MOST_SHAPES = 10
+"""Sets of parameters, made by somebody else's code, that have a pool of their own at a time, for
+each alias; ten times as many are remembered."""
 FORGET_AFTER = 600.0
 """Seconds without a connection or a borrower after which a target is forgotten."""
 
@@ -73,6 +73,9 @@ class Target:
     The parameters of a connection come with whoever opens it, made at that moment: a password or a
     token that changes is no other target.
     """
+
+    shaped = False
+    """Whether somebody else's code has made parameters for it, or other ones in its place."""
 
     def __init__(
         self,
@@ -113,10 +116,10 @@ class Target:
         self.pooled = pool is not None
         self._timeout = PoolOptions().timeout if pool is None else pool.timeout
         self._shape: dict[str, object] = {}
-        self.others: dict[Target, None] = {}
-        """Those in its place where somebody else's code makes the parameters, the latest last."""
-        self.shaped = False
-        """Whether somebody else's code has made parameters for it, or other ones in its place."""
+        self.base = self
+        """Whose place it takes where somebody else's code makes the parameters."""
+        self.others: dict[object, Target | None] = {}
+        """By shape, the latest last, those that take its place; None: seen once."""
         self.forgotten = False
         """Whether it is not among the process's targets any more: it had nothing for long."""
         self.pool: Pool[DriverConnection] | DirectPool[DriverConnection] = (
@@ -573,23 +576,37 @@ def known_target(wrapper: Any) -> Known:
     return known
 
 
-def shaped_target(known: Target, shape: object, params: Mapping[str, Any], wrapper: Any) -> Target:
+def shaped_target(base: Target, shape: object, params: Mapping[str, Any], wrapper: Any) -> Target:
     """Return the target of parameters that somebody else's code has made, by their shape.
 
     A subclass may choose the database, the user or how a session begins by what it knows at that
     moment, such as a thread's tenant. A session of one shape is nothing for who wants another.
+    Only a shape that comes again has a pool: what is made anew for every connection never does.
     """
     pool, lifeline, _options = _asked(wrapper)
-    # Nobody in particular has a shape: those that are opened in advance would be of any.
-    pool = pool and replace(pool, min_size=0)
     shown = {name: value for name, value in params.items() if name not in _PASSWORDS}
-    target = targets.find((known, shape), lambda: Target(shown, pool, lifeline, wrapper))
-    target.shaped = target.is_of(shape)
-    known.others[target] = known.others.pop(target, None)
-    for older in list(known.others)[:-MOST_SHAPES]:
-        known.others.pop(older, None)
-        targets.let_go(older)
+    known = shape in base.others
+    target = base.others.pop(shape, None)
+    if target is None or target.forgotten:
+        # Nobody in particular has a shape: what is opened in advance would be of any.
+        base.pool.open_none_in_advance()
+        pool = replace(pool, min_size=0) if pool is not None and known else None
+        make = partial(Target, shown, pool, lifeline, wrapper)
+        target = targets.find((base, shape), make) if known else make()
+        target.base, target.shaped = base, target.is_of(shape)
+    base.others[shape] = target if known else None
+    _keep_within(base, MOST_SHAPES)
     return target
+
+
+def _keep_within(base: Target, most: int) -> None:
+    """Let go of the pools that were asked longest ago, and of most that was seen once."""
+    pooled = [(shape, each) for shape, each in list(base.others.items()) if each is not None]
+    for shape, older in pooled[:-most]:
+        base.others.pop(shape, None)
+        targets.let_go(older)
+    for shape in list(base.others)[: -10 * most]:
+        base.others.pop(shape, None)
 
 
 def shape_of(value: Any) -> object:
@@ -599,6 +616,8 @@ def shape_of(value: Any) -> object:
     """
     if isinstance(value, Promise):
         return id(value)  # the source, not its answer, which may change
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, Mapping):
         names = (name for name in value if name not in _PASSWORDS)
         return tuple(sorted((str(name), repr(shape_of(value[name]))) for name in names))

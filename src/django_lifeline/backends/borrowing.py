@@ -196,9 +196,11 @@ class Borrowing(Refusals):
         if not hold.connection.alive():
             # It has ended it already, which is a loss to be told of.
             return self._replace(hold, statement, Reason.DEAD)
+        self._take_keepsake(hold)
         self._hold = None
+        self._keep_for_later(hold)
         hold.pool.retire(hold.lease)
-        return self._take()
+        return self._shows_what_it_showed(self._take())
 
     def _ready_inside(self, hold: Hold, statement: Statement) -> Hold:
         """Inside a transaction that START TRANSACTION began, be as stock's session would be.
@@ -293,7 +295,7 @@ class Borrowing(Refusals):
             too_large = isinstance(error, PacketTooLarge) and self._sent_nothing(hold)
             again = self._after_refusal(hold, statement, error, may_follow=repeats < 2)
             if again is None and self._hold is hold:
-                self._note_failure(hold, statement, error)
+                self._note_failure(hold, statement)
                 if too_large and not repeats:
                     return self._where_more_is_taken(hold, statement)
             return again
@@ -309,7 +311,7 @@ class Borrowing(Refusals):
             self._forgo(statement)
             raise
 
-    def _note_failure(self, hold: Hold, statement: Statement, error: BaseException) -> None:
+    def _note_failure(self, hold: Hold, statement: Statement) -> None:
         """Record what a statement may have done that was answered with an error."""
         if self._sent_nothing(hold):
             self._rest(hold)  # nothing was sent: the driver refused its parameters
@@ -328,6 +330,8 @@ class Borrowing(Refusals):
         hold.ran = True
         self._leave_complaint(hold)
         hold.session.failed(statement)
+        if statement.asks is not _NOTHING or statement.opaque or statement.batch:
+            hold.session.inserted = True  # it may have given a number before it failed
         self._observe(hold)
         hold.seen = hold.connection.commands
         self._rest(hold)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from sys import getrefcount
 from typing import Any
 
-from django_lifeline.backends.keepsake import Keepsake
+from django_lifeline.backends.keepsake import Keepsake, Numbers
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.pool import DirectPool, Lease, Pool
 from django_lifeline.core.session import Session, Setting
-
-MOST_NUMBERS = 1000
-"""Numbers that are remembered for each piece of work. Who goes on to bring so many along, and then
-asks for the one that was given before, is told 0."""
 
 
 class Hold:
@@ -46,6 +41,7 @@ class Hold:
         "status",
         "used_at",
         "visible",
+        "wanted",
     )
 
     def __init__(
@@ -65,6 +61,8 @@ class Hold:
         """The pool may recall the connection: ask the lease before touching it."""
         self.returned = False
         """While it rests: it has been given back, and is only kept until somebody asks for it."""
+        self.wanted = False
+        """Since then a cursor was made, for which Django would have connected."""
         self.shown = False
         """The driver's object was shown to the application, which may keep it."""
         self.cursorclass = self.connection.cursorclass
@@ -79,7 +77,7 @@ class Hold:
         """Whether a statement ran since it was lent: then the last one is its holder's own."""
         self.foreign_id = self.connection.session.inserted
         """Whether ``LAST_INSERT_ID()`` would answer with a number of somebody else's."""
-        self.numbers: deque[int] | None = None
+        self.numbers = Numbers()
         """What answers have shown since as numbers given: one of them may be the session's now."""
         self.foreign_complaints = self.connection.session.complained
         """Whether ``SHOW WARNINGS`` may answer with those of somebody else."""
@@ -116,16 +114,6 @@ class Hold:
         yield
         self.begins_anew(*told)
         self.seen = self.connection.commands
-
-    def was_shown(self, numbers: Iterable[int]) -> None:
-        """Take note of numbers that an answer has shown as given.
-
-        That is no proof: it shows one that the statement brought along, too, of which
-        ``LAST_INSERT_ID()`` knows nothing.
-        """
-        if self.numbers is None:
-            self.numbers = deque(maxlen=MOST_NUMBERS)
-        self.numbers.extend(numbers)
 
     def show(self) -> None:
         """Take note that the application gets the driver's object, and how it is set up."""

@@ -11,8 +11,11 @@ from __future__ import annotations
 import re
 import threading
 import weakref
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Container
 from typing import TYPE_CHECKING, Any, Protocol
+
+from django_lifeline.core.session import MOST_NUMBERS, Session
 
 if TYPE_CHECKING:
     from django_lifeline.core.drivers.base import DriverConnection
@@ -22,7 +25,7 @@ PATIENCE = 5.0
 
 _ROW_COUNT = re.compile(r"\bROW_COUNT\s*\(\s*\)", re.IGNORECASE)
 _ONLY_ROW_COUNT = re.compile(r"\s*SELECT\s+(ROW_COUNT\s*\(\s*\))\s*;?\s*", re.IGNORECASE)
-_FOUND_ROWS = re.compile(r"\bFOUND_ROWS\s*\(", re.IGNORECASE)
+_FOUND_ROWS = re.compile(r"\bFOUND_ROWS\s*\(\s*\)", re.IGNORECASE)
 _PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
 _SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
 _COUNT_WARNINGS = re.compile(
@@ -44,6 +47,38 @@ class Author(Protocol):
     """Whether he has given his connection back, which ends his work."""
 
 
+class Numbers:
+    """The numbers that one piece of work was shown as given.
+
+    That is no proof: an answer shows one that the statement brought along, too, of which
+    ``LAST_INSERT_ID()`` knows nothing.
+    """
+
+    __slots__ = ("_mine", "unsure")
+
+    def __init__(self) -> None:
+        self._mine: deque[int] | None = None
+        self.unsure = False
+        """Whether a statement may have given one that it has not shown."""
+
+    def __bool__(self) -> bool:
+        return self.unsure or bool(self._mine)
+
+    def add(self, numbers: Collection[int], session: Session, *, unsure: bool) -> None:
+        """Take note of what an answer in *session* has shown."""
+        if self._mine is None:
+            self._mine = deque(maxlen=MOST_NUMBERS)
+        self.unsure = self.unsure or unsure or len(self._mine) + len(numbers) > MOST_NUMBERS
+        self._mine.extend(numbers)
+        session.shown.extend(numbers)
+
+    def has(self, number: int, shown: Container[int]) -> bool:
+        """Whether a session's number is this piece of work's; *shown* is what all were shown."""
+        if self._mine is not None and number in self._mine:
+            return True
+        return self.unsure and number not in shown
+
+
 class Keepsake:
     """The answers to what one statement's author may ask."""
 
@@ -53,6 +88,8 @@ class Keepsake:
         "_event",
         "_numbers",
         "_owns_id",
+        "_shown",
+        "found_rows",
         "kept",
         "last_id",
         "lost",
@@ -67,9 +104,12 @@ class Keepsake:
         self._event: list[threading.Event] = []
         self._earlier: Keepsake | None = None
         self._owns_id = True
-        self._numbers: frozenset[int] = frozenset()
+        self._numbers: Numbers | None = None
+        self._shown: frozenset[int] = frozenset()
         self.row_count = row_count
         """What ``ROW_COUNT()`` answers; None: not the driver's number, which is a whole batch's."""
+        self.found_rows: int | None = None
+        """What ``FOUND_ROWS()`` answers; None: not known."""
         self.shown_id = 0
         """What a cursor shows as ``lastrowid`` after a statement that gives no number: mysqlclient
         goes on with the last one."""
@@ -117,13 +157,14 @@ class Keepsake:
         return not self.lost and self._taken().wait(PATIENCE) and self.last_id is not None
 
     def follows(
-        self, earlier: Keepsake | None, *, owns_id: bool, numbers: Iterable[int] = ()
+        self, earlier: Keepsake | None, numbers: Numbers, session: Session, *, owns_id: bool
     ) -> None:
         """Take note of an earlier session's, and whether the number is its author's at all.
 
-        Else it is if it is one of *numbers*.
+        Else it is if it is one of his *numbers*.
         """
-        self._earlier, self._owns_id, self._numbers = earlier, owns_id, frozenset(numbers)
+        self._earlier, self._owns_id, self._numbers = earlier, owns_id, numbers
+        self._shown = frozenset(session.shown)
         if earlier is not None and not self.shown_id:
             self.shown_id = earlier.shown_id
 
@@ -133,9 +174,9 @@ class Keepsake:
         None: nobody knows it.
         """
         if self._owns_id or self._numbers:
-            if not self.arrived():
+            if not self.arrived() or self.last_id is None:
                 return None
-            if self._owns_id or self.last_id in self._numbers:
+            if self._owns_id or self._numbers and self._numbers.has(self.last_id, self._shown):
                 return self.last_id
         return 0 if self._earlier is None else self._earlier.own_last_id()
 
@@ -161,12 +202,13 @@ class Keepsake:
                 return _as_rows(rows)
             if counts.fullmatch(sql):
                 return f"SELECT {len(rows)}", None
-        if _FOUND_ROWS.search(sql) or self.row_count is None:
+        if self.row_count is None or self.found_rows is None and _FOUND_ROWS.search(sql):
             return None
         if alone := _ONLY_ROW_COUNT.fullmatch(sql):
             return f"SELECT {self.row_count} AS `{alone[1]}`", None
-        if _PLAIN_QUESTION.fullmatch(sql) and _ROW_COUNT.search(sql):
-            return _ROW_COUNT.sub(f"({self.row_count})", sql), None
+        if _PLAIN_QUESTION.fullmatch(sql) and (_ROW_COUNT.search(sql) or _FOUND_ROWS.search(sql)):
+            counted = _ROW_COUNT.sub(f"({self.row_count})", sql)
+            return _FOUND_ROWS.sub(f"({self.found_rows})", counted), None
         return None
 
 

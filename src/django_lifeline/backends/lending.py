@@ -203,7 +203,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             target.shaped = True
             shape = self._shape_of(params)
             if not target.is_of(shape):
-                target = shaped_target(target, shape, params, self)
+                base = target.base
+                target = base if base.is_of(shape) else shaped_target(base, shape, params, self)
                 self._target, self._known = target, None
         return target
 

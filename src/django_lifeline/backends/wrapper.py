@@ -130,10 +130,11 @@ class LifelineMixin(Transactions):
         if hold is None:
             return self._gone_in_block()
         # With CONN_MAX_AGE stock Django shows its connection between two requests too.
-        if hold.returned and self._is_obsolete():
+        kept = hold.returned and not hold.wanted
+        if kept and self._is_obsolete():
             return None
         if hold.resting:
-            if hold.returned and not hold.lease.resume():
+            if kept and not hold.lease.resume():
                 # Recalled for another borrower, which is nothing that the owner should notice.
                 self._hold = None
                 return None
@@ -351,6 +352,7 @@ class LifelineMixin(Transactions):
             and (kind := (hold if hold.resting else hold.connection).cursorclass) in OWN_CURSORS
         ):
             # `_new_cursor`, in place for the sake of the common case.
+            hold.wanted = True
             below = kind(hold.connection)
             below.connection = None
             cursor = CursorWrapper(self, below)
@@ -599,7 +601,7 @@ class LifelineMixin(Transactions):
                 return  # as stock: who keeps the driver's object goes on with it
             self._rest(hold)
         if hold.resting and not self._connects_anew(hold) and hold.pool.leave(hold.lease):
-            hold.returned = True
+            hold.returned, hold.wanted = True, False
             targets.pass_by(self._target)
         else:
             self._give_back(hold)

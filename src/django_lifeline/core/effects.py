@@ -381,6 +381,7 @@ _LOCKS_OR_STORES = re.compile(
     r"\b(?:FOR\s+(?:UPDATE|SHARE)|LOCK\s+IN|INTO|PROCEDURE|NEXT\s+VALUE\s+FOR|NEXTVAL|SETVAL)\b",
     re.ASCII,
 )
+_NEXT_VALUE = re.compile(r"\b(?:NEXT\s+VALUE\s+FOR|NEXTVAL\s*\()", re.ASCII)
 _PREVIOUS_VALUE = re.compile(r"\b(?:PREVIOUS\s+VALUE|LASTVAL|CURRVAL)\b", re.ASCII)
 _SYSTEM_VARIABLE = re.compile(r"@@(?:\s*\w+\s*\.)?\s*([\w$]+|`)", re.ASCII)
 _ABOUT_PREVIOUS = {"IDENTITY", "LAST_INSERT_ID", "WARNING_COUNT", "ERROR_COUNT", "`"}
@@ -423,7 +424,11 @@ def _uses(code: str, functions: set[str]) -> Effect:
     effect = Effect.NONE
     if not functions <= _NOT_OPAQUE:
         effect |= Effect.OPAQUE
-    if functions & _LOCK_FUNCTIONS or "SQL_CALC_FOUND_ROWS" in code:
+    if (
+        functions & _LOCK_FUNCTIONS
+        or "SQL_CALC_FOUND_ROWS" in code
+        or _NEXT_VALUE.search(code)  # the session remembers it for LASTVAL
+    ):
         effect |= Effect.PINS
     if (
         functions & _PREVIOUS_FUNCTIONS

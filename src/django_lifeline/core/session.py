@@ -11,6 +11,7 @@ The server's word goes before the text's. Where a driver shows the flags of the 
 from __future__ import annotations
 
 import enum
+from collections import deque
 from dataclasses import dataclass
 
 from django_lifeline.core.effects import Boundary, Effect, effect_of
@@ -81,6 +82,9 @@ role by default."""
 MOST_SETTINGS = 64
 """Statements that are made again on a replacement, at most; a session with more is pinned."""
 
+MOST_NUMBERS = 1000
+"""Numbers that are remembered of a session, and of each piece of work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -115,6 +119,7 @@ class Session:
         "savepoints",
         "settings",
         "settings_before",
+        "shown",
         "state",
         "touched",
         "unseen",
@@ -151,6 +156,8 @@ class Session:
         """Whether something ran that the engine did not see."""
         self.inserted = False
         """Whether ``LAST_INSERT_ID()`` may answer with a number of an earlier borrower's."""
+        self.shown: deque[int] = deque(maxlen=MOST_NUMBERS)
+        """Numbers that answers have shown as given, to whomever, the latest of them."""
         self.complained = False
         """Whether ``SHOW WARNINGS`` may answer with those of an earlier borrower."""
 
@@ -300,7 +307,9 @@ class Session:
     ) -> None:
         self.touched = True
         names, text = statement.sets, _text(sql)
-        if not names and final is not None and statement.keyword == "SET" and not statement.batch:
+        filled_in = final is not None and statement.keyword == "SET" and not statement.batch
+        # Of a template the text is what was sent: "%%" is "%" by then.
+        if final is not None and filled_in and (not names or "%" in text):
             names, text = _with_parameters(final)
         if names:
             self._remember(Setting(frozenset(names), text))

@@ -90,18 +90,18 @@ def statement_of(sql: str | bytes) -> Statement:
 def without_last_comment(sql: str | bytes) -> str | bytes:
     """Cut off a comment at the very end: tracing tools write another one for each statement.
 
-    A comment that a server runs (``/*!``) stays. Quotes need no thought: outside of a comment, what
-    ends in ``*/`` is no SQL.
+    A comment that a server runs (``/*!``) stays, and one of several lines, which may begin within
+    another one. Quotes need no thought: outside of a comment, what ends in ``*/`` is no SQL.
     """
     if isinstance(sql, bytes):
         text = sql.rstrip(b" \t\n\r;")
         start = text.rfind(b"/*") if text.endswith(b"*/") else -1
-        runs = text[start + 2 : start + 3] in (b"!", b"M")
+        stays = text[start + 2 : start + 3] in (b"!", b"M") or b"\n" in text[start:]
     else:
         plain = str(sql).rstrip(" \t\n\r;")
         start = plain.rfind("/*") if plain.endswith("*/") else -1
-        runs = plain[start + 2 : start + 3] in ("!", "M")
-    return sql if start < 0 or runs else sql[:start].rstrip()
+        stays = plain[start + 2 : start + 3] in ("!", "M") or "\n" in plain[start:]
+    return sql if start < 0 or stays else sql[:start].rstrip()
 
 
 known_statements: dict[str | bytes, Statement] = {}

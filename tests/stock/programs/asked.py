@@ -132,7 +132,7 @@ def told(statement: str, question: str, *, between: bool, first: bool) -> Any:
         admin("DROP TABLE IF EXISTS other")
     # The session's number is another's from the outset.
     run(NAME, "SELECT LAST_INSERT_ID(424242)")
-    connections[NAME].close()
+    piece_of_work_ends(NAME)
     if not first:
         run(NAME, "INSERT INTO note (id, tag) VALUES (NULL, 'before')")
 
@@ -147,7 +147,7 @@ def told(statement: str, question: str, *, between: bool, first: bool) -> Any:
     said = outcome(ASKED[question])
     if statement == "START TRANSACTION":
         run(NAME, "ROLLBACK")
-    connections[NAME].close()
+    piece_of_work_ends(NAME)
     return [ran, said]
 
 

@@ -139,9 +139,11 @@ class FakeServer:
             self._switch(session, found[1] == "1")
         elif words[0] == "INSERT":
             return self._insert(session, sql.split()[1])
-        elif found := re.fullmatch(r"SELECT LAST_INSERT_ID\((\d*)\)(, ROW_COUNT\(\))?", sql):
+        elif found := re.fullmatch(
+            r"SELECT LAST_INSERT_ID\((\d*)\)(, ROW_COUNT\(\), FOUND_ROWS\(\))?", sql
+        ):
             session.last_id = int(found[1] or session.last_id)
-            return Answer([(session.last_id, -1) if found[2] else (session.last_id,)])
+            return Answer([(session.last_id, -1, 1) if found[2] else (session.last_id,)])
         elif sql == "SELECT CONNECTION_ID()":
             return Answer([(session.number,)])
         return Answer([(1,)] if words[0] == "SELECT" else ())

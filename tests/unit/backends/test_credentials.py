@@ -360,6 +360,15 @@ class ByUser(ByParams):
         return {**super().get_connection_params(), "user": f"user{self.tokens}"}
 
 
+class ByTurn(DatabaseWrapper):
+    """One of several users."""
+
+    turn = 0
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "user": f"user{self.turn}"}
+
+
 class ByConnection(DatabaseWrapper):
     """The same in the other place."""
 
@@ -383,19 +392,29 @@ def test_engines_that_bring_a_token_have_one_pool(connect: Connect, kind: Any) -
     assert len(pools) == len(list(assembly.targets)) == 1
 
 
-def test_users_that_change_have_pools_of_their_own_and_not_too_many(
-    connect: Connect,
-) -> None:
-    pools = set()
+def test_users_that_never_come_again_have_no_pools(connect: Connect) -> None:
+    users = set()
     for _ in range(60):
         wrapper = connect(kind=ByUser)
         with wrapper.cursor() as cursor:
             cursor.execute("SELECT 1")
-        pools.add(wrapper.pool)
+        users.add(wrapper.pool)
         wrapper.close()
-    assert len(pools) == 60, "one user's session is nothing for another"
-    idle = sum(target.pool.stats().idle for target in assembly.targets)
-    assert idle == len(list(assembly.targets)) == assembly.MOST_SHAPES + 1
+    assert len(users) == 60, "one user's session is nothing for another"
+    assert len(list(assembly.targets)) == 1
+    assert sum(target.pool.stats().idle for target in assembly.targets) == 1
+
+
+def test_users_that_come_again_have_pools_of_their_own_and_not_too_many(connect: Connect) -> None:
+    for turn in range(60):
+        ByTurn.turn = turn % 15
+        wrapper = connect(kind=ByTurn)
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        wrapper.close()
+    pools = [target.pool for target in assembly.targets]
+    assert len(pools) == assembly.MOST_SHAPES + 1
+    assert all(pool.stats().idle <= 1 for pool in pools)
 
 
 def test_lazy_settings_have_one_pool_and_are_read_at_each_connect(

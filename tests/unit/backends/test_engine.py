@@ -788,6 +788,17 @@ def test_number_is_its_authors_though_the_connection_was_recalled(connect: Conne
     assert run(other, "SELECT LAST_INSERT_ID()") == [(4,)]
 
 
+def test_number_is_its_authors_though_his_connection_was_renewed(
+    connect: Connect, server: FakeServer
+) -> None:
+    wrapper = connect()
+    run(wrapper, "INSERT one")
+    wrapper._hold.lease.slot.expires = 0.0
+    run(wrapper, "SELECT 1")
+    assert len(server.sessions) == 2
+    assert run(wrapper, "SELECT LAST_INSERT_ID()") == [(1,)]
+
+
 def test_rows_counted_and_warnings_are_their_authors_too(
     connect: Connect, server: FakeServer
 ) -> None:

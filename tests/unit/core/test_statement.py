@@ -153,3 +153,23 @@ def test_memory_for_statements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 def test_question_in_a_comment_that_the_server_runs_is_the_question_it_is() -> None:
     plain, commented = ("SELECT LAST_INSERT_ID(5)", "SELECT /*!50000 LAST_INSERT_ID(5) */")
     assert statement_of(commented).asks is statement_of(plain).asks is Asks.ID
+
+
+@pytest.mark.parametrize(
+    ("sql", "asks"),
+    [
+        (
+            "INSERT INTO `t` (`a`) VALUES (1) ON DUPLICATE KEY UPDATE `id` = LAST_INSERT_ID(`id`)",
+            Asks.ID,
+        ),
+        ("SELECT ROW_COUNT() AS `rows`", Asks.OUTCOME),
+        ("SELECT @@`warning_count`", Asks.OUTCOME | Asks.COMPLAINTS),
+        ("SELECT @@session . `error_count`", Asks.OUTCOME | Asks.COMPLAINTS),
+    ],
+)
+def test_name_in_backticks_asks_for_nothing_unless_it_is_a_variables(sql: str, asks: Asks) -> None:
+    assert statement_of(sql).asks == asks
+
+
+def test_comment_of_several_lines_is_not_cut_off_since_it_may_begin_in_another() -> None:
+    assert statement_of("SELECT 1 # /*\n, GET_LOCK('a', 1) -- */").pins

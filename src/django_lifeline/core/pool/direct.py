@@ -146,6 +146,9 @@ class DirectPool(Generic[C]):
     def end_unheard(self, seconds: float) -> None:
         """Nothing: none is unused."""
 
+    def open_none_in_advance(self) -> None:
+        """Nothing: it never does."""
+
     def drain(self) -> None:
         """Make all leases `due`."""
         self.retire_generation(Reason.CLOSED)

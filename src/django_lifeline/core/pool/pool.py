@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 from django_lifeline.core.clock import Clock
@@ -337,6 +338,11 @@ class Pool(Queueing[C]):
             upkeep.add(self)
         except RuntimeError:  # no more threads, or the interpreter is ending: go without
             self.upkeep = None
+
+    def open_none_in_advance(self) -> None:
+        """Keep no ``min_size``: what connections are to be like is known to borrowers alone."""
+        self.options = replace(self.options, min_size=0)
+        self._ledger.min_size = 0
 
     def leave_upkeep(self) -> bool:
         """Want no more rounds if there is nothing to keep; the next connection begins them anew."""
