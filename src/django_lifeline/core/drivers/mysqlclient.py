@@ -186,7 +186,7 @@ class Connection(Guarded, StockConnection):
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL of our own, several statements too; the rows of the last that has rows."""
         given = self.converter
-        self.converter = {**given, **NUMBERS}
+        self.converter = {**(given or {}), **NUMBERS}  # a closed one has none
         try:
             self.query(sql)
             rows: list[tuple[Any, ...]] = []
