@@ -166,6 +166,25 @@ def test_network_that_carries_nothing_holds_up_nobody_for_longer_than_the_bounds
     assert found["after"]
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("engine", [STOCK, LIFELINE])
+def test_whoever_has_waited_for_read_timeout_does_not_wait_for_connecting_as_well(
+    private_server: Callable[..., Server], driver: str, run_program: Runner, engine: str
+) -> None:
+    found = seen(
+        run_program,
+        private_server(),
+        driver,
+        "patience",
+        engine=engine,
+        connect_timeout=int(FOREVER),
+        read_timeout=1,
+    )
+    told = found["told"]
+    assert {name: each["number"] for name, each in told.items()} == dict.fromkeys(told, 2013)
+    assert (len(told), found["after"]) == (4, True)
+
+
 def test_stock_engine_leaves_half_open_connections_to_the_system(
     server: Server, driver: str, run_program: Runner
 ) -> None:

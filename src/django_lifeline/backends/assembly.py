@@ -111,8 +111,8 @@ class Target:
         self.found_dead: list[ConnectionClosed] = []
         """Connections that died while nobody used them, and whose story is still to be told."""
         self._asked_at = float("-inf")
-        self._hurried = 0
-        """The thread that asks after a loss, and may not wait long for a connection."""
+        self._hurried: set[int] = set()
+        """The threads that ask after a loss, and may not wait long for a connection."""
         self.pooled = pool is not None
         self._timeout = PoolOptions().timeout if pool is None else pool.timeout
         self._shape: dict[str, object] = {}
@@ -164,7 +164,7 @@ class Target:
         # Autocommit is on, as Django sets it next.
         params = {**params, "autocommit": True, "opening_sets": sets}
         tcp = self._tcp_options()
-        hurried = self._hurried == threading.get_ident()
+        hurried = threading.get_ident() in self._hurried
         if hurried:
             params["connect_timeout"] = ASKING_TIMEOUT
         started = clock.monotonic()
@@ -191,7 +191,7 @@ class Target:
 
         Whoever asks after a loss has less time than they would take.
         """
-        return is_away(number_of(error)) and self._hurried != threading.get_ident()
+        return is_away(number_of(error)) and threading.get_ident() not in self._hurried
 
     def _patience(self, code: int) -> float:
         """For how many seconds connecting is tried again after an error of this number."""
@@ -217,7 +217,7 @@ class Target:
         budget, pool = self.budget, self.pool
         if budget is None or not isinstance(pool, Pool):
             return self.authenticated(params, connect)
-        hurried = self._hurried == threading.get_ident()
+        hurried = threading.get_ident() in self._hurried
         seconds = ASKING_TIMEOUT if hurried else pool.options.timeout
         try:
             connection = room_in(budget, seconds, wanted, database_of(params))
@@ -312,37 +312,56 @@ class Target:
         opened: DriverConnection = wrapper.open_for_the_pool(self)
         return opened
 
-    def ask_again(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
+    def ask_again(
+        self, lost_id: int, seconds: float | None
+    ) -> tuple[ServerNow, DriverConnection] | None:
         """After a loss, ask the server about itself; None: it did not answer, or not again so soon.
 
-        ``lost_id`` is the server's number of the lost session; 0: not known.
+        ``lost_id`` is the server's number of the lost session; 0: not known. It may take so many
+        ``seconds`` in all; None: as each step may take.
         Borrows from the pool, unless others are waiting, so the limits are kept. Returns the
         connection that was used for it as well, which is in other hands by then.
         """
-        now = clock.monotonic()
-        if self.facts is None or now - self._asked_at < ASKING_PAUSE or self.pool.waiters:
+        if clock.monotonic() - self._asked_at < ASKING_PAUSE or self.pool.waiters:
             return None
-        self._asked_at = now
-        self._hurried = threading.get_ident()
+        return self._ask_server(lost_id) if seconds is None else self.ask_within(lost_id, seconds)
+
+    def ask_within(self, lost_id: int, seconds: float) -> tuple[ServerNow, DriverConnection] | None:
+        """As `ask_again`, but also where it was asked a moment ago.
+
+        No driver can be told to connect within less than a second. So a thread asks, which goes on
+        with a step that takes longer, and gives back what it borrowed after that.
+        """
+        told: list[tuple[ServerNow, DriverConnection] | None] = []
+        asker = threading.Thread(
+            target=lambda: told.append(self._ask_server(lost_id)), name="lifeline-asks", daemon=True
+        )
+        try:
+            asker.start()
+        except RuntimeError:  # the interpreter is about to end, or the process has no room for it
+            return None
+        asker.join(seconds)
+        return told[0] if told else None
+
+    def _ask_server(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
+        known = self.facts
+        if known is None:
+            return None
+        self._asked_at = clock.monotonic()
+        self._hurried.add(threading.get_ident())
         try:
             lease = self.pool.lease(ASKING_TIMEOUT)
         except Exception:
             # The loss itself is what the caller is to be told about.
             return None
         finally:
-            self._hurried = 0
-        answer = self.ask_on(lease.connection, lost_id)
+            self._hurried.discard(threading.get_ident())
+        answer = known.ask_again(lease.connection, lost_id, ASKING_TIMEOUT)
         if answer is None:
             self.pool.discard(lease, Reason.LOST)
             return None
         self.pool.give_back(lease)
         return answer, lease.connection
-
-    def ask_on(self, connection: DriverConnection, lost_id: int) -> ServerNow | None:
-        """After a loss, ask the server about itself on this connection; None: discard it."""
-        self._asked_at = clock.monotonic()
-        known = self.facts
-        return None if known is None else known.ask_again(connection, lost_id, ASKING_TIMEOUT)
 
     def _lifetimes(self, options: PoolOptions, connection: DriverConnection) -> Lifetimes:
         limit = self.facts.limits.wait_timeout * SAFE_SHARE_OF_WAIT_TIMEOUT if self.facts else None

@@ -38,6 +38,8 @@ _INTERACTIVE = 1024
 _WAIT_TIMEOUT = re.compile(r"\bwait_timeout\s*:?=\s*(\d+)", re.IGNORECASE)
 _AWAY = (CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_LOST, CR_SERVER_GONE_ERROR)
 """Numbers of an attempt to connect to a server that has ended, or is about to."""
+_SHORTEST, _LONGEST = 0.25, 1.0
+"""Seconds that a caller whom the driver kept waiting is kept waiting once more."""
 _AT_ONCE = 0.2
 _FOREIGN = 0.03
 """Seconds after our own last command from which a later one was somebody else's."""
@@ -146,12 +148,22 @@ def torn(facts: LossFacts, connection: DriverConnection) -> LossFacts:
     return replace(facts, unread=True)
 
 
+def patience_after(facts: LossFacts) -> float | None:
+    """For how many seconds somebody who was lost so may be kept waiting for what the server says.
+
+    None: as long as it takes. Where the driver has stopped waiting he has waited for as long as he
+    wanted to, and who was silent until then may be silent for ever: the loss is to be told hardly
+    later than by stock Django. An eighth of his wait, from a quarter of a second to a second.
+    """
+    return min(max(facts.elapsed / 8, _SHORTEST), _LONGEST) if facts.gave_up else None
+
+
 def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) -> Diagnosis:
     """Diagnose a loss that the caller is told of; the server may be asked about it."""
     found = diagnose(facts)
     if not server_could_tell(facts, found):
         return found
-    told = target.ask_again(lost.session_number)
+    told = target.ask_again(lost.session_number, patience_after(facts))
     if told is not None:
         now, connection = told
         return diagnose(replace(facts, server=now, successor=successor_of(lost, connection)))

@@ -10,7 +10,13 @@ from functools import partial
 from django_lifeline.backends.answers import Answers
 from django_lifeline.backends.assembly import targets
 from django_lifeline.backends.errors import attach
-from django_lifeline.backends.evidence import diagnose_raised, facts_of, successor_of, torn
+from django_lifeline.backends.evidence import (
+    diagnose_raised,
+    facts_of,
+    patience_after,
+    successor_of,
+    torn,
+)
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.lending import SILENT
 from django_lifeline.backends.notices import Lost, Restored, publish
@@ -106,10 +112,10 @@ class Losses(Answers):
     ) -> Hold:
         """Go on with another connection where the lost one stood."""
         self._distrust(facts)
-        take: Callable[[], Hold] = self._take
-        if facts.gave_up and facts.label is Label.REPEATABLE_READ:
-            take = partial(self._take_unless_it_runs, hold, facts, error)
-        new = self._stand_in(hold, reason, take)
+        patience = patience_after(facts)
+        if patience is not None:
+            facts = self._asked(hold, facts, patience, error)
+        new = self._stand_in(hold, reason, self._take)
         facts = replace(
             facts,
             done=Done.REPLACED if facts.before_sending else Done.REPEATED,
@@ -120,27 +126,21 @@ class Losses(Answers):
         publish(Restored(self._find_target().name, self.alias, diagnose(facts)))
         return self._shows_what_it_showed(self._held(new))
 
-    def _take_unless_it_runs(
-        self, hold: Hold, facts: LossFacts, error: BaseException | None
-    ) -> Hold:
-        """Take another connection, unless the server may be at work on the statement yet.
+    def _asked(
+        self, hold: Hold, facts: LossFacts, seconds: float, error: BaseException | None
+    ) -> LossFacts:
+        """Go on only where the server answers in time, and is not at work on the statement yet.
 
         Run once more beside itself, a read that is slower than ``read_timeout`` would take the
-        server twice the work, and its caller twice the wait. Where the server does not tell, it is
-        as with stock Django.
+        server twice the work, and its caller twice the wait. In a black hole another connection
+        would take as long as connecting may. Then it is as with stock Django.
         """
-        new = self._take()
-        now = self._find_target().ask_on(new.connection, facts.server_thread_id)
-        facts = replace(facts, server=now)
-        if now is None:
-            self._drop(new, Reason.LOST)
-        else:
-            new.seen = new.connection.commands
-            new.begins_anew()
-            if now.lost_session and not facts.still_runs:
-                return new
-            if not hold.session.in_transaction:  # else it ends with that
-                self._rest(new)
+        told = self._find_target().ask_within(facts.server_thread_id, seconds)
+        if told is not None:
+            facts = replace(facts, server=told[0])
+            idle = told[0].lost_session and not facts.still_runs
+            if idle or facts.label is not Label.REPEATABLE_READ:
+                return facts
         raise self._lose(hold, facts, Reason.LOST) from error
 
     def _stand_in(self, hold: Hold, reason: Reason, take: Callable[[], Hold]) -> Hold:

@@ -278,6 +278,17 @@ class LifelineMixin(Transactions):
         finally:
             self._ensuring = False
 
+    def get_autocommit(self) -> bool:
+        """Return Django's flag.
+
+        Outside of transactions there is nothing to refuse, and a connection that died after its
+        block was stored has nothing to say: only where stock Django has none yet is one opened.
+        """
+        nothing_open = self.autocommit and not (self._closed or self._work_lost)
+        if nothing_open and not (self._winding_up or self._is_hooked("ensure_connection")):
+            return True
+        return bool(super().get_autocommit())
+
     def _go_on(self, take: Callable[[], Hold]) -> None:
         """Have a connection, perhaps in the place of one that was lost, for nobody knows what."""
         try:

@@ -334,6 +334,43 @@ def blackhole() -> Seen:
         return {"query": query, "connect": connect, "after": ask()}
 
 
+def write() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE never_made (id INT)")
+
+
+def in_a_block(work: Callable[[], object]) -> None:
+    with transaction.atomic():
+        work()
+
+
+def patience() -> Seen:
+    """The driver stops waiting, in a black hole and at a frozen server."""
+    from lifeline_lab.wire import WireProxy
+
+    port = SETUP["server"]["port"]
+    found = {}
+    for name, work in {"read": ask_plainly, "block": lambda: in_a_block(write)}.items():
+        with WireProxy(SETUP["server"]["host"], port) as proxy:
+            connection.settings_dict["PORT"] = proxy.port
+            ask()
+            proxy.blackhole()
+            found[f"{name}, black hole"] = error_of(work)
+            connection.close()
+    connection.settings_dict["PORT"] = port
+    for name, work in {"read": ask_plainly, "write": write}.items():
+        ask()
+        with paused_server():
+            found[f"{name}, frozen"] = error_of(work)
+        connection.close()
+    return {"told": found, "after": ask()}
+
+
+def ask_plainly() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 7")
+
+
 def socket_options() -> Seen:
     """What the kernel has been told about the connection."""
     ask()
@@ -382,7 +419,7 @@ SCENARIOS: dict[str, Callable[[], Seen]] = {
     name: globals()[name]
     for name in (
         "many_threads nothing_free queue_full own_deadlock ended_threads ended_in_atomic "
-        "ended_at_once resting_threads paused blackhole socket_options refused"
+        "ended_at_once resting_threads paused patience blackhole socket_options refused"
     ).split()
 }
 print(json.dumps(SCENARIOS[os.environ["SCENARIO"]]()))

@@ -92,6 +92,15 @@ def in_a_block_with_a_hook() -> list[str]:
     return ["one"]
 
 
+def in_a_block_as_loaddata() -> list[str]:
+    """It asks for the mode, and closes, after the block."""
+    with transaction.atomic(NAME):
+        insert("one")
+    if transaction.get_autocommit(NAME):
+        connections[NAME].close()
+    return ["one"]
+
+
 def by_hand() -> list[str]:
     connections[NAME].set_autocommit(False)
     try:
@@ -110,6 +119,7 @@ WORK: list[Callable[[], list[str]]] = [
     in_a_block_that_fails,
     in_a_block_within,
     in_a_block_with_a_hook,
+    in_a_block_as_loaddata,
     by_hand,
 ]
 
