@@ -94,6 +94,7 @@ class Arm:
         except Exception as error:
             record.error, record.fate = told(error), fate_of(error)
             self._leave_blocks(actor, error, step.leaves, record)
+        record.flags_of = next(db for db, alias in self.aliases.items() if alias == left)
         wrapper = connections[left]
         record.flags = [
             wrapper.in_atomic_block,

@@ -322,7 +322,7 @@ class _Trial:
         earlier = (
             self.ours[n]
             for n in range(end - 1, -1, -1)
-            if self.actors[n] == actor and self.steps[n].db == db
+            if self.actors[n] == actor and (self.ours[n].flags_of or self.steps[n].db) == db
         )
         flags = next((record.flags for record in earlier if record.flags), [])
         return bool(flags) and flags[1]

@@ -20,6 +20,8 @@ class Record:
     hooks: list[str] = field(default_factory=list)
     flags: list[Any] = field(default_factory=list)
     """The wrapper's in_atomic_block, needs_rollback, and numbers of savepoints and of hooks."""
+    flags_of: str = ""
+    """Whose flags these are, where the step does not say: a block may be another database's."""
     stored: dict[str, Any] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     skipped: bool = False

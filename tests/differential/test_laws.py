@@ -88,6 +88,15 @@ def test_block_that_django_marked_ends_in_silence_as_with_stock() -> None:
     assert in_a_block(record(error=LOST, flags=MARKED), record()) == ""
 
 
+def test_mark_of_another_databases_block_excuses_nothing() -> None:
+    others = record(flags=MARKED, flags_of="b")
+    steps = ("enter true false", "insert 10", "kill_all", "read", 'leave "ok"', 'leave "ok"')
+    lines = "; ".join(steps)
+    stock = [record(flags=IN_BLOCK)] * 4 + [others, record(10)]
+    ours = [record(flags=IN_BLOCK)] * 3 + [record(error=LOST, flags=IN_BLOCK), others, record()]
+    assert law(lines, stock, ours) == "a block that lost its work ended as if it were stored"
+
+
 @pytest.mark.parametrize(
     ("broken", "last"),
     [
