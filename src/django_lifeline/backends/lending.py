@@ -431,7 +431,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if session.clean and session.arranged is None:
             return True
         connection = hold.connection
-        if not session.can_be_reset or not self._lives(hold) or not connection.reset_session():
+        resets = session.can_be_reset and not connection.facts.init_connect and self._lives(hold)
+        if not resets or not connection.reset_session():
             return False
         connection.session = Session()
         self._observe(hold)

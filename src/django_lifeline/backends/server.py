@@ -30,6 +30,8 @@ class ServerFacts:
     """Whether a session begins with it, as far as nobody says otherwise."""
     chains: bool = False
     """Whether COMMIT and ROLLBACK begin another transaction at once (``completion_type``)."""
+    init_connect: bool = False
+    """Whether it has statements that it runs on new sessions, and at no reset."""
     session: int | None = None
     """Its number of the session in which it was asked; None: it does not tell."""
 
@@ -63,19 +65,19 @@ class ServerFacts:
         list of sessions, which is a long one on a busy server, is not looked at.
         """
         seen = _of_session(connection, "host", "CONNECTION_ID()") if client else "NULL"
-        place = f", CONCAT(@@hostname, ':', @@port), {seen}, CONNECTION_ID()"
+        place = f", CONCAT(@@hostname, ':', @@port), {seen}, CONNECTION_ID(), @@init_connect"
         try:
             return cls.from_row(connection.run(cls.QUERY + place)[0])
         except mistaken:
             if connection.broken or connection.closed:
                 raise
-            return cls.from_row((*connection.run(cls.QUERY)[0], "", None, None))
+            return cls.from_row((*connection.run(cls.QUERY)[0], "", None, None, ""))
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
         """Build the facts from the row that `ask` gets."""
         version, sql_mode, engine, null, names, autocommit, ends, *row_left = row
-        zones, *limits, host, client, session = row_left
+        zones, *limits, host, client, session, init_connect = row_left
         wait, packet, global_wait, interactive, net_write, net_read, *locks = limits
         return cls(
             version=version,
@@ -98,6 +100,7 @@ class ServerFacts:
             host=str(host),
             client=None if client is None else str(client),
             session=None if session is None else int(session),
+            init_connect=bool(init_connect),
         )
 
     def without_session(self) -> ServerFacts:

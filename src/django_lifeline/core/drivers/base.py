@@ -391,8 +391,13 @@ class Guarded:
     def _set_names(self, charset: str, collation: str | None) -> str:
         """Return the one statement that opens a session, our own assignments included."""
         names = f"SET NAMES {charset}" + (f" COLLATE {collation}" if collation else "")
-        sets = self._opening_assignments()
+        sets = self._opening_assignments() if self._sets_travel else ""
         return f"{names}, {sets}" if sets else names
+
+    @property
+    def _sets_travel(self) -> bool:
+        """Whether the opening assignments go with SET NAMES."""
+        return True
 
     def _opening_assignments(self) -> str:
         sets = self._opening_sets

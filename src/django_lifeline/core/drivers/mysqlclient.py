@@ -229,7 +229,9 @@ class Connection(Guarded, StockConnection):
             self._params.get(name) or self._params.get(alias)
             for name, alias in (("user", "user"), ("password", "passwd"), ("database", "db"))
         )
-        if not user or not database:
+        # The library reads an option file as it connects, with what may be set by it.
+        read = any(self._params.get(name) for name in ("read_default_file", "read_default_group"))
+        if read or not user or not database:
             return False
         try:
             self.change_user(user, password or "", database)
@@ -400,12 +402,13 @@ class Connection(Guarded, StockConnection):
         self.run(self._set_names(charset, collation))
 
     def _open_session(self, charset: str) -> None:
-        self.run(self._set_names(charset, self._collation))
+        """Do what connecting does after authentication, in its order."""
         sql_mode, init = self._params.get("sql_mode"), self._params.get("init_command")
-        if sql_mode:
-            self.set_sql_mode(sql_mode)
         if init:
             self.run(init)
+        self.run(self._set_names(charset, self._collation))
+        if sql_mode:
+            self.set_sql_mode(sql_mode)
         autocommit = self._params.get("autocommit", False)
         if autocommit is not None:
             self.autocommit(autocommit)

@@ -183,6 +183,18 @@ class Connection(Guarded, StockConnection):
         finally:
             self._read_timeout, self._write_timeout = timeouts
         self._settle_in()
+        self._set_after_init_command()
+
+    @property
+    def _sets_travel(self) -> bool:
+        """Not where ``init_command`` comes after SET NAMES, which may set the same."""
+        return not self.init_command
+
+    def _set_after_init_command(self) -> None:
+        """Set what Django sets on a new session where ``init_command`` might set it otherwise."""
+        sets = self._opening_assignments() if self.init_command else ""
+        if sets:
+            self.run(f"SET {sets}")
 
     def _settle_in(self) -> None:
         self._opening_autocommit = self.autocommit_mode
@@ -203,6 +215,7 @@ class Connection(Guarded, StockConnection):
             self.cursorclass: Any = Cursor
         if opening_sets:
             self.set_character_set(self.charset, self.collation)
+            self._set_after_init_command()
 
     def status(self) -> int:
         """Return something that is the same as long as the flags of the answers are."""
@@ -262,6 +275,7 @@ class Connection(Guarded, StockConnection):
             for statement in (self.sql_mode and self._sql_mode_statement(), self.init_command):
                 if statement:
                     self.run(statement)
+            self._set_after_init_command()
             # Not the mode that the driver was told last: SQL may have set another one since.
             if self._opening_autocommit is not None:
                 self.autocommit(self._opening_autocommit)
