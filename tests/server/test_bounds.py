@@ -218,3 +218,18 @@ def test_server_without_room_is_told_of_and_its_return_is_noticed(
     assert all("1040" in text for text in found["crowd"]["texts"]), found["crowd"]["texts"]
     assert "1040" in found["told"]["text"]
     assert found["borrowed"] == 3
+
+
+@pytest.mark.fault
+def test_those_who_queue_at_a_full_server_get_its_own_error(
+    private_server: Callable[..., Server], driver: str, run_program: Runner
+) -> None:
+    found = seen(
+        run_program,
+        private_server(max_connections=10),
+        driver,
+        "refused",
+        pool={"max_size": 3, "timeout": 5},
+        lifeline={"full_server_timeout": 1.0},
+    )
+    assert (found["crowd"]["errors"], set(found["crowd"]["kinds"])) == (20, {"OperationalError"})

@@ -189,9 +189,11 @@ class Target:
     def _is_away(self, error: Exception) -> bool:
         """Whether connecting failed in a way that tells all borrowers of the pool something.
 
-        Whoever asks after a loss has less time than they would take.
+        That a server is full has been waited for by then. Whoever asks after a loss has less time
+        than they would take.
         """
-        return is_away(number_of(error)) and threading.get_ident() not in self._hurried
+        number = number_of(error)
+        return (is_away(number) or is_full(number)) and threading.get_ident() not in self._hurried
 
     def _patience(self, code: int) -> float:
         """For how many seconds connecting is tried again after an error of this number."""

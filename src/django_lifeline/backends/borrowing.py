@@ -119,7 +119,7 @@ class Borrowing(Refusals):
     def _hold_again(self, hold: Hold | None, statement: Statement) -> Hold:
         """Return a connection of this process's."""
         if hold is None:
-            self._begin_holding()
+            self._begin_holding(statement)
             hold = self._hold
             assert hold is not None
         else:
@@ -166,8 +166,10 @@ class Borrowing(Refusals):
     def _is_obsolete(self) -> bool:
         return self.close_at is not None and _monotonic() >= self.close_at
 
-    def _begin_holding(self) -> None:
+    def _begin_holding(self, statement: Statement) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
+        if self._missed:
+            self._refuse_what_is_missed(statement)
         untaken, self._untaken = self._untaken, None
         if untaken is not None:
             raise untaken
@@ -296,11 +298,13 @@ class Borrowing(Refusals):
             again = self._after_refusal(hold, statement, error, may_follow=repeats < 2)
             if again is None and self._hold is hold:
                 self._note_failure(hold, statement)
-                if too_large and not repeats:
-                    return self._where_more_is_taken(hold, statement)
+                if too_large:
+                    return self._where_more_is_taken(hold, statement, may_follow=not repeats)
             return again
-        # Of a batch, earlier parts may have run whatever became of the last.
-        sent = statement.batch or not self._never_left(hold, error)
+        # Of a batch, earlier parts may have run whatever became of the last; and what is unsent of
+        # LOAD DATA LOCAL is the file's.
+        parts = statement.batch or statement.keyword == "LOAD"
+        sent = parts or not self._never_left(hold, error)
         decision = self._decide(hold, statement, sent=sent)
         facts = self._facts(hold, statement, decision, Phase.IN_FLIGHT, error)
         try:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _PROCEDURE_CALL = "CALL a_procedure()"
 _known = known_statements.get
 _NOTHING = Asks.NOTHING
+_TOO_OFTEN = 2
+"""Repeats after which neither a loss nor a refusal is followed by another."""
 
 
 class Wrapper(Protocol):
@@ -285,7 +287,9 @@ class CursorWrapper(stock.CursorWrapper):
         try:
             result = getattr(self.cursor, method)(query, args)
         except BaseException as error:
-            again = self._run_again(hold, statement, error, method, (query, args))
+            # What is left of an iterator is not what was given.
+            repeats = _TOO_OFTEN if hasattr(args, "__next__") else 0
+            again = self._run_again(hold, statement, error, method, (query, args), repeats)
             if again is None:
                 raise
             hold, result = again
@@ -304,7 +308,7 @@ class CursorWrapper(stock.CursorWrapper):
         error: BaseException,
         method: str,
         given: tuple[Any, Any],
-        repeats: int = 0,
+        repeats: int,
     ) -> tuple[Hold, Any] | None:
         """Run it on another connection, where nothing of it has happened or that is no matter.
 

@@ -116,12 +116,14 @@ class Refusals(Losses):
                     return hold
                 self._drop(hold, Reason.RETIRED)
 
-    def _where_more_is_taken(self, hold: Hold, statement: Statement) -> Hold | None:
+    def _where_more_is_taken(
+        self, hold: Hold, statement: Statement, *, may_follow: bool
+    ) -> Hold | None:
         """After a statement was too large for its session: return a new one that may take it.
 
         A session keeps the limit that was the server's when it began, and one of the pool's may
-        be old. Asking costs a round trip, after the error alone. None: the limit is what it was, or
-        the session is needed for what it holds.
+        be old. Asking costs a round trip, after the error alone. None: the limit is what it was,
+        the session is needed for what it holds, or the statement is not to follow.
         """
         if hold.resting and not hold.lease.resume():
             return None
@@ -134,7 +136,7 @@ class Refusals(Losses):
         if limit > hold.connection.max_packet:
             if hold.lease.slot.generation == hold.pool.generation:
                 hold.pool.retire_generation()
-            if self._decide(hold, statement, sent=False).repeat:
+            if may_follow and self._decide(hold, statement, sent=False).repeat:
                 return self._renew_inside(hold)
         self._rest(hold)
         return None
