@@ -31,6 +31,7 @@ from django_lifeline.backends.notices import Restored, publish
 from django_lifeline.backends.server import ServerFacts
 from django_lifeline.core.drivers import hub_of
 from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool import DirectPool, Pool
 from django_lifeline.core.pool.owners import Owner
@@ -38,6 +39,7 @@ from django_lifeline.core.retry import Label
 from django_lifeline.core.session import Session, Setting, State
 from django_lifeline.core.statement import statement_of
 from django_lifeline.diagnosis.facts import Phase
+from django_lifeline.diagnosis.model import Diagnosis
 
 _getpid = os.getpid
 _monotonic = clock.monotonic
@@ -57,6 +59,7 @@ _BEGUN_ANEW = (
     "run_on_commit",
     "savepoint_ids",
     "_keepsake",
+    "_missed",
     "_owed",
     "_work_lost",
 )
@@ -115,6 +118,10 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
+        self._missed = Keeps.NOTHING
+        """What the piece of work has lost with its session, and has not taken up anew."""
+        self._missed_for: Diagnosis | None = None
+        """Why."""
         self._untold: list[Restored] = []
         """What was found dead when the connection in hand was lent."""
         self._opens_for: Target | None = None
@@ -407,7 +414,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         self._hold = None
         self._closed, self._owed, self._keepsake = True, (), None
         # A loss whose author never came to hear of it is not the next piece of work's.
-        self._work_lost = self._work_lost and self.in_atomic_block
+        if not self.in_atomic_block:
+            self._work_lost, self._missed = False, Keeps.NOTHING
         hold.returned = True
         if self._thread_sharing_count:
             hold.connection.serve_several(False)

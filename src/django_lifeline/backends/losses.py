@@ -21,17 +21,19 @@ from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.lending import SILENT
 from django_lifeline.backends.notices import Lost, Restored, publish
 from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
+from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label, Loss, decide
-from django_lifeline.core.session import Session, State
+from django_lifeline.core.session import Session, State, met
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.loss import diagnose
-from django_lifeline.diagnosis.model import Done
+from django_lifeline.diagnosis.model import Diagnosis, Done
 from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
 _PLAIN = statement_of("SELECT 1")
+_OF_TRANSACTIONS = Keeps.TRANSACTION | Keeps.MODE | Keeps.CHOICE
 
 
 class Losses(Answers):
@@ -180,12 +182,15 @@ class Losses(Answers):
         """
         if hold.session.in_transaction:
             self._mark_transaction_lost(hold.session, None)
-        if self._hold is hold:
+        mine = self._hold is hold
+        if mine:
             hold.connection.loss_told = True
             self._drop(hold, reason)
         self._distrust(facts)
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
+        if mine:
+            self._miss(hold.session, diagnosis, facts.statement)
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
         error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
@@ -228,6 +233,58 @@ class Losses(Answers):
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
 
+    def _miss(self, was: Session, diagnosis: Diagnosis, statement: str = "") -> None:
+        """Remember what the piece of work has lost with a session, and counts on as it goes on.
+
+        Whoever hears of the loss need not be its author: Django's own code swallows errors (its
+        database cache, robust hooks).
+        """
+        if self.in_atomic_block:
+            return  # which is lost until its end, and there Django closes the connection
+        missed = was.missed
+        if not self.autocommit:
+            missed &= ~_OF_TRANSACTIONS  # that of Django's is refused by itself
+        elif statement in ("COMMIT", "ROLLBACK"):
+            missed &= ~Keeps.TRANSACTION  # over, whatever became of it
+        if missed:
+            self._missed |= missed
+            self._missed_for = diagnosis
+
+    def _refuse_what_is_missed(self, statement: Statement) -> None:
+        """Raise ``ConnectionLost`` where a piece of work would go on without what it has lost.
+
+        As with stock Django, whose connection is dead until it is closed; but whoever takes up
+        anew what was lost may go on.
+        """
+        if self._closed and not self.in_atomic_block:
+            self._missed = Keeps.NOTHING
+            return
+        may_run, self._missed = met(self._missed, statement)
+        if may_run:
+            return
+        assert self._missed_for is not None
+        diagnosis = replace(
+            self._missed_for,
+            label=Label.NOT_EXECUTED,
+            advice="The statement did not run. Set up what its session held, or call close().",
+        )
+        raise self._told_again("What the session held went with its connection", diagnosis)
+
+    def _told_again(
+        self, what: str, diagnosis: Diagnosis, cause: BaseException | None = None, how: str = ""
+    ) -> ConnectionLost:
+        """Return the error for a statement that is refused after a loss that was told before."""
+        error = ConnectionLost(CR_SERVER_LOST, f"{what} before this point: {diagnosis}{how}")
+        attach(error, diagnosis)
+        error.__cause__ = self._of_the_driver(CR_SERVER_LOST, cause)
+        return error
+
+    @property
+    def _refuses(self) -> bool:
+        """Whether what comes next is refused, unless it makes good what was lost."""
+        anew = self._closed and not self.in_atomic_block
+        return bool(self._work_lost or self._missed) and not anew
+
     def _forgo(self, statement: Statement | None = None) -> None:
         """Do not make again what *statement* was to set to another value, and has not.
 
@@ -260,14 +317,11 @@ class Losses(Answers):
                 interrupted_by="" if cause is None else type(cause).__name__,
             )
         )
-        error = ConnectionLost(
-            CR_SERVER_LOST,
-            f"The transaction was lost with its connection before this point: {diagnosis} "
-            "Leave the atomic block, or call rollback(), before going on.",
-        )
-        attach(error, diagnosis)
+        what = "The transaction was lost with its connection"
+        how = " Leave the atomic block, or call rollback(), before going on."
+        error = self._told_again(what, diagnosis, cause, how)
         try:
-            raise error from self._of_the_driver(CR_SERVER_LOST, cause)
+            raise error
         finally:
             # A circle with its traceback would keep what broke in, and with that a lease, alive.
             del error, cause
@@ -309,12 +363,12 @@ class Losses(Answers):
         """Something broke into an exchange: the rest of its answer must reach nobody."""
         if hold.session.in_transaction:
             self._mark_transaction_lost(hold.session, error)
-        self._tell_interruption(hold, error)
+        self._miss(hold.session, self._tell_interruption(hold, error))
         self._drop(hold, Reason.INTERRUPTED)
 
     def _tell_interruption(
         self, hold: Hold, error: BaseException, label: Label = Label.UNKNOWN_EFFECT
-    ) -> None:
+    ) -> Diagnosis:
         """Say on *error*, and to those who listen, that it cost the connection."""
         session = hold.session
         if session.in_transaction and not session.partly_stored and label is Label.UNKNOWN_EFFECT:
@@ -326,6 +380,7 @@ class Losses(Answers):
         diagnosis = diagnose(facts)
         attach(error, diagnosis)
         publish(Lost(self._find_target().name, self.alias, diagnosis))
+        return diagnosis
 
     def _bury(self, hold: Hold, reason: Reason, error: BaseException | None = None) -> None:
         """End a connection that was lost where nothing was lost with it."""

@@ -20,6 +20,7 @@ from django.db.backends.base.base import debug_transaction
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
 from django_lifeline.core.classification import Ran, verdict
+from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label
 from django_lifeline.core.session import Move, State
@@ -31,6 +32,7 @@ _BEGIN = statement_of("START TRANSACTION")
 _BEGIN_BY_US = replace(_BEGIN, may_commit=False)
 """As the engine sends it: never where a transaction is open, so it ends none."""
 _COMMIT = statement_of("COMMIT")
+_BEGUN_IN_SQL = Keeps.TRANSACTION | Keeps.MODE
 
 
 class Transactions(Borrowing):
@@ -274,6 +276,8 @@ class Transactions(Borrowing):
 
     def _commit(self) -> None:
         self._refuse_lost_work()
+        if self._missed & _BEGUN_IN_SQL:
+            self._refuse_what_is_missed(_COMMIT)
         self._conduct(super()._commit)
 
     def send_commit(self) -> None:
@@ -373,6 +377,7 @@ class Transactions(Borrowing):
 
     def _rollback(self) -> None:
         self._work_lost = False
+        self._missed &= ~Keeps.TRANSACTION
         self._conduct(super()._rollback)
 
     def send_rollback(self) -> None:

@@ -41,6 +41,7 @@ from django_lifeline.backends.hooks import Shortcut
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
@@ -95,6 +96,8 @@ class LifelineMixin(Transactions):
 
     _ensuring = False
     """Django's ``ensure_connection`` is running, or what a test tool put in its place."""
+    _making_a_cursor = False
+    """Django's ``_cursor`` is running: a connection that is refused is not asked for."""
     _announcing = False
     """What somebody put in the place of a method of Django's is running; Django's does nothing."""
     _goes_straight_to_a_cursor: bool
@@ -265,8 +268,7 @@ class LifelineMixin(Transactions):
                     self.connect()
             return
         if self._hold is None:
-            self._refuse_lost_work()
-            if self._stays_closed() and not replaced:
+            if not self._may_go_on() or self._stays_closed() and not replaced:
                 return
             if not self._closed and not replaced:
                 with self.wrap_database_errors:
@@ -281,13 +283,26 @@ class LifelineMixin(Transactions):
     def get_autocommit(self) -> bool:
         """Return Django's flag.
 
-        Outside of transactions there is nothing to refuse, and a connection that died after its
-        block was stored has nothing to say: only where stock Django has none yet is one opened.
+        It is known without the server, also where a block has lost its connection, or one died
+        after its block was stored: only where stock Django has none yet is one opened.
         """
-        nothing_open = self.autocommit and not (self._closed or self._work_lost)
-        if nothing_open and not (self._winding_up or self._is_hooked("ensure_connection")):
-            return True
+        known = self.in_atomic_block or (self.autocommit and not self._work_lost)
+        hooked = self._winding_up or self._is_hooked("ensure_connection")
+        if known and not (self._closed or hooked):
+            return bool(self.autocommit)
         return bool(super().get_autocommit())
+
+    def _may_go_on(self) -> bool:
+        """Refuse a connection to a piece of work that goes on after a loss as if nothing were.
+
+        False: to a cursor, whose statement is refused in its place.
+        """
+        if self._making_a_cursor and self._refuses:
+            return False
+        self._refuse_lost_work()
+        if self._missed:
+            self._refuse_what_is_missed(_PLAIN)
+        return True
 
     def _go_on(self, take: Callable[[], Hold]) -> None:
         """Have a connection, perhaps in the place of one that was lost, for nobody knows what."""
@@ -343,7 +358,11 @@ class LifelineMixin(Transactions):
     def _cursor(self, name: str | None = None) -> Any:
         if self._goes_straight_to_a_cursor and _TO_A_CURSOR.is_open(self):
             return self._straight_to_a_cursor()
-        return super()._cursor(name)
+        try:
+            self._making_a_cursor = True
+            return super()._cursor(name)
+        finally:
+            self._making_a_cursor = False
 
     def _straight_to_a_cursor(self) -> Any:
         """Return a cursor: Django's steps, without a call for each that has nothing to do."""
@@ -376,9 +395,12 @@ class LifelineMixin(Transactions):
     def _connect_for_a_cursor(self) -> None:
         """Borrow a connection. Where none can be had in a lost one's place, its statement says so.
 
-        Only that tells what is not to be made again: see `_forgo`.
+        Only that tells what is not to be made again (see `_forgo`), or whether it is refused. And
+        whoever makes a cursor to leave his block with must be able to leave it.
         """
         self._untaken, self._forgone = None, ()
+        if self._hold is None and self._refuses:
+            return
         try:
             self.ensure_connection()
         except PoolTimeout:
@@ -404,7 +426,7 @@ class LifelineMixin(Transactions):
         return self._new_cursor()
 
     def _new_cursor(self) -> CursorWrapper:
-        if self._untaken is not None:
+        if self._untaken is not None or self._hold is None and self._refuses:
             return CursorWrapper.unconnected(self)
         hold = self._hold or self._gone
         if hold is None:
@@ -576,6 +598,7 @@ class LifelineMixin(Transactions):
     def _forget_what_was_lost(self) -> None:
         """A lost transaction, or its autocommit mode, is not the next piece of work's."""
         # Where nothing was opened there is nothing to close, which asynchronous code must not do.
+        self._missed = Keeps.NOTHING
         if not self._closed and (
             self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]
         ):
@@ -643,7 +666,7 @@ class LifelineMixin(Transactions):
         self._closed, self._owed, self._keepsake = True, (), None
         self._forgone, self._untaken = (), None
         if not self.in_atomic_block:
-            self._work_lost = False
+            self._work_lost, self._missed = False, Keeps.NOTHING
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = self._known = None

@@ -74,6 +74,32 @@ class Asks(enum.Flag):
     """Warnings and errors, which in MariaDB may be of an earlier one. It is an `OUTCOME`, too."""
 
 
+class Keeps(enum.Flag):
+    """What a session holds that its author counts on from one statement to the next.
+
+    Where it is lost, going on without it would do something else than he wrote.
+    """
+
+    NOTHING = 0
+    TRANSACTION = enum.auto()
+    """One that was begun in SQL, not by Django."""
+    MODE = enum.auto()
+    """Autocommit that was switched off in SQL."""
+    CHOICE = enum.auto()
+    """What the next transaction is to be like."""
+    LOCK = enum.auto()
+    RELEASED = enum.auto()
+    """A lock that was lost, and which its author has begun to release."""
+    TABLE = enum.auto()
+    """A temporary one, which may stand before another of its name."""
+    VARIABLE = enum.auto()
+    SETTING = enum.auto()
+    """Of a variable of the server's, to what is no literal."""
+    STATEMENT = enum.auto()
+    """One that was prepared in SQL."""
+    HANDLER = enum.auto()
+
+
 LONG = 4096
 """Characters from which on a statement is likely to be a list of placeholders."""
 
@@ -125,6 +151,38 @@ def asks_of(sql: str | bytes) -> Asks:
     if _COMPLAINT_WORDS.search(code):
         return asks | Asks.OUTCOME | Asks.COMPLAINTS
     return asks | Asks.OUTCOME if _OUTCOME_WORDS.search(code) or not asks else asks
+
+
+def kept_by(sql: str | bytes) -> Keeps:
+    """Return what a session keeps of a statement with `Effect.PINS` or `Effect.TRANSACTION`."""
+    code = _code(_SKIP_COMMENTS, _text(sql)).strip(_SPACE + ";(")
+    kept = Keeps.NOTHING
+    for kind, pattern in _KEPT:
+        if pattern.search(code):
+            kept |= kind
+    return kept & ~Keeps.SETTING if kept & (Keeps.VARIABLE | Keeps.MODE) else kept
+
+
+def releases_a_lock(sql: str | bytes) -> bool:
+    """Whether ``sql`` lets go of a lock of `Keeps.LOCK`."""
+    return bool(_RELEASES.search(_code(_SKIP_COMMENTS, _text(sql)).strip(_SPACE + ";(")))
+
+
+_KEPT = [
+    (kind, re.compile(pattern, re.ASCII | re.DOTALL))
+    for kind, pattern in (
+        (Keeps.TRANSACTION, r"\A(?:(?:XA|START|BEGIN)\b|(?:COMMIT|ROLLBACK)\b.*\bAND\s+CHAIN\b)"),
+        (Keeps.MODE, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*(?:0|OFF|FALSE)\b"),
+        (Keeps.CHOICE, r"\ASET\b.*\b(?:TRANSACTION|TX)(?:\s|_)"),
+        (Keeps.LOCK, r"\bGET_LOCK\s*\(|\A(?:LOCK|FLUSH|BACKUP)\b"),
+        (Keeps.TABLE, r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?|DROP\s+)TEMPORARY\b"),
+        (Keeps.STATEMENT, r"\A(?:PREPARE|DEALLOCATE|DROP\s+PREPARE)\b"),
+        (Keeps.HANDLER, r"\AHANDLER\b.*\b(?:OPEN|CLOSE)\b"),
+        (Keeps.VARIABLE, r":=|\bINTO\s*@|\ASET\b.*(?<![@'\"`])@(?!@)"),
+        (Keeps.SETTING, r"\ASET\b"),
+    )
+]
+_RELEASES = re.compile(r"\bRELEASE_(?:ALL_)?LOCKS?\s*\(|\AUNLOCK\b", re.ASCII)
 
 
 def touches_no_table(sql: str | bytes) -> bool:

@@ -14,7 +14,7 @@ import enum
 from collections import deque
 from dataclasses import dataclass
 
-from django_lifeline.core.effects import Boundary, Effect, effect_of
+from django_lifeline.core.effects import Boundary, Effect, Keeps, effect_of
 from django_lifeline.core.statement import Statement, statement_of
 
 
@@ -114,6 +114,7 @@ class Session:
         "chosen",
         "complained",
         "inserted",
+        "keeps",
         "partly_stored",
         "pinned_by",
         "savepoints",
@@ -145,6 +146,8 @@ class Session:
         """What they were when the open transaction began."""
         self.pinned_by = ""
         """The statement that left state no other session has; empty when there is none."""
+        self.keeps = Keeps.NOTHING
+        """What its author counts on from one statement to the next, and nothing makes again."""
         self.arranged: Arranged | None = None
         """What is made again by itself on a replacement, and is not for the next borrower."""
         self.chosen = False
@@ -191,6 +194,19 @@ class Session:
         """The statement whose effect no other session has; empty when there is none."""
         return self.pinned_by or ("SET" if self.chosen else "")
 
+    @property
+    def missed(self) -> Keeps:
+        """What its author would go on without after its loss, were he not kept from it.
+
+        As far as it is known: a procedure may have begun a transaction, or not.
+        """
+        missed = self.keeps
+        if self.state is State.OFF:
+            missed |= Keeps.MODE
+        elif self.chosen and not self.state.open:
+            missed |= Keeps.CHOICE
+        return missed if self.state.open else missed & ~Keeps.TRANSACTION
+
     # What it is told
 
     def arrange(self) -> None:
@@ -205,6 +221,7 @@ class Session:
         self.touched = self.pinned_by not in ("", "SET")
         self.settings = self.settings_before = ()
         self.chosen = False
+        self.keeps = Keeps.NOTHING  # and they take it again
         if not self.touched:
             self.pinned_by = ""
 
@@ -222,6 +239,7 @@ class Session:
             self.work = 0
             self.active = self.wrote = False
             self.savepoints = ()
+            self.keeps &= ~Keeps.TRANSACTION
         if move in (Move.END, Move.SWITCH_ON):
             self.chosen = False
         elif to is State.OFF and (move in _OF_AUTHORS or self.state is State.MANUAL):
@@ -240,6 +258,7 @@ class Session:
             return
         if open_ and self.state is State.AUTOCOMMIT:
             self.move(Move.BEGIN_MANUALLY)
+            self.keeps |= Keeps.TRANSACTION
         elif not open_ and self.state.open:
             self.move(Move.VANISH)
 
@@ -270,6 +289,7 @@ class Session:
                 self.move(Move.BEGIN_MANUALLY)
             if statement.pins:
                 self.pinned_by = self.pinned_by or statement.keyword
+                self.keeps |= statement.keeps
         if self.state.open:
             self.work += 1
             self.active = self.active or not statement.tableless
@@ -317,6 +337,7 @@ class Session:
             self.pinned_by = self.pinned_by or statement.keyword
             if statement.opaque:
                 self.move(Move.BEGIN_MANUALLY)
+            self.keeps |= statement.keeps
 
     def _cross(self, boundary: Boundary) -> None:
         move = _CROSSED.get(boundary)
@@ -327,6 +348,8 @@ class Session:
             self.partly_stored = True  # it commits what was open
         if move is not None:
             self.move(move)
+        if move in _OF_AUTHORS:
+            self.keeps |= Keeps.TRANSACTION
         if boundary is Boundary.CHOOSES:
             self.chosen = True
         self.touched = True
@@ -338,6 +361,28 @@ class Session:
             self.pinned_by = self.pinned_by or "SET"
             return
         self.settings = (*others, setting)
+
+
+def met(missed: Keeps, statement: Statement) -> tuple[bool, Keeps]:
+    """Whether *statement* may run though so much is missed, and what is missed from then on.
+
+    It may where it takes up anew all that is missed, or where it is the ROLLBACK of what the
+    server has rolled back. What would end it in good order may not, but it is the last that is
+    told: COMMIT, autocommit, and each that releases a lock.
+    """
+    if statement.releases and missed & (Keeps.LOCK | Keeps.RELEASED):
+        return False, missed & ~Keeps.LOCK | Keeps.RELEASED
+    taken = statement.keeps
+    if statement.keyword == "ROLLBACK" and statement.boundary is Boundary.ENDS:
+        taken |= Keeps.TRANSACTION
+    released = Keeps.NOTHING if taken & Keeps.LOCK else missed & Keeps.RELEASED
+    if not missed & ~(taken | Keeps.RELEASED):
+        return True, released
+    if statement.keyword == "COMMIT":
+        return False, missed & ~Keeps.TRANSACTION
+    if statement.boundary is Boundary.SWITCHES and not taken & Keeps.MODE:
+        return False, missed & ~(Keeps.MODE | Keeps.TRANSACTION)
+    return False, missed
 
 
 _CROSSED = {

@@ -14,10 +14,13 @@ from django_lifeline.core.effects import (
     Asks,
     Boundary,
     Effect,
+    Keeps,
     asks_of,
     boundary_of,
     effect_of,
     first_keyword,
+    kept_by,
+    releases_a_lock,
     settings_of,
     touches_no_table,
 )
@@ -50,6 +53,10 @@ class Statement:
     """Begins, ends or implicitly commits a transaction, or might."""
     boundary: Boundary | None
     """What it does to the transaction, where that is all it does."""
+    keeps: Keeps
+    """What its author counts on from then on, and nothing makes again."""
+    releases: bool
+    """Lets go of a lock."""
     shapes: bool
     """Says what transactions are like: it must come before the one that is to be so."""
     savepoint: bool
@@ -131,17 +138,20 @@ def _read(sql: str | bytes) -> Statement:
     sets = settings_of(sql) if only_sets else ()
     boundary = boundary_of(sql) if transaction else None
     previous = Effect.USES_PREVIOUS in effect
+    pins = bool(effect & (Effect.PINS | Effect.OPAQUE)) or (only_sets and not sets)
     return Statement(
         keyword=keyword,
         repeatable=Effect.READ in effect and not effect & (_STATEFUL | Effect.USES_PREVIOUS),
         plain=not effect & _STATEFUL,
         reads_only=not effect & ~(Effect.READ | Effect.SAVEPOINT | Effect.SETS),
         sets=sets,
-        pins=bool(effect & (Effect.PINS | Effect.OPAQUE)) or (only_sets and not sets),
+        pins=pins,
         opaque=bool(effect & Effect.OPAQUE) or (Effect.TRANSACTION in effect and not transaction),
         asks=asks_of(sql) if previous else Asks.NOTHING,
         may_commit=bool(effect & _COMMITTING),
         boundary=boundary,
+        keeps=kept_by(sql) if pins or transaction else Keeps.NOTHING,
+        releases=keyword in ("DO", "SELECT", "UNLOCK") and releases_a_lock(sql),
         savepoint=effect is Effect.SAVEPOINT,
         tableless=not effect & (Effect.OPAQUE | Effect.DML) and touches_no_table(sql),
         sets_the_unknown=keyword == "SET" and Effect.PINS in effect,

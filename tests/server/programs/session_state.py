@@ -182,13 +182,15 @@ def not_recalled() -> dict[str, str]:
 
 
 def pinned() -> dict[str, Any]:
-    """State that no other connection has: its loss raises, once."""
+    """State that no other connection has: its loss raises, and again until the work's end."""
     said = {}
     for name in PINNING:
         alias = database(f"{name} pinned", "lifeline")
         STATES[name][0](alias)
         kill(session_id(alias))
         said[name] = [outcome(lambda alias=alias: one(alias, "SELECT 7")) for _ in range(2)]
+        connections[alias].close()
+        said[name].append(outcome(lambda alias=alias: one(alias, "SELECT 7")))
         forget(alias)
     return said
 

@@ -281,7 +281,10 @@ def raw_begin(alias: str) -> Any:
     write(alias)
     kill(session)
     said = outcome(lambda: write(alias, 2))
-    return {"said": said, "stored": stored(alias), "next": outcome(lambda: one(alias, "SELECT 7"))}
+    following = outcome(lambda: one(alias, "SELECT 7"))
+    outcome(lambda: run(alias, "ROLLBACK"))
+    ended = outcome(lambda: one(alias, "SELECT 7"))
+    return {"said": said, "stored": stored(alias), "next": [following, ended]}
 
 
 @check

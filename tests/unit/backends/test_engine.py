@@ -751,6 +751,8 @@ def test_loss_whose_telling_was_broken_off_is_not_the_next_works(wrapper: Any) -
     run(wrapper, "SELECT 1")
     wrapper._work_lost = True
     wrapper._give_back(wrapper._hold)
+    wrapper.connect()
+    wrapper.commit()
     assert run(wrapper, "SELECT 1") == [(1,)]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_lifeline.core.effects import Keeps
 from django_lifeline.core.session import (
     MOST_SETTINGS,
     MOVES,
@@ -15,6 +16,7 @@ from django_lifeline.core.session import (
     Move,
     Session,
     State,
+    met,
 )
 from django_lifeline.core.statement import statement_of
 
@@ -353,3 +355,89 @@ def test_session_that_leaves_loses_what_was_open_and_nothing_else(begin):
         session.observe(autocommit=False, open_=None)
     session.ran(statement_of("COMMIT RELEASE"), "COMMIT RELEASE", None)
     assert session.in_transaction is bool(begin)
+
+
+N, T, M, L, R = (
+    Keeps.NOTHING,
+    Keeps.TRANSACTION,
+    Keeps.MODE,
+    Keeps.LOCK,
+    Keeps.RELEASED,
+)
+
+
+@pytest.mark.parametrize(
+    ("missed", "sql", "expected"),
+    [
+        (T, "INSERT INTO t VALUES (1)", (False, T)),
+        (T, "SAVEPOINT a", (False, T)),
+        (T, "ROLLBACK TO SAVEPOINT a", (False, T)),
+        (T, "ROLLBACK", (True, N)),
+        (T, "ROLLBACK AND CHAIN", (True, N)),
+        (T, "START TRANSACTION READ ONLY", (True, N)),
+        (T, "XA START 'x'", (True, N)),
+        (T, "COMMIT", (False, N)),
+        (T, "SET autocommit = 1", (False, N)),
+        (M, "ROLLBACK", (False, M)),
+        (M, "START TRANSACTION", (False, M)),
+        (M, "SET autocommit = 0", (True, N)),
+        (M | T, "SET AUTOCOMMIT=OFF", (False, M | T)),
+        (M, "SET autocommit = 1", (False, N)),
+        (L, "SELECT 1", (False, L)),
+        (L, "SELECT GET_LOCK('a', 1)", (True, N)),
+        (L, "LOCK TABLES t READ", (True, N)),
+        (L, "SELECT RELEASE_LOCK('a')", (False, R)),
+        (L, "UNLOCK TABLES", (False, R)),
+        (R, "SELECT RELEASE_LOCK('b')", (False, R)),
+        (R, "INSERT INTO t VALUES (1)", (True, R)),
+        (R, "SELECT GET_LOCK('a', 1)", (True, N)),
+        (L | T, "ROLLBACK", (False, L | T)),
+        (L | T, "SELECT GET_LOCK('a', 1)", (False, L | T)),
+        (Keeps.VARIABLE, "SELECT @a := 1", (True, N)),
+        (Keeps.VARIABLE, "SELECT @a", (False, Keeps.VARIABLE)),
+        (Keeps.VARIABLE, "SET @a = 1", (True, N)),
+        (Keeps.VARIABLE, "SELECT 1 INTO @a", (True, N)),
+        (Keeps.VARIABLE, "SET time_zone = CONCAT('+05', ':00')", (False, Keeps.VARIABLE)),
+        (Keeps.SETTING, "SET time_zone = CONCAT('+05', ':00')", (True, N)),
+        (Keeps.TABLE, "DROP TEMPORARY TABLE IF EXISTS t", (True, N)),
+        (Keeps.TABLE, "CREATE TEMPORARY TABLE t (a INT)", (True, N)),
+        (Keeps.TABLE, "CREATE TABLE t (a INT)", (False, Keeps.TABLE)),
+        (Keeps.HANDLER, "HANDLER t READ FIRST", (False, Keeps.HANDLER)),
+        (Keeps.HANDLER, "HANDLER t OPEN", (True, N)),
+        (Keeps.STATEMENT, "EXECUTE p", (False, Keeps.STATEMENT)),
+        (Keeps.STATEMENT, "PREPARE p FROM 'SELECT 1'", (True, N)),
+        (Keeps.CHOICE, "SET TRANSACTION READ ONLY", (True, N)),
+    ],
+)
+def test_who_misses_something_may_only_take_it_up(
+    missed: Keeps, sql: str, expected: tuple[bool, Keeps]
+) -> None:
+    assert met(missed, statement_of(sql)) == expected
+
+
+@pytest.mark.parametrize(
+    ("statements", "missed"),
+    [
+        (["BEGIN", "INSERT INTO t VALUES (1)"], T),
+        (["BEGIN", "COMMIT"], N),
+        (["BEGIN", "COMMIT AND CHAIN"], T),
+        (["SELECT GET_LOCK('a', 1)"], L),
+        (["SELECT RELEASE_LOCK('a')"], N),
+        (["CALL p()"], N),
+        (["SELECT SQL_CALC_FOUND_ROWS 1"], N),
+        (["SET TRANSACTION READ ONLY"], Keeps.CHOICE),
+        (["SET time_zone = 'SYSTEM'"], N),
+        (["SET @a = 1", "HANDLER t OPEN"], Keeps.VARIABLE | Keeps.HANDLER),
+    ],
+)
+def test_session_says_what_its_author_would_go_on_without(
+    statements: list[str], missed: Keeps
+) -> None:
+    """Not where it is not known: a procedure may have begun a transaction."""
+    assert told(*statements).missed == missed
+
+
+def test_what_receivers_took_is_not_missed_for_they_take_it_again() -> None:
+    session = told("SELECT GET_LOCK('a', 1)")
+    session.arrange()
+    assert not session.missed

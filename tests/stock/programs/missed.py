@@ -1,0 +1,192 @@
+"""A session is lost with what its author counts on, and somebody swallows the only error.
+
+Each kind of state that no other session has; the session is killed before each of four items, the
+errors of the items are swallowed in each of three ways, and the author ends it as he would.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections, transaction
+from tests.fixtures.program_setup import admin
+from tests.stock.programs.workshop import (
+    TABLE,
+    Wrapper,
+    alias,
+    kill,
+    outcome,
+    piece_of_work_ends,
+    run,
+    say,
+    session_id,
+)
+
+STATES: dict[str, tuple[list[str], list[str]]] = {
+    "BEGIN, rolled back": (["BEGIN"], ["ROLLBACK"]),
+    "BEGIN, committed": (["BEGIN"], ["COMMIT"]),
+    "START TRANSACTION": (["START TRANSACTION READ WRITE"], ["ROLLBACK"]),
+    "COMMIT AND CHAIN": (["BEGIN", "COMMIT AND CHAIN"], ["ROLLBACK"]),
+    "autocommit off, rolled back": (["SET autocommit = 0"], ["ROLLBACK", "SET autocommit = 1"]),
+    "autocommit off, set back": (["SET autocommit = 0"], ["SET autocommit = 1"]),
+    "autocommit off, committed": (["SET autocommit = OFF"], ["COMMIT", "SET autocommit = ON"]),
+    "XA": (["XA START 'x'"], ["XA END 'x'", "XA ROLLBACK 'x'"]),
+    "GET_LOCK": (["SELECT GET_LOCK('missed', 5)"], ["SELECT RELEASE_LOCK('missed')"]),
+    "two of them": (
+        ["SELECT GET_LOCK('missed', 5)", "SELECT GET_LOCK('missed too', 5)"],
+        ["SELECT RELEASE_LOCK('missed too')", "SELECT RELEASE_LOCK('missed')"],
+    ),
+    "DO GET_LOCK": (["DO GET_LOCK('missed', 5)"], ["DO RELEASE_ALL_LOCKS()"]),
+    "LOCK TABLES": (["LOCK TABLES note WRITE"], ["UNLOCK TABLES"]),
+    "temporary table": (
+        ["CREATE TEMPORARY TABLE note (id INT PRIMARY KEY AUTO_INCREMENT, tag VARCHAR(99))"],
+        ["DROP TEMPORARY TABLE note"],
+    ),
+    "SET @who": (["SET @who = 7"], []),
+    "SELECT :=": (["SELECT @who := 7"], []),
+    "INTO @who": (["SELECT 7 INTO @who"], []),
+    "SET of what is no literal": (["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')"], []),
+    "HANDLER": (["HANDLER note OPEN"], ["HANDLER note CLOSE"]),
+    "PREPARE": (["PREPARE missed FROM 'SELECT 1'"], ["DEALLOCATE PREPARE missed"]),
+    "SET TRANSACTION": (["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"], []),
+}
+ENDED_BY_A_BLOCK = ("BEGIN", "START", "COMMIT", "autocommit", "XA", "SET TRANSACTION")
+
+
+def insert(tag: str) -> None:
+    run(NAME, "INSERT INTO note (tag) VALUES (%s)", [tag])
+
+
+def swallowed(tag: str, strike: Callable[[], None] | None) -> Any:
+    if strike:
+        strike()
+    return outcome(lambda: insert(tag))
+
+
+def in_a_block(tag: str, strike: Callable[[], None] | None) -> Any:
+    if strike:
+        strike()
+
+    def work() -> None:
+        with transaction.atomic(NAME):
+            insert(tag)
+
+    return outcome(work)
+
+
+def by_a_robust_hook(tag: str, strike: Callable[[], None] | None) -> Any:
+    """Django itself swallows it: the item says that all is well."""
+    if strike is None:
+        return outcome(lambda: insert(tag))
+
+    def hook() -> None:
+        strike()
+        run(NAME, "SELECT 1")
+
+    def work() -> None:
+        with transaction.atomic(NAME):
+            transaction.on_commit(hook, using=NAME, robust=True)
+
+    return outcome(work)
+
+
+HOW = [swallowed, in_a_block, by_a_robust_hook]
+
+
+def finished() -> list[str]:
+    piece_of_work_ends(NAME)
+    insert("afterwards")
+    connections[NAME].close()
+    return sorted(tag for (tag,) in admin("SELECT tag FROM note"))
+
+
+def cell(state: str, item: Callable[..., Any], at: int) -> list[Any]:
+    begins, ends = STATES[state]
+    admin("DELETE FROM note")
+    me = session_id(NAME)
+    for sql in begins:
+        run(NAME, sql)
+    told = [item(f"i{number}", (lambda: kill(me)) if number == at else None) for number in range(4)]
+    ended = [outcome(lambda sql=sql: run(NAME, sql)) for sql in ends]
+    return [plainly(told), plainly(ended), finished()]
+
+
+def anew(state: str) -> list[Any]:
+    """A thread without requests: its next job takes up anew what it needs, and goes on."""
+    begins, ends = STATES[state]
+    admin("DELETE FROM note")
+    me = session_id(NAME)
+    for sql in begins:
+        run(NAME, sql)
+    insert("before")
+    kill(me)
+    told = [outcome(lambda: insert("lost")), outcome(lambda: insert("refused"))]
+    for sql in begins:
+        run(NAME, sql)
+    told.append(outcome(lambda: insert("anew")))
+    for sql in ends:
+        run(NAME, sql)
+    connections[NAME].close()
+    return plainly(told)
+
+
+class Watching(Wrapper):  # type: ignore[misc]
+    """One whose cursors are made in Django's own way."""
+
+    def make_cursor(self, cursor: Any) -> Any:
+        return super().make_cursor(cursor)
+
+
+def leaves_with_a_cursor(name: str) -> list[Any]:
+    """What a block has needed is given back through a cursor, before the block is left."""
+    admin("DELETE FROM note")
+    wrapper = connections[name]
+
+    def work() -> None:
+        block = transaction.atomic(name)
+        block.__enter__()
+        try:
+            run(name, "INSERT INTO note (tag) VALUES ('in it')")
+            kill(session_id(name))
+            run(name, "INSERT INTO note (tag) VALUES ('lost')")
+        finally:
+            error = sys.exc_info()
+            cursor = wrapper.cursor()
+            told.append(transaction.get_autocommit(name))
+            block.__exit__(*error)
+            outcome(lambda: cursor.execute("UNLOCK TABLES"))
+
+    told: list[Any] = []
+    told += [*plainly([outcome(work)]), wrapper.in_atomic_block]
+    piece_of_work_ends(name)
+    told.append(outcome(lambda: run(name, "INSERT INTO note (tag) VALUES ('afterwards')")))
+    wrapper.close()
+    return [*told, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
+
+
+def plainly(told: list[Any]) -> list[str]:
+    """Only whether there was an error: of a dead connection each driver says it in its own way."""
+    return ["error" if isinstance(each, str) and "Error" in each else "ok" for each in told]
+
+
+NAME = alias(CONN_MAX_AGE=None)
+run("default", TABLE)
+connections["default"].close()
+report: dict[str, Any] = {
+    "anew": {},
+    "cursors": [leaves_with_a_cursor(NAME), leaves_with_a_cursor(alias(Watching))],
+}
+for state in STATES:
+    for each in HOW:
+        for at in range(4):
+            if each is not swallowed and state.startswith(ENDED_BY_A_BLOCK):
+                continue  # so that nothing is missed
+            report[f"{state}; {each.__name__}; {at}"] = outcome(
+                lambda state=state, each=each, at=at: cell(state, each, at)
+            )
+            connections[NAME].close()
+    report["anew"][state] = outcome(lambda state=state: anew(state))
+    connections[NAME].close()
+say(report)

@@ -1,0 +1,44 @@
+"""What a lost session held is missed until its author's piece of work ends: nothing runs without.
+
+Stock Django's connection is dead until it is closed, whoever swallows its errors meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.stock.conftest import Both, Ours
+
+pytestmark = pytest.mark.timeout(240)
+FORGIVEN = ("BEGIN, rolled back", "START TRANSACTION", "COMMIT AND CHAIN")
+"""Their ROLLBACK is answered: the server has rolled back what they had done."""
+HEALED = re.compile("autocommit off, .*; swallowed; 0")
+"""Nothing was done in the mode, and it is set again."""
+
+
+def test_as_much_is_stored_and_refused_as_with_stock(both: Both) -> None:
+    pair = both("missed", timeout=200)
+    stock, ours = (
+        {name: cell for name, cell in said.items() if ";" in name}
+        for said in (pair.stock, pair.ours)
+    )
+    assert len(stock) == (20 + 2 * 11) * 4
+    for name, cell in ours.items():
+        if name.startswith(FORGIVEN):
+            cell[1] = stock[name][1]
+    wrong = {n: (stock[n], ours[n]) for n in stock if stock[n] != ours[n]}
+    assert {n: cells for n, cells in wrong.items() if not HEALED.match(n)} == {}
+
+
+def test_whoever_takes_it_up_anew_goes_on(ours: Ours) -> None:
+    told = ours("missed", timeout=200)["anew"]
+    assert told == dict.fromkeys(told, ["error", "error", "ok"])
+    assert len(told) == 20
+
+
+def test_block_that_is_left_with_a_cursor_is_left(both: Both) -> None:
+    """django-mysql's TableLock makes one: where that raised, the thread was refused for ever."""
+    pair = both("missed", timeout=200)["cursors"]
+    assert pair.ours == pair.stock
+    assert pair.ours == [[False, "error", False, 1, ["afterwards"]]] * 2
