@@ -29,7 +29,7 @@ from django_lifeline.core.retry import Label
 from django_lifeline.core.session import Setting
 from django_lifeline.core.statement import Statement
 from django_lifeline.diagnosis import kin
-from django_lifeline.diagnosis.facts import LossFacts, Phase, Successor
+from django_lifeline.diagnosis.facts import READ_SLACK, LossFacts, Phase, Successor
 from django_lifeline.diagnosis.loss import diagnose, server_could_tell
 from django_lifeline.diagnosis.model import Diagnosis, Done
 
@@ -155,7 +155,11 @@ def patience_after(facts: LossFacts) -> float | None:
     wanted to, and who was silent until then may be silent for ever: the loss is to be told hardly
     later than by stock Django. An eighth of his wait, from a quarter of a second to a second.
     """
-    return min(max(facts.elapsed / 8, _SHORTEST), _LONGEST) if facts.gave_up else None
+    if not facts.gave_up or facts.code is not None and facts.code not in _CLIENTS_NUMBERS:
+        return None
+    if facts.read_timeout is None or facts.elapsed < facts.read_timeout - READ_SLACK:
+        return _LONGEST  # it gave up for another reason, such as a signal
+    return min(max(facts.elapsed / 8, _SHORTEST), _LONGEST)
 
 
 def diagnose_raised(target: Target, facts: LossFacts, lost: DriverConnection) -> Diagnosis:

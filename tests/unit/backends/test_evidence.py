@@ -12,9 +12,15 @@ import pymysql
 import pytest
 
 from django_lifeline.backends.errors import attach, driver_cause, explain_refusal
-from django_lifeline.backends.evidence import _broken_tls, _goes_unanswered, other_user_of
+from django_lifeline.backends.evidence import (
+    _broken_tls,
+    _goes_unanswered,
+    other_user_of,
+    patience_after,
+)
 from django_lifeline.core.liveness import TcpFacts
 from django_lifeline.core.retry import Label
+from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.model import Diagnosis
 
 
@@ -161,3 +167,24 @@ def test_goodbye_of_another_process_is_what_has_no_answer() -> None:
     assert _goes_unanswered(TcpFacts(last_sent=1.0, last_received=5.0, **kernel))
     assert not _goes_unanswered(TcpFacts(last_sent=5.0, last_received=5.0, **kernel))
     assert not _goes_unanswered(None)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ({"read_timeout": 1.0, "elapsed": 1.0}, 0.25),
+        ({"read_timeout": 4.0, "elapsed": 4.0}, 0.5),
+        ({"read_timeout": 30.0, "elapsed": 30.0}, 1.0),
+        ({"read_timeout": 30.0, "elapsed": 0.1}, 1.0),
+        ({"read_timeout": None, "elapsed": 0.1}, 1.0),
+        ({"read_timeout": 1.0, "elapsed": 1.0, "code": 1927}, None),
+        ({"elapsed": 1.0, "driver_cause": "ConnectionResetError"}, None),
+        ({"read_timeout": 1.0, "elapsed": 1.0, "phase": Phase.BEFORE}, None),
+    ],
+)
+def test_who_was_kept_waiting_is_not_kept_for_as_long_again(
+    told: dict[str, Any], seconds: float | None
+) -> None:
+    lost = {"label": Label.UNKNOWN_EFFECT, "phase": Phase.IN_FLIGHT, "code": 2013}
+    facts = LossFacts(**{**lost, "driver_cause": "TimeoutError", **told})
+    assert patience_after(facts) == seconds
