@@ -32,9 +32,15 @@ from django_lifeline.backends.sharing import (
     database_of,
     likeness,
     room_in,
+    server_of,
 )
 from django_lifeline.core.backoff import Backoff
-from django_lifeline.core.classification import is_away, is_full
+from django_lifeline.core.classification import (
+    ER_CON_COUNT_ERROR,
+    ER_USER_LIMIT_REACHED,
+    is_away,
+    is_full,
+)
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection, OpeningSets
@@ -57,6 +63,9 @@ ASKING_PAUSE = 1.0
 """Seconds in which a server is asked at most once after losses."""
 ASKING_TIMEOUT = 2
 """Seconds that each step of asking may take: borrowing, connecting, the answer."""
+
+ROOM_IS_SEEN = 1.0
+"""Seconds in which a server is sure to have noticed that a connection has ended."""
 
 MOST_SHAPES = 10
 """Sets of parameters, made by somebody else's code, that have a pool of their own at a time, for
@@ -169,7 +178,7 @@ class Target:
             params["connect_timeout"] = ASKING_TIMEOUT
         started = clock.monotonic()
         backoff = Backoff(started, 0.0)
-        attempts = 0
+        attempts, made_room = 0, False
         while True:
             attempts += 1
             try:
@@ -179,7 +188,8 @@ class Target:
             except self._error as error:
                 now = clock.monotonic()
                 self.connect_error = code = number_of(error) or 0
-                backoff.patience = 0.0 if hurried else self._patience(code)
+                made_room = made_room or targets.give_way(self, code)
+                backoff.patience = 0.0 if hurried else self._patience(code, made_room)
                 pause = backoff.next_pause(now)
                 if pause is None:
                     explain_refusal(error, self.name, attempts, now - started)
@@ -195,10 +205,12 @@ class Target:
         number = number_of(error)
         return (is_away(number) or is_full(number)) and threading.get_ident() not in self._hurried
 
-    def _patience(self, code: int) -> float:
+    def _patience(self, code: int, made_room: bool) -> float:
         """For how many seconds connecting is tried again after an error of this number."""
         if is_full(code):
             return self.lifeline.full_server_timeout
+        if made_room:
+            return ROOM_IS_SEEN
         return min(self.lifeline.ride_out or 0.0, self._timeout) if is_away(code) else 0.0
 
     def _tcp_options(self) -> TcpOptions:
@@ -453,6 +465,28 @@ class Targets:
             return
         if target.pool.look_after(FORGET_AFTER):
             self._forget(key, target)
+
+    def give_way(self, wanted: Target, code: int) -> bool:
+        """End a connection that idles in another pool, if the server refused one for want of room.
+
+        Whether one has ended. Where the limit is an account's, only one of the same account.
+        """
+        if not (is_full(code) or code == ER_USER_LIMIT_REACHED):
+            return False
+        where, user = server_of(wanted.params), wanted.params.get("user")
+        for target in self:
+            pool = target.pool
+            near = target is not wanted and server_of(target.params) == where
+            if not near or not isinstance(pool, Pool) or pool.needs_all():
+                continue
+            if code != ER_CON_COUNT_ERROR and target.params.get("user") != user:
+                continue
+            for slot in pool.idle_slots():
+                lease = pool.take_out(slot)
+                if lease is not None:
+                    pool.give_way(lease)
+                    return True
+        return False
 
     def let_go(self, target: Target) -> None:
         """Forget a target that has too many beside it; its idle connections end."""

@@ -59,6 +59,11 @@ def database_of(params: Mapping[str, Any]) -> str:
     return str(params.get("database") or params.get("db") or "")
 
 
+def server_of(params: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return where the server is that a driver's parameters lead to: socket or host, and port."""
+    return params.get("unix_socket") or params.get("host") or "localhost", params.get("port")
+
+
 def budget_of(params: Mapping[str, Any], lifeline: LifelineOptions) -> Budget[Any] | None:
     """Return the limit of the server that the driver's parameters lead to, None without one.
 
@@ -67,11 +72,10 @@ def budget_of(params: Mapping[str, Any], lifeline: LifelineOptions) -> Budget[An
     limit = lifeline.max_connections
     if limit is None:
         return None
-    place = params.get("unix_socket") or params.get("host") or "localhost"
-    key = (place, params.get("port"))
+    key = place, port = server_of(params)
     budget = _budgets.get(key)
     if budget is None:
-        name = f"{place}:{key[1]}" if key[1] else str(place)
+        name = f"{place}:{port}" if port else str(place)
         budget = _budgets.setdefault(key, Budget(name, limit, SystemClock()))
     budget.limit = min(budget.limit, limit)
     return budget
