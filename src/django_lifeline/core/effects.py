@@ -153,14 +153,17 @@ def asks_of(sql: str | bytes) -> Asks:
     return asks | Asks.OUTCOME if _OUTCOME_WORDS.search(code) or not asks else asks
 
 
-def kept_by(sql: str | bytes) -> Keeps:
-    """Return what a session keeps of a statement with `Effect.PINS` or `Effect.TRANSACTION`."""
+def kept_by(sql: str | bytes, *, settings: bool = True) -> Keeps:
+    """Return what a session keeps of a statement with `Effect.PINS` or `Effect.TRANSACTION`.
+
+    Without *settings* not what it sets variables of the server's to: that is made again.
+    """
     code = _code(_SKIP_COMMENTS, _text(sql)).strip(_SPACE + ";(")
     kept = Keeps.NOTHING
     for kind, pattern in _KEPT:
         if pattern.search(code):
             kept |= kind
-    return kept & ~Keeps.SETTING if kept & (Keeps.VARIABLE | Keeps.MODE) else kept
+    return kept & ~Keeps.SETTING if kept & Keeps.VARIABLE or not settings else kept
 
 
 def releases_a_lock(sql: str | bytes) -> bool:
@@ -182,7 +185,7 @@ _KEPT = [
         (Keeps.SETTING, r"\ASET\b"),
     )
 ]
-_RELEASES = re.compile(r"\bRELEASE_(?:ALL_)?LOCKS?\s*\(|\AUNLOCK\b", re.ASCII)
+_RELEASES = re.compile(r"\bRELEASE_(?:ALL_)?LOCKS?\s*\(", re.ASCII)
 
 
 def touches_no_table(sql: str | bytes) -> bool:

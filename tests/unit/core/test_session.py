@@ -399,6 +399,8 @@ N, T, M, L, R = (
         (Keeps.VARIABLE, "SELECT 1 INTO @a", (True, N)),
         (Keeps.VARIABLE, "SET time_zone = CONCAT('+05', ':00')", (False, Keeps.VARIABLE)),
         (Keeps.SETTING, "SET time_zone = CONCAT('+05', ':00')", (True, N)),
+        (Keeps.SETTING, "SET autocommit = 0", (False, Keeps.SETTING)),
+        (Keeps.SETTING, "SET TRANSACTION READ ONLY", (False, Keeps.SETTING)),
         (Keeps.TABLE, "DROP TEMPORARY TABLE IF EXISTS t", (True, N)),
         (Keeps.TABLE, "CREATE TEMPORARY TABLE t (a INT)", (True, N)),
         (Keeps.TABLE, "CREATE TABLE t (a INT)", (False, Keeps.TABLE)),
