@@ -42,3 +42,13 @@ def test_block_that_is_left_with_a_cursor_is_left(both: Both) -> None:
     pair = both("missed", timeout=200)["cursors"]
     assert pair.ours == pair.stock
     assert pair.ours == [[False, "error", False, 1, ["afterwards"]]] * 2
+
+
+def test_piece_of_work_goes_on_only_where_it_does_with_stock(both: Both) -> None:
+    """Where nothing was held it heals, and stock does not."""
+    pair = both("missed", timeout=200)["goes on"]
+    assert len(pair.stock) == 8 * 4
+    held = {name: cell for name, cell in pair.stock.items() if not name.endswith("nothing")}
+    assert {
+        name: (held[name], pair.ours[name]) for name in held if held[name] != pair.ours[name]
+    } == {}

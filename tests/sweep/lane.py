@@ -143,6 +143,9 @@ class Lane:
             return
         from django_lifeline import pools
 
+        for thread in threading.enumerate():
+            if thread.name == "lifeline-asks":
+                thread.join(10)  # it goes on for a moment after its caller has
         stats = pools[self.alias].stats()
         if stats.used or stats.size > stats.max_size or stats.waiting or stats.connecting:
             facts.leaks.append(f"{stats.used} used, {stats.size} open of {stats.max_size}")

@@ -8,6 +8,7 @@ distinguishes one session from another, so a test's database cannot borrow from 
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import threading
 from collections import deque
@@ -67,6 +68,9 @@ ASKING_TIMEOUT = 2
 ROOM_IS_SEEN = 1.0
 """Seconds in which a server is sure to have noticed that a connection has ended."""
 
+MOST_ASKERS = 4
+"""How many callers at a time may ask the same server after their driver has stopped waiting."""
+
 MOST_SHAPES = 10
 """Sets of parameters, made by somebody else's code, that have a pool of their own at a time, for
 each alias; ten times as many are remembered."""
@@ -120,8 +124,7 @@ class Target:
         self.found_dead: list[ConnectionClosed] = []
         """Connections that died while nobody used them, and whose story is still to be told."""
         self._asked_at = float("-inf")
-        self._hurried: set[int] = set()
-        """The threads that ask after a loss, and may not wait long for a connection."""
+        self.ask_anew()
         self.pooled = pool is not None
         self._timeout = PoolOptions().timeout if pool is None else pool.timeout
         self._shape: dict[str, object] = {}
@@ -153,6 +156,12 @@ class Target:
     def __repr__(self) -> str:
         return f"<Target {self.name}>"
 
+    def ask_anew(self) -> None:
+        """Forget who asks after a loss: at first, and in a forked child."""
+        self._hurried: dict[int, int] = {}
+        """The threads that ask, and in how many seconds they have to be connected."""
+        self._places = threading.BoundedSemaphore(MOST_ASKERS)
+
     def is_of(self, shape: object) -> bool:
         """Whether its connections are opened with parameters of this shape.
 
@@ -173,9 +182,9 @@ class Target:
         # Autocommit is on, as Django sets it next.
         params = {**params, "autocommit": True, "opening_sets": sets}
         tcp = self._tcp_options()
-        hurried = threading.get_ident() in self._hurried
-        if hurried:
-            params["connect_timeout"] = ASKING_TIMEOUT
+        hurried = self._hurried.get(threading.get_ident())
+        if hurried is not None:
+            params["connect_timeout"] = hurried
         started = clock.monotonic()
         backoff = Backoff(started, 0.0)
         attempts, made_room = 0, False
@@ -189,7 +198,7 @@ class Target:
                 now = clock.monotonic()
                 self.connect_error = code = number_of(error) or 0
                 made_room = made_room or targets.give_way(self, code)
-                backoff.patience = 0.0 if hurried else self._patience(code, made_room)
+                backoff.patience = 0.0 if hurried is not None else self._patience(code, made_room)
                 pause = backoff.next_pause(now)
                 if pause is None:
                     explain_refusal(error, self.name, attempts, now - started)
@@ -338,39 +347,62 @@ class Target:
         """
         if clock.monotonic() - self._asked_at < ASKING_PAUSE or self.pool.waiters:
             return None
-        return self._ask_server(lost_id) if seconds is None else self.ask_within(lost_id, seconds)
+        if seconds is None:
+            return self._ask_server(lost_id, ASKING_TIMEOUT)
+        return self.ask_within(lost_id, seconds, places=2)
 
-    def ask_within(self, lost_id: int, seconds: float) -> tuple[ServerNow, DriverConnection] | None:
+    def ask_within(
+        self, lost_id: int, seconds: float, *, places: int
+    ) -> tuple[ServerNow, DriverConnection] | None:
         """As `ask_again`, but also where it was asked a moment ago.
 
         No driver can be told to connect within less than a second. So a thread asks, which goes on
-        with a step that takes longer, and gives back what it borrowed after that.
+        with a step that takes longer, and gives back what it borrowed after that: unless so many
+        ``places`` are free nobody asks, since the caller's next statement needs one.
         """
+        free = self._free_places()
+        if free is not None and free < places or not self._places.acquire(blocking=False):
+            return None
         told: list[tuple[ServerNow, DriverConnection] | None] = []
-        asker = threading.Thread(
-            target=lambda: told.append(self._ask_server(lost_id)), name="lifeline-asks", daemon=True
-        )
+
+        def ask(over: Callable[[], None] = self._places.release) -> None:
+            try:
+                told.append(self._ask_server(lost_id, seconds))
+            finally:
+                over()
+
         try:
+            asker = threading.Thread(target=ask, name="lifeline-asks", daemon=True)
             asker.start()
         except RuntimeError:  # the interpreter is about to end, or the process has no room for it
+            self._places.release()
             return None
         asker.join(seconds)
         return told[0] if told else None
 
-    def _ask_server(self, lost_id: int) -> tuple[ServerNow, DriverConnection] | None:
+    def _free_places(self) -> int | None:
+        """How many more connections the pool may have in use; None: as many as are wanted."""
+        if not isinstance(self.pool, Pool):
+            return None
+        stats = self.pool.stats()
+        return stats.max_size - stats.used + stats.resting
+
+    def _ask_server(
+        self, lost_id: int, seconds: float
+    ) -> tuple[ServerNow, DriverConnection] | None:
         known = self.facts
         if known is None:
             return None
         self._asked_at = clock.monotonic()
-        self._hurried.add(threading.get_ident())
+        self._hurried[threading.get_ident()] = math.ceil(seconds)
         try:
-            lease = self.pool.lease(ASKING_TIMEOUT)
+            lease = self.pool.lease(seconds)
         except Exception:
             # The loss itself is what the caller is to be told about.
             return None
         finally:
-            self._hurried.discard(threading.get_ident())
-        answer = known.ask_again(lease.connection, lost_id, ASKING_TIMEOUT)
+            self._hurried.pop(threading.get_ident(), None)
+        answer = known.ask_again(lease.connection, lost_id, seconds)
         if answer is None:
             self.pool.discard(lease, Reason.LOST)
             return None
@@ -541,6 +573,7 @@ class Targets:
             for connection in target.pool.connections():
                 connection.park()
             target.pool.start_over_after_fork()
+            target.ask_anew()
             target.writer.start_over_after_fork()
 
     def say_goodbye(self) -> None:

@@ -72,6 +72,9 @@ class Borrowing(Refusals):
         """Return a living connection, in whatever state its transaction is."""
         if self._in_step:
             self._refuse_between_steps()
+        missed = self._missed
+        if missed is not None:
+            self._meet(statement, missed)
         hold = self._hold
         if hold is None or hold.pid != _getpid():
             hold = self._hold_again(hold, statement)
@@ -82,10 +85,7 @@ class Borrowing(Refusals):
             self._notice_unseen(hold)
         if connection.busy:
             if hold.torn:
-                if goes_on_below(connection):
-                    raise self.Database.ProgrammingError(*_OUT_OF_SYNC)
-                # An exchange was broken off and nobody could tell us: its rows may still come.
-                return self._replace(hold, statement, Reason.INTERRUPTED)
+                return self._replace_torn(hold, statement)
         else:
             try:
                 lives = not connection.closed and (
@@ -96,6 +96,12 @@ class Borrowing(Refusals):
             if not lives:
                 return self._replace(hold, statement, Reason.DEAD)
         return hold
+
+    def _replace_torn(self, hold: Hold, statement: Statement) -> Hold:
+        """An exchange was broken off and nobody could tell us: its rows may still come."""
+        if goes_on_below(hold.connection):
+            raise self.Database.ProgrammingError(*_OUT_OF_SYNC)
+        return self._replace(hold, statement, Reason.INTERRUPTED)
 
     def _end_turn(self) -> None:
         self._turn = _ALONE if self._turn == _VISITOR else 0
@@ -119,7 +125,7 @@ class Borrowing(Refusals):
     def _hold_again(self, hold: Hold | None, statement: Statement) -> Hold:
         """Return a connection of this process's."""
         if hold is None:
-            self._begin_holding(statement)
+            self._begin_holding()
             hold = self._hold
             assert hold is not None
         else:
@@ -166,10 +172,8 @@ class Borrowing(Refusals):
     def _is_obsolete(self) -> bool:
         return self.close_at is not None and _monotonic() >= self.close_at
 
-    def _begin_holding(self, statement: Statement) -> None:
+    def _begin_holding(self) -> None:
         """Connect as Django does, or take the place of a connection that was lost."""
-        if self._missed:
-            self._refuse_what_is_missed(statement)
         untaken, self._untaken = self._untaken, None
         if untaken is not None:
             raise untaken
@@ -264,6 +268,8 @@ class Borrowing(Refusals):
         hold.session.ran(statement, sql, getattr(cursor, "_executed", None))
         self._observe(hold)
         self._leave_answers(hold, statement, cursor)
+        if self._missed is not None and self._taking is not None:
+            self._take_up()
 
     def _note_write(self, hold: Hold) -> None:
         """A write went through: the alias is one that writes, and the server took it.

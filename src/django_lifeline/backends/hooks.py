@@ -7,6 +7,7 @@ Django calls is to be called.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -122,7 +123,10 @@ def _is_foreign(owner: type, name: str) -> bool:
 
 def _is_djangos(value: object) -> bool:
     """Whether it is written in Django's own files; decorated by Django counts."""
-    code = getattr(getattr(value, "fget", getattr(value, "func", value)), "__code__", None)
+    value = getattr(value, "fget", getattr(value, "func", value))
+    code = getattr(value, "__code__", None)
+    if code is not None and code.co_filename == contextlib.__file__:
+        code = getattr(getattr(value, "__wrapped__", value), "__code__", code)
     return code is None or code.co_filename.startswith(_DJANGOS_FILES)
 
 

@@ -66,6 +66,9 @@ _BEGUN_ANEW = (
 """What connecting, or closing before it, sets back."""
 
 
+OF_TRANSACTIONS = Keeps.TRANSACTION | Keeps.MODE | Keeps.CHOICE
+_LOSSES = (Reason.DEAD, Reason.LOST, Reason.INTERRUPTED)
+
 SILENT = 0.5
 """Seconds without an answer after which a loss says something of the other connections, too: that a
 session was ended, or a server, is seen at once at each of them."""
@@ -87,6 +90,15 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     rollback_exc: BaseException | None
     run_on_commit: list[Any]
     run_commit_hooks_on_set_autocommit_on: bool
+
+    _missed: Keeps | None = None
+    """What the piece of work has lost with its session, and has not taken up anew; or None."""
+    _taking: Keeps | None = None
+    """What of it is missed once the statement is answered that takes up some of it."""
+    _missed_for: Diagnosis | None = None
+    """Why."""
+    _of_a_block = False
+    """Whether the transaction is a block's, after whose failed end Django closes the connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._hold: Hold | None = None
@@ -118,10 +130,6 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
-        self._missed = Keeps.NOTHING
-        """What the piece of work has lost with its session, and has not taken up anew."""
-        self._missed_for: Diagnosis | None = None
-        """Why."""
         self._untold: list[Restored] = []
         """What was found dead when the connection in hand was lent."""
         self._opens_for: Target | None = None
@@ -415,7 +423,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         self._closed, self._owed, self._keepsake = True, (), None
         # A loss whose author never came to hear of it is not the next piece of work's.
         if not self.in_atomic_block:
-            self._work_lost, self._missed = False, Keeps.NOTHING
+            self._work_lost, self._missed = False, None
         hold.returned = True
         if self._thread_sharing_count:
             hold.connection.serve_several(False)
@@ -496,9 +504,26 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         else:
             self._give_back(hold)
 
+    def _miss(self, was: Session) -> None:
+        """Remember what the piece of work has lost with a session, and counts on as it goes on.
+
+        Whoever hears of the loss need not be its author: Django's own code swallows errors (its
+        database cache, robust hooks).
+        """
+        if self._of_a_block:
+            return  # which is lost until its end, and there Django closes the connection
+        missed = was.missed
+        if not self.autocommit:
+            missed &= ~OF_TRANSACTIONS  # that of Django's is refused by itself
+        if missed:
+            self._missed = missed if self._missed is None else self._missed | missed
+            self._missed_for = None
+
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = None
+        if reason in _LOSSES and hold.pid == _getpid():
+            self._miss(hold.session)
         if hold.session.settings and reason is not Reason.CLOSED:
             self._owed = hold.session.settings
         if reason is Reason.RETIRED:

@@ -33,7 +33,6 @@ from django_lifeline.exceptions import ConnectionLost
 
 _getpid = os.getpid
 _PLAIN = statement_of("SELECT 1")
-_OF_TRANSACTIONS = Keeps.TRANSACTION | Keeps.MODE | Keeps.CHOICE
 
 
 class Losses(Answers):
@@ -137,7 +136,8 @@ class Losses(Answers):
         server twice the work, and its caller twice the wait. In a black hole another connection
         would take as long as connecting may. Then it is as with stock Django.
         """
-        told = self._find_target().ask_within(facts.server_thread_id, seconds)
+        # One for who asks: the place of the lost one is free once it is told.
+        told = self._find_target().ask_within(facts.server_thread_id, seconds, places=1)
         if told is not None:
             facts = replace(facts, server=told[0])
             idle = told[0].lost_session and not facts.still_runs
@@ -149,7 +149,9 @@ class Losses(Answers):
         """Take another connection and make it what the one was that is ended."""
         hold.connection.loss_told = True
         self._keep_for_later(hold, lost=True)
+        missed = self._missed
         self._drop(hold, reason)
+        self._missed = missed  # what it had is made again
         return self._stand_in_for(hold.session, take)
 
     def _stand_in_for(self, was: Session, take: Callable[[], Hold]) -> Hold:
@@ -186,11 +188,13 @@ class Losses(Answers):
         if mine:
             hold.connection.loss_told = True
             self._drop(hold, reason)
+            if self._missed is not None and facts.statement in ("COMMIT", "ROLLBACK"):
+                self._missed = self._missed & ~Keeps.TRANSACTION or None  # it is over
         self._distrust(facts)
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
         if mine:
-            self._miss(hold.session, diagnosis, facts.statement)
+            self._missed_for = diagnosis
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
         error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
@@ -233,42 +237,31 @@ class Losses(Answers):
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
 
-    def _miss(self, was: Session, diagnosis: Diagnosis, statement: str = "") -> None:
-        """Remember what the piece of work has lost with a session, and counts on as it goes on.
-
-        Whoever hears of the loss need not be its author: Django's own code swallows errors (its
-        database cache, robust hooks).
-        """
-        if self.in_atomic_block:
-            return  # which is lost until its end, and there Django closes the connection
-        missed = was.missed
-        if not self.autocommit:
-            missed &= ~_OF_TRANSACTIONS  # that of Django's is refused by itself
-        elif statement in ("COMMIT", "ROLLBACK"):
-            missed &= ~Keeps.TRANSACTION  # over, whatever became of it
-        if missed:
-            self._missed |= missed
-            self._missed_for = diagnosis
-
-    def _refuse_what_is_missed(self, statement: Statement) -> None:
+    def _meet(self, statement: Statement, missed: Keeps) -> None:
         """Raise ``ConnectionLost`` where a piece of work would go on without what it has lost.
 
         As with stock Django, whose connection is dead until it is closed; but whoever takes up
-        anew what was lost may go on.
+        anew what was lost may go on, once that is answered.
         """
         if self._closed and not self.in_atomic_block:
-            self._missed = Keeps.NOTHING
+            self._missed = None
             return
-        may_run, self._missed = met(self._missed, statement)
+        may_run, left = met(missed, statement)
         if may_run:
+            self._taking = left
             return
-        assert self._missed_for is not None
-        diagnosis = replace(
-            self._missed_for,
-            label=Label.NOT_EXECUTED,
-            advice="The statement did not run. Set up what its session held, or call close().",
+        self._missed = left or None
+        self._unmade = True  # what it was to set is as it was
+        known = self._missed_for or diagnose(
+            LossFacts(label=Label.NOT_EXECUTED, phase=Phase.BEFORE, state_lost="SET")
         )
+        advice = "The statement did not run. Set up what its session held, or call close()."
+        diagnosis = replace(known, label=Label.NOT_EXECUTED, advice=advice)
         raise self._told_again("What the session held went with its connection", diagnosis)
+
+    def _take_up(self) -> None:
+        """A statement was answered that takes up some of what is missed."""
+        self._missed, self._taking = self._taking or None, None
 
     def _told_again(
         self, what: str, diagnosis: Diagnosis, cause: BaseException | None = None, how: str = ""
@@ -283,7 +276,7 @@ class Losses(Answers):
     def _refuses(self) -> bool:
         """Whether what comes next is refused, unless it makes good what was lost."""
         anew = self._closed and not self.in_atomic_block
-        return bool(self._work_lost or self._missed) and not anew
+        return (self._work_lost or self._missed is not None) and not anew
 
     def _forgo(self, statement: Statement | None = None) -> None:
         """Do not make again what *statement* was to set to another value, and has not.
@@ -363,8 +356,9 @@ class Losses(Answers):
         """Something broke into an exchange: the rest of its answer must reach nobody."""
         if hold.session.in_transaction:
             self._mark_transaction_lost(hold.session, error)
-        self._miss(hold.session, self._tell_interruption(hold, error))
+        diagnosis = self._tell_interruption(hold, error)
         self._drop(hold, Reason.INTERRUPTED)
+        self._missed_for = diagnosis
 
     def _tell_interruption(
         self, hold: Hold, error: BaseException, label: Label = Label.UNKNOWN_EFFECT

@@ -19,6 +19,7 @@ from django.db.backends.base.base import debug_transaction
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
+from django_lifeline.backends.lending import OF_TRANSACTIONS
 from django_lifeline.core.classification import Ran, verdict
 from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
@@ -29,7 +30,7 @@ from django_lifeline.diagnosis.facts import Phase
 from django_lifeline.exceptions import CommitOutcomeUnknown
 
 _BEGIN = statement_of("START TRANSACTION")
-_BEGIN_BY_US = replace(_BEGIN, may_commit=False)
+_BEGIN_BY_US = replace(_BEGIN, may_commit=False, keeps=Keeps.NOTHING)
 """As the engine sends it: never where a transaction is open, so it ends none."""
 _COMMIT = statement_of("COMMIT")
 _BEGUN_IN_SQL = Keeps.TRANSACTION | Keeps.MODE
@@ -61,7 +62,11 @@ class Transactions(Borrowing):
         going_on = autocommit and not (self.autocommit or self._closed)
         try:
             self._winding_up = going_on and self._is_decided()
+            if autocommit:
+                self._of_a_block = False
             super().set_autocommit(autocommit, begins)
+            # Only ``atomic`` asks for that.
+            self._of_a_block = force_begin_transaction_with_broken_autocommit
         except Error:
             raise
         except BaseException:
@@ -101,6 +106,8 @@ class Transactions(Borrowing):
         self._notice_unseen(hold)
         if hold.session.in_transaction:
             self._drop(hold, Reason.INTERRUPTED)
+            if self._missed is not None:
+                self._missed = self._missed & ~OF_TRANSACTIONS or None
 
     def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run Django's own method: it gets the `Conductor` for its connection."""
@@ -120,17 +127,19 @@ class Transactions(Borrowing):
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             hold = self.ready(_BEGIN_BY_US)
             session = hold.session
+            begin: Callable[[Hold], None]
             if (
                 session.state is not State.AUTOCOMMIT
                 or session.lost_with_it
                 or session.unseen
                 or hold.connection.facts.chains
             ):
-                self._switch_autocommit(hold, False)
-                hold.shows_no_id()
-                return
+                begin = partial(self._switch_autocommit, enabled=False)
+            else:
+                begin = self._begin
             try:
-                self._begin(hold)
+                begin(hold)
+                hold.shows_no_id()
             except BaseException as error:
                 again = self._recover_from_begin(hold, error)
                 if again is None:
@@ -224,8 +233,10 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 return None
             return self._after_refusal(hold, _BEGIN_BY_US, error)
-        decision = Decision(Label.NOT_EXECUTED, repeat=True)
+        decision = Decision(Label.NOT_EXECUTED, repeat=not hold.session.lost_with_it)
         facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
+        if not decision.repeat:
+            raise self._lose(hold, facts, Reason.LOST) from error
         return self._swap(hold, facts, Reason.LOST)
 
     def _begin_again(self, hold: Hold, begin: Callable[[Hold], None]) -> None:
@@ -276,8 +287,9 @@ class Transactions(Borrowing):
 
     def _commit(self) -> None:
         self._refuse_lost_work()
-        if self._missed & _BEGUN_IN_SQL:
-            self._refuse_what_is_missed(_COMMIT)
+        missed = self._missed
+        if missed is not None and missed & _BEGUN_IN_SQL:
+            self._meet(_COMMIT, missed)
         self._conduct(super()._commit)
 
     def send_commit(self) -> None:
@@ -360,7 +372,7 @@ class Transactions(Borrowing):
     def _commit_not_sent(self, hold: Hold, error: BaseException | None) -> None:
         """COMMIT did not reach the server: a transaction that only read lost nothing by it."""
         session = hold.session
-        if not session.wrote:
+        if not (session.wrote or session.lost_with_it):
             self._bury(hold, Reason.DEAD, error)
             return
         if hold.pid != os.getpid():
@@ -377,7 +389,8 @@ class Transactions(Borrowing):
 
     def _rollback(self) -> None:
         self._work_lost = False
-        self._missed &= ~Keeps.TRANSACTION
+        if self._missed is not None:
+            self._missed = self._missed & ~Keeps.TRANSACTION or None
         self._conduct(super()._rollback)
 
     def send_rollback(self) -> None:

@@ -41,7 +41,6 @@ from django_lifeline.backends.hooks import Shortcut
 from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
-from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
@@ -223,10 +222,12 @@ class LifelineMixin(Transactions):
     @async_unsafe
     def connect(self) -> None:
         """Borrow a connection, by Django's own steps; `get_new_connection` is where it is lent."""
+        missed, self._missed = self._missed, None
         try:
             self._connecting = True
             super().connect()
         except BaseException as error:
+            self._missed = missed
             self._setting_up_failed(error)
             raise
         finally:
@@ -249,6 +250,8 @@ class LifelineMixin(Transactions):
         Always by way of Django's own method: test tools that forbid the database replace it.
         Raises ``ConnectionLost`` when the held one died with something that cannot be made again.
         """
+        if self._making_a_cursor and self._refuses:
+            return  # what it runs is refused, not the cursor
         replaced = "ensure_connection" in self._covered
         if self._winding_up and not replaced:
             with self.wrap_database_errors:
@@ -268,7 +271,8 @@ class LifelineMixin(Transactions):
                     self.connect()
             return
         if self._hold is None:
-            if not self._may_go_on() or self._stays_closed() and not replaced:
+            self._refuse_lost_work()
+            if self._stays_closed() and not replaced:
                 return
             if not self._closed and not replaced:
                 with self.wrap_database_errors:
@@ -286,30 +290,18 @@ class LifelineMixin(Transactions):
         It is known without the server, also where a block has lost its connection, or one died
         after its block was stored: only where stock Django has none yet is one opened.
         """
-        known = self.in_atomic_block or (self.autocommit and not self._work_lost)
-        hooked = self._winding_up or self._is_hooked("ensure_connection")
-        if known and not (self._closed or hooked):
+        known = self.in_atomic_block or not (self._work_lost or self._closed)
+        if known and not (self._winding_up or self._is_hooked("ensure_connection")):
             return bool(self.autocommit)
         return bool(super().get_autocommit())
-
-    def _may_go_on(self) -> bool:
-        """Refuse a connection to a piece of work that goes on after a loss as if nothing were.
-
-        False: to a cursor, whose statement is refused in its place.
-        """
-        if self._making_a_cursor and self._refuses:
-            return False
-        self._refuse_lost_work()
-        if self._missed:
-            self._refuse_what_is_missed(_PLAIN)
-        return True
 
     def _go_on(self, take: Callable[[], Hold]) -> None:
         """Have a connection, perhaps in the place of one that was lost, for nobody knows what."""
         try:
             self._rest(take())
         except BaseException:
-            if not self._work_lost:  # what was set before a lost block is there when it runs again
+            # What was set before a lost block is there when it runs again.
+            if not self._work_lost and self._missed is None:
                 self._forgo()
             raise
 
@@ -336,7 +328,7 @@ class LifelineMixin(Transactions):
 
     @contextmanager
     def _temporary_connection(self) -> Iterator[Any]:
-        held = self._hold is not None
+        held = self._hold is not None or not self._closed
         try:
             with self.cursor() as cursor:
                 yield cursor
@@ -399,7 +391,7 @@ class LifelineMixin(Transactions):
         whoever makes a cursor to leave his block with must be able to leave it.
         """
         self._untaken, self._forgone = None, ()
-        if self._hold is None and self._refuses:
+        if self._refuses:
             return
         try:
             self.ensure_connection()
@@ -569,6 +561,7 @@ class LifelineMixin(Transactions):
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
         self._announcing = self._winding_up = False
+        self._missed = None
         if not shortly:
             if "close_if_unusable_or_obsolete" in self._covered:
                 self._announce(super().close_if_unusable_or_obsolete)
@@ -598,7 +591,6 @@ class LifelineMixin(Transactions):
     def _forget_what_was_lost(self) -> None:
         """A lost transaction, or its autocommit mode, is not the next piece of work's."""
         # Where nothing was opened there is nothing to close, which asynchronous code must not do.
-        self._missed = Keeps.NOTHING
         if not self._closed and (
             self._work_lost or self.autocommit != self.settings_dict["AUTOCOMMIT"]
         ):
@@ -666,7 +658,7 @@ class LifelineMixin(Transactions):
         self._closed, self._owed, self._keepsake = True, (), None
         self._forgone, self._untaken = (), None
         if not self.in_atomic_block:
-            self._work_lost, self._missed = False, Keeps.NOTHING
+            self._work_lost, self._missed = False, None
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = self._known = None

@@ -88,8 +88,6 @@ class Keeps(enum.Flag):
     CHOICE = enum.auto()
     """What the next transaction is to be like."""
     LOCK = enum.auto()
-    RELEASED = enum.auto()
-    """A lock that was lost, and which its author has begun to release."""
     TABLE = enum.auto()
     """A temporary one, which may stand before another of its name."""
     VARIABLE = enum.auto()
@@ -166,26 +164,21 @@ def kept_by(sql: str | bytes, *, settings: bool = True) -> Keeps:
     return kept & ~Keeps.SETTING if kept & Keeps.VARIABLE or not settings else kept
 
 
-def releases_a_lock(sql: str | bytes) -> bool:
-    """Whether ``sql`` lets go of a lock of `Keeps.LOCK`."""
-    return bool(_RELEASES.search(_code(_SKIP_COMMENTS, _text(sql)).strip(_SPACE + ";(")))
-
-
 _KEPT = [
     (kind, re.compile(pattern, re.ASCII | re.DOTALL))
     for kind, pattern in (
-        (Keeps.TRANSACTION, r"\A(?:(?:XA|START|BEGIN)\b|(?:COMMIT|ROLLBACK)\b.*\bAND\s+CHAIN\b)"),
-        (Keeps.MODE, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*(?:0|OFF|FALSE)\b"),
+        (Keeps.TRANSACTION, r"\A(?:XA\s+)?(?:START|BEGIN)\b|\AROLLBACK\b.*\bAND\s+CHAIN\b"),
+        # A quoted value is not seen here: it may be 'OFF'.
+        (Keeps.MODE, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*+(?!1\b|ON\b|TRUE\b)"),
         (Keeps.CHOICE, r"\ASET\b.*\b(?:TRANSACTION|TX)(?:\s|_)"),
         (Keeps.LOCK, r"\bGET_LOCK\s*\(|\A(?:LOCK|FLUSH|BACKUP)\b"),
-        (Keeps.TABLE, r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?|DROP\s+)TEMPORARY\b"),
-        (Keeps.STATEMENT, r"\A(?:PREPARE|DEALLOCATE|DROP\s+PREPARE)\b"),
-        (Keeps.HANDLER, r"\AHANDLER\b.*\b(?:OPEN|CLOSE)\b"),
-        (Keeps.VARIABLE, r":=|\bINTO\s*@|\ASET\b.*(?<![@'\"`])@(?!@)"),
+        (Keeps.TABLE, r"\ACREATE\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b"),
+        (Keeps.STATEMENT, r"\APREPARE\b"),
+        (Keeps.HANDLER, r"\AHANDLER\b.*\bOPEN\b"),
+        (Keeps.VARIABLE, r":=|\bINTO\s*@|\AGET\b.*@|\ASET\b.*(?<![@'\"`])@(?!@)"),
         (Keeps.SETTING, r"\ASET\b"),
     )
 ]
-_RELEASES = re.compile(r"\bRELEASE_(?:ALL_)?LOCKS?\s*\(", re.ASCII)
 
 
 def touches_no_table(sql: str | bytes) -> bool:

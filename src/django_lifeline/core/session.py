@@ -364,25 +364,28 @@ class Session:
 
 
 def met(missed: Keeps, statement: Statement) -> tuple[bool, Keeps]:
-    """Whether *statement* may run though so much is missed, and what is missed from then on.
+    """Whether *statement* may run though so much is missed, and what is missed once it was met.
 
-    It may where it takes up anew all that is missed, or where it is the ROLLBACK of what the
-    server has rolled back. What would end it in good order may not, but it is the last that is
-    told: COMMIT, autocommit, and each that releases a lock.
+    It may where it takes up anew some of what is missed, and looks at no table unless that is all;
+    or where it is the ROLLBACK of what the server has rolled back. What would end a transaction or
+    a mode in good order may not, but it is the last that is told.
     """
-    if statement.releases and missed & (Keeps.LOCK | Keeps.RELEASED):
-        return False, missed & ~Keeps.LOCK | Keeps.RELEASED
-    taken = statement.keeps
-    if statement.keyword == "ROLLBACK" and statement.boundary is Boundary.ENDS:
-        taken |= Keeps.TRANSACTION
-    released = Keeps.NOTHING if taken & Keeps.LOCK else missed & Keeps.RELEASED
-    if not missed & ~(taken | Keeps.RELEASED):
-        return True, released
+    taken = statement.keeps & missed
     if statement.keyword == "COMMIT":
-        return False, missed & ~Keeps.TRANSACTION
-    if statement.boundary is Boundary.SWITCHES and not taken & Keeps.MODE:
+        goes_on = statement.boundary is Boundary.CHAINS
+        return False, missed if goes_on else missed & ~Keeps.TRANSACTION
+    if statement.keyword == "ROLLBACK" and statement.boundary is not None:
+        undone = missed & Keeps.TRANSACTION
+        return bool(undone), missed & ~undone
+    if taken:
+        harmless = statement.tableless or statement.keyword in _TAKES_UP
+        return (True, missed & ~taken) if harmless or taken == missed else (False, missed)
+    if statement.boundary is Boundary.SWITCHES:
         return False, missed & ~(Keeps.MODE | Keeps.TRANSACTION)
     return False, missed
+
+
+_TAKES_UP = frozenset({"BEGIN", "CREATE", "FLUSH", "HANDLER", "LOCK", "PREPARE", "START", "XA"})
 
 
 _CROSSED = {

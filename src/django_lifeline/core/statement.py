@@ -20,7 +20,6 @@ from django_lifeline.core.effects import (
     effect_of,
     first_keyword,
     kept_by,
-    releases_a_lock,
     settings_of,
     touches_no_table,
 )
@@ -55,8 +54,6 @@ class Statement:
     """What it does to the transaction, where that is all it does."""
     keeps: Keeps
     """What its author counts on from then on, and nothing makes again."""
-    releases: bool
-    """Lets go of a lock."""
     shapes: bool
     """Says what transactions are like: it must come before the one that is to be so."""
     savepoint: bool
@@ -151,7 +148,6 @@ def _read(sql: str | bytes) -> Statement:
         may_commit=bool(effect & _COMMITTING),
         boundary=boundary,
         keeps=kept_by(sql, settings=pins) if pins or transaction else Keeps.NOTHING,
-        releases=keyword == "UNLOCK" or (pins and releases_a_lock(sql)),
         savepoint=effect is Effect.SAVEPOINT,
         tableless=not effect & (Effect.OPAQUE | Effect.DML) and touches_no_table(sql),
         sets_the_unknown=keyword == "SET" and Effect.PINS in effect,

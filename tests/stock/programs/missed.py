@@ -166,6 +166,114 @@ def leaves_with_a_cursor(name: str) -> list[Any]:
     return [*told, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
 
 
+HELD = {
+    "nothing": [],
+    "table": STATES["temporary table"][0],
+    "lock": STATES["GET_LOCK"][0],
+    "variable": STATES["SELECT :="][0],
+}
+
+
+def held(begins: list[str]) -> Callable[[], None]:
+    """Take what is to be lost; what is returned loses it."""
+    me = session_id(NAME)
+    for sql in begins:
+        run(NAME, sql)
+    return lambda: kill(me)
+
+
+def block_that_only_reads(begins: list[str]) -> None:
+    strike = held(begins)
+    with transaction.atomic(NAME):
+        run(NAME, "SELECT 1")
+        strike()
+
+
+def block_whose_commit_is_lost(begins: list[str]) -> None:
+    with transaction.atomic(NAME):
+        strike = held(begins)
+        insert("in it")
+        strike()
+
+
+def block_in_a_manual_one(begins: list[str]) -> None:
+    connections[NAME].set_autocommit(False)
+    strike = held(begins)
+    with transaction.atomic(NAME):
+        insert("in it")
+        strike()
+        insert("lost")
+
+
+def end_of_a_manual_one(begins: list[str]) -> None:
+    connections[NAME].set_autocommit(False)
+    strike = held(begins)
+    insert("in it")
+    connections[NAME].commit()
+    strike()
+    connections[NAME].set_autocommit(True)
+
+
+def rollback_of_nothing(begins: list[str]) -> None:
+    held(begins)()
+    connections[NAME].rollback()
+
+
+def temporary_connection(begins: list[str]) -> None:
+    held(begins)()
+    outcome(lambda: insert("lost"))
+    with connections[NAME].temporary_connection() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def connected_anew(begins: list[str]) -> None:
+    held(begins)()
+    outcome(lambda: insert("lost"))
+    connections[NAME].connect()
+
+
+def connected_anew_and_ended(begins: list[str]) -> None:
+    connected_anew(begins)
+    insert("connected")
+    piece_of_work_ends(NAME)
+
+
+WAYS = [
+    block_that_only_reads,
+    block_whose_commit_is_lost,
+    block_in_a_manual_one,
+    end_of_a_manual_one,
+    rollback_of_nothing,
+    temporary_connection,
+    connected_anew,
+    connected_anew_and_ended,
+]
+
+
+def goes_on(way: Callable[[list[str]], None], begins: list[str]) -> list[Any]:
+    """What is stored of a piece of work that goes on after its loss, whoever swallowed that."""
+    global NAME
+    kept, NAME = NAME, alias(CONN_MAX_AGE=None)  # stock's may not come out of its block any more
+    admin("DELETE FROM note")
+    told = plainly([outcome(lambda: way(begins))]) if way is block_that_only_reads else []
+    if not told:
+        outcome(lambda: way(begins))
+    outcome(lambda: insert("after"))
+
+    def block() -> None:
+        with transaction.atomic(NAME):
+            insert("in a block")
+
+    outcome(block)
+    wrapper = connections[NAME]
+    if not wrapper.in_atomic_block and not wrapper.autocommit:
+        outcome(wrapper.rollback)
+    wrapper.in_atomic_block = False
+    wrapper.close()
+    NAME = kept
+    return told + sorted(tag for (tag,) in admin("SELECT tag FROM note"))
+
+
 def plainly(told: list[Any]) -> list[str]:
     """Only whether there was an error: of a dead connection each driver says it in its own way."""
     return ["error" if isinstance(each, str) and "Error" in each else "ok" for each in told]
@@ -175,6 +283,11 @@ NAME = alias(CONN_MAX_AGE=None)
 run("default", TABLE)
 connections["default"].close()
 report: dict[str, Any] = {
+    "goes on": {
+        f"{way.__name__}, {kind}": outcome(lambda way=way, kind=kind: goes_on(way, HELD[kind]))
+        for way in WAYS
+        for kind in HELD
+    },
     "anew": {},
     "cursors": [leaves_with_a_cursor(NAME), leaves_with_a_cursor(alias(Watching))],
 }

@@ -1103,3 +1103,24 @@ def test_wrapper_goes_with_its_last_reference_as_far_as_it_is_the_engines(
         assert there() is None
     finally:
         gc.enable()
+
+
+def test_what_was_lost_is_missed_until_its_taking_up_is_answered(
+    wrapper: Any, server: FakeServer
+) -> None:
+    run(wrapper, "BEGIN")
+    run(wrapper, "INSERT one")
+    server.kill_all()
+    server.errors["BEGIN"] = 1205
+    for sql, kind in (
+        ("INSERT two", ConnectionLost),
+        ("BEGIN", OperationalError),
+        ("INSERT three", ConnectionLost),
+    ):
+        with pytest.raises(kind):
+            run(wrapper, sql)
+    del server.errors["BEGIN"]
+    run(wrapper, "BEGIN")
+    run(wrapper, "INSERT four")
+    run(wrapper, "COMMIT")
+    assert server.stored == ["four"]

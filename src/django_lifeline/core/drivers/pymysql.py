@@ -213,9 +213,9 @@ class Connection(Guarded, StockConnection):
         self._opening_autocommit = True
         if self.cursorclass is StockCursor:
             self.cursorclass: Any = Cursor
-        if opening_sets:
-            self.set_character_set(self.charset, self.collation)
-            self._set_after_init_command()
+        sets = self._opening_assignments()
+        if sets:  # what it set before counts: names, and what init_command made of them
+            self.run(f"SET {sets}")
 
     def status(self) -> int:
         """Return something that is the same as long as the flags of the answers are."""
