@@ -1124,3 +1124,18 @@ def test_what_was_lost_is_missed_until_its_taking_up_is_answered(
     run(wrapper, "INSERT four")
     run(wrapper, "COMMIT")
     assert server.stored == ["four"]
+
+
+def test_block_whose_connection_was_closed_hides_no_later_loss(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        wrapper_in_django.close()
+    run(wrapper_in_django, "BEGIN")
+    run(wrapper_in_django, "INSERT two")
+    server.kill_all()
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            run(wrapper_in_django, "INSERT three")
+    assert server.stored == []
