@@ -52,3 +52,8 @@ def test_piece_of_work_goes_on_only_where_it_does_with_stock(both: Both) -> None
     assert {
         name: (held[name], pair.ours[name]) for name in held if held[name] != pair.ours[name]
     } == {}
+
+
+def test_what_sets_up_a_connection_runs_where_something_is_taken_up_anew(ours: Ours) -> None:
+    told = ours("missed", timeout=200)["receiver"]
+    assert told == [["error", "error", "ok", "ok"], ["5"]]

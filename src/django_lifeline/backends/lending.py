@@ -339,6 +339,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _take(self) -> Hold:
         """Borrow for a wrapper that goes on where it was: its session is made as it was left."""
+        # What sets up a connection (receivers, hooks) neither misses anything nor takes it up.
+        missed, taking, self._missed = self._missed, self._taking, None
         try:
             hold = self._held(
                 self._connect_again() if self._connects_otherwise else self._connect_in_its_place()
@@ -349,6 +351,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         except BaseException as error:
             self._setting_up_failed(error)
             raise
+        finally:
+            self._missed, self._taking = missed, taking
         return hold
 
     def _setting_up_failed(self, error: BaseException) -> None:
@@ -510,8 +514,6 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         Whoever hears of the loss need not be its author: Django's own code swallows errors (its
         database cache, robust hooks).
         """
-        if self._of_a_block:
-            return  # which is lost until its end, and there Django closes the connection
         missed = was.missed
         if not self.autocommit:
             missed &= ~OF_TRANSACTIONS  # that of Django's is refused by itself
@@ -522,7 +524,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = None
-        if reason in _LOSSES and hold.pid == _getpid():
+        if reason in _LOSSES and hold.pid == _getpid() and not self._of_a_block:
+            # What a block had is lost until its end, and there Django closes the connection.
             self._miss(hold.session)
         if hold.session.settings and reason is not Reason.CLOSED:
             self._owed = hold.session.settings

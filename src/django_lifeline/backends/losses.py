@@ -253,7 +253,7 @@ class Losses(Answers):
         self._missed = left or None
         self._unmade = True  # what it was to set is as it was
         known = self._missed_for or diagnose(
-            LossFacts(label=Label.NOT_EXECUTED, phase=Phase.BEFORE, state_lost="SET")
+            LossFacts(label=Label.NOT_EXECUTED, phase=Phase.IN_FLIGHT, interrupted_by="exception")
         )
         advice = "The statement did not run. Set up what its session held, or call close()."
         diagnosis = replace(known, label=Label.NOT_EXECUTED, advice=advice)
@@ -386,4 +386,5 @@ class Losses(Answers):
         hold.connection.loss_told = True
         self._drop(hold, reason)
         found = diagnose(replace(facts, statement="", done=Done.DISCARDED))
+        self._missed_for = self._missed_for or found
         publish(Restored(self._find_target().name, self.alias, found))

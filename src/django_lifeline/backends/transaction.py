@@ -339,6 +339,7 @@ class Transactions(Borrowing):
                 # Something of the application's broke in while the answer was on its way.
                 self._tell_interruption(hold, error, Label.COMMIT_UNKNOWN)
                 self._drop(hold, Reason.INTERRUPTED)
+                self._miss(hold.session)  # Django closes nothing for what is no database error
                 error.add_note("COMMIT had been sent; whether it happened is not known.")
             else:
                 self._commit_refused(hold, error)
@@ -414,6 +415,7 @@ class Transactions(Borrowing):
                 return
             if hold.torn:
                 self._drop(hold, Reason.INTERRUPTED)
+                self._miss(hold.session)
             raise
         self._ended(hold)
         self._in_step = False

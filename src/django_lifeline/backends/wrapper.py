@@ -278,11 +278,13 @@ class LifelineMixin(Transactions):
                 with self.wrap_database_errors:
                     self._go_on(self._take)
                 return
+        missed = None if self._closed else self._missed
         try:
             self._ensuring = True
             super().ensure_connection()
         finally:
             self._ensuring = False
+            self._missed = missed
 
     def get_autocommit(self) -> bool:
         """Return Django's flag.
@@ -494,7 +496,8 @@ class LifelineMixin(Transactions):
         Where Django itself wants to know, what the kernel knows is enough: no round trip.
         """
         hold = self._hold
-        if hold is None or hold.pid != os.getpid() or not self._has_in_hand(hold):
+        mine = hold is not None and hold.pid == os.getpid() and not self._refuses
+        if hold is None or not mine or not self._has_in_hand(hold):
             return False
         connection = hold.connection
         if not connection.alive():
@@ -561,7 +564,8 @@ class LifelineMixin(Transactions):
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
         self._announcing = self._winding_up = False
-        self._missed = None
+        if not self.in_atomic_block:
+            self._missed = None
         if not shortly:
             if "close_if_unusable_or_obsolete" in self._covered:
                 self._announce(super().close_if_unusable_or_obsolete)

@@ -85,6 +85,8 @@ class Keeps(enum.Flag):
     """One that was begun in SQL, not by Django."""
     MODE = enum.auto()
     """Autocommit that was switched off in SQL."""
+    ON = enum.auto()
+    """Its end, where the text surely says so; never missed."""
     CHOICE = enum.auto()
     """What the next transaction is to be like."""
     LOCK = enum.auto()
@@ -168,8 +170,9 @@ _KEPT = [
     (kind, re.compile(pattern, re.ASCII | re.DOTALL))
     for kind, pattern in (
         (Keeps.TRANSACTION, r"\A(?:XA\s+)?(?:START|BEGIN)\b|\AROLLBACK\b.*\bAND\s+CHAIN\b"),
-        # A quoted value is not seen here: it may be 'OFF'.
-        (Keeps.MODE, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*+(?!1\b|ON\b|TRUE\b)"),
+        # Of any other value, such as a quoted one, it is not known.
+        (Keeps.MODE, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*(?:0|OFF|FALSE)\b"),
+        (Keeps.ON, r"\ASET\b.*\bAUTOCOMMIT\s*:?=\s*(?:1|ON|TRUE)\b"),
         (Keeps.CHOICE, r"\ASET\b.*\b(?:TRANSACTION|TX)(?:\s|_)"),
         (Keeps.LOCK, r"\bGET_LOCK\s*\(|\A(?:LOCK|FLUSH|BACKUP)\b"),
         (Keeps.TABLE, r"\ACREATE\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b"),

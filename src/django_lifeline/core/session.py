@@ -200,7 +200,7 @@ class Session:
 
         As far as it is known: a procedure may have begun a transaction, or not.
         """
-        missed = self.keeps
+        missed = self.keeps & ~Keeps.ON
         if self.state is State.OFF:
             missed |= Keeps.MODE
         elif self.chosen and not self.state.open:
@@ -380,7 +380,7 @@ def met(missed: Keeps, statement: Statement) -> tuple[bool, Keeps]:
     if taken:
         harmless = statement.tableless or statement.keyword in _TAKES_UP
         return (True, missed & ~taken) if harmless or taken == missed else (False, missed)
-    if statement.boundary is Boundary.SWITCHES:
+    if statement.keeps & Keeps.ON:
         return False, missed & ~(Keeps.MODE | Keeps.TRANSACTION)
     return False, missed
 

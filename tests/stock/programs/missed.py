@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
     TABLE,
@@ -166,6 +167,27 @@ def leaves_with_a_cursor(name: str) -> list[Any]:
     return [*told, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
 
 
+def with_a_receiver() -> list[Any]:
+    """A site's receiver sets up each connection; a lock is lost, and taken up anew."""
+    name = alias(CONN_MAX_AGE=None)
+
+    def sets_up(connection: Any, **_: Any) -> None:
+        if connection.alias == name:
+            with connection.cursor() as cursor:
+                cursor.execute("SET @tenant = 5")
+
+    admin("DELETE FROM note")
+    connection_created.connect(sets_up)
+    lock, add = STATES["GET_LOCK"][0][0], "INSERT INTO note (tag) VALUES (@tenant)"
+    me = session_id(name)
+    run(name, lock)
+    kill(me)
+    told = plainly([outcome(lambda sql=sql: run(name, sql)) for sql in (add, add, lock, add)])
+    connections[name].close()
+    connection_created.disconnect(sets_up)
+    return [told, [tag for (tag,) in admin("SELECT tag FROM note")]]
+
+
 HELD = {
     "nothing": [],
     "table": STATES["temporary table"][0],
@@ -289,6 +311,7 @@ report: dict[str, Any] = {
         for kind in HELD
     },
     "anew": {},
+    "receiver": with_a_receiver(),
     "cursors": [leaves_with_a_cursor(NAME), leaves_with_a_cursor(alias(Watching))],
 }
 for state in STATES:
