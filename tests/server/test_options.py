@@ -92,6 +92,7 @@ def test_errors_are_djangos_and_numbered(said: Any, driver: str) -> None:
         "CommitOutcomeUnknown 2013 commit_unknown",
         "ConnectionLost 2013 rolled_back",
         "ConnectionLost 2013 not_executed",
+        "ConnectionLost 2013 not_executed",
         "PoolTimeout 51901",
         "PacketTooLarge 1153",
         f"OperationalError {refused}",

@@ -246,6 +246,8 @@ def lose_in_every_way(alias: str, ears: Ears, proxy: WireProxy) -> None:
     run(alias, "SET @x = %s", [SECRET_VALUE])
     kill(session_id(alias))
     ears.fail(lambda: one(alias, "SELECT @x"))
+    ears.fail(lambda: one(alias, "SELECT @x"))  # refused, as long as it is missed
+    connections[alias].close()
     with transaction.atomic(alias):
         one(alias, "SELECT 7")
         with in_thread(lambda: ears.fail(lambda: one(alias, "SELECT 8"))):
