@@ -7,6 +7,7 @@ work gets a new session with stock Django, and with this engine the same one: it
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from django.db import Error, connections, transaction
@@ -139,6 +140,19 @@ RESTLESS |= {"error_count", "warning_count", "identity", "last_insert_id", "stat
 """Variables that differ from session to session whatever was left."""
 
 
+DEADLINE = 5.0
+LOOK_EVERY = 0.02
+
+
+def wait_for_locks() -> None:
+    """Wait for the server to free the locks of a session that was closed, which takes a moment."""
+    until = time.monotonic() + DEADLINE
+    while admin("SELECT IS_USED_LOCK('a'), IS_USED_LOCK('f')") != [(None, None)]:
+        if time.monotonic() > until:
+            return
+        time.sleep(LOOK_EVERY)
+
+
 def seen() -> dict[str, Any]:
     """What a piece of work sees of its session, its first questions first."""
     role = "CURRENT_ROLE()"
@@ -202,6 +216,7 @@ def left_by(statement: str) -> Any:
         ended = [ended, type(error).__name__]
     if statement in OF_DATABASES:
         admin(f"CREATE DATABASE IF NOT EXISTS {ELSEWHERE}")
+    wait_for_locks()
     after = seen()
     connections[NAME].close()
     if isinstance(after["variables"], dict):
