@@ -34,6 +34,7 @@ class FakeConnection:
         self.number = number
         self.dead = False
         self.busy = False
+        self.commands = 0
         self.closed = False
         """Ended politely."""
         self.discarded = False

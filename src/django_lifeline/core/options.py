@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 
@@ -25,6 +25,9 @@ class PoolOptions:
     """Connections kept open even when nobody uses them."""
     max_size: int = 10
     """The most connections this process opens to one database."""
+    max_overflow: int | None = 0
+    """How many more, while borrowers keep theirs without using them; None: as many as needed,
+    which is what `pool_options` takes where neither this nor ``max_size`` is given."""
     timeout: float = 30.0
     """How long a borrower waits for a connection before ``PoolTimeout``."""
     max_waiting: int = 1000
@@ -41,6 +44,8 @@ class PoolOptions:
     def __post_init__(self) -> None:
         _whole("pool", "min_size", self.min_size, least=0)
         _whole("pool", "max_size", self.max_size, least=1)
+        if self.max_overflow is not None:
+            _whole("pool", "max_overflow", self.max_overflow, least=0)
         _whole("pool", "max_waiting", self.max_waiting, least=0)
         _seconds("pool", "timeout", self.timeout)
         for name in ("max_lifetime", "max_idle", "keepalive"):
@@ -130,12 +135,18 @@ class LifelineOptions:
 
 
 def pool_options(value: object) -> PoolOptions | None:
-    """Read ``OPTIONS["pool"]``: True, False (None is returned) or a dict of `PoolOptions`."""
-    if value is True:
-        return PoolOptions()
+    """Read ``OPTIONS["pool"]``: True, False (None is returned) or a dict of `PoolOptions`.
+
+    A ``max_size`` that somebody has chosen is a limit; the default's is not, since no limit of
+    ours may keep waiting whom stock Django serves.
+    """
     if value is False:
         return None
-    return _from_mapping("pool", PoolOptions, value, "True, False or a dict")
+    given: Any = {} if value is True else value
+    options = _from_mapping("pool", PoolOptions, given, "True, False or a dict")
+    if "max_size" in given or "max_overflow" in given:
+        return options
+    return replace(options, max_overflow=None)
 
 
 def lifeline_options(value: object) -> LifelineOptions:

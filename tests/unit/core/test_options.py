@@ -17,8 +17,27 @@ from django_lifeline.core.options import (
 
 
 def test_true_and_an_empty_dict_mean_the_defaults() -> None:
-    assert pool_options(True) == PoolOptions() == pool_options({})
+    defaults = PoolOptions(max_overflow=None)
+    assert pool_options(True) == pool_options({}) == defaults
     assert lifeline_options({}) == LifelineOptions()
+
+
+@pytest.mark.parametrize(
+    ("given", "overflow"),
+    [
+        ({"timeout": 5}, None),
+        ({"max_size": 10}, 0),
+        ({"max_size": 10, "max_overflow": 3}, 3),
+        ({"max_size": 10, "max_overflow": None}, None),
+        ({"max_overflow": 0}, 0),
+    ],
+)
+def test_max_size_is_a_limit_where_somebody_chose_it(
+    given: dict[str, Any], overflow: int | None
+) -> None:
+    options = pool_options(given)
+    assert options is not None
+    assert (options.max_size, options.max_overflow) == (10, overflow)
 
 
 def test_false_means_no_pool() -> None:

@@ -73,9 +73,11 @@ class Ledger(Generic[C]):
         max_size: int,
         new_lease: Callable[[Slot[C], C | None], Lease[C]],
         min_size: int = 0,
+        max_overflow: int | None = 0,
     ) -> None:
         self.min_size = min_size
         self.max_size = max_size
+        self.max_overflow = max_overflow
         self._new_lease = new_lease
         self.slots: set[Slot[C]] = set()
         self.counted: tuple[Budget[C], Member[C]] | None = None
@@ -120,9 +122,26 @@ class Ledger(Generic[C]):
     def may_open(self) -> bool:
         """Whether one more connection may be opened now."""
         outage, now = self.outage, self._now
-        room = len(self.slots) < self.max_size and now >= outage.opens_from
+        if now < outage.opens_from:
+            return False
+        room = len(self.slots) < self.max_size or self._may_overflow()
         # Those who connect may be stuck, where a new attempt would get through.
         return room and (self.connecting < outage.growers or now - self._begun_at >= SLOW)
+
+    def _may_overflow(self) -> bool:
+        """Whether one more may be opened beyond ``max_size``, since some stand still.
+
+        Whoever waits in a transaction for somebody who waits here would wait in vain.
+        """
+        limit = self.max_overflow
+        if limit is not None and len(self.slots) >= self.max_size + limit:
+            return False
+        return self._surplus() < 0
+
+    def _surplus(self) -> int:
+        """How many more than ``max_size`` there are of those that do not stand still."""
+        now = self._now
+        return sum(not slot.stands_still(now) for slot in self.slots) - self.max_size
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""
@@ -212,8 +231,10 @@ class Ledger(Generic[C]):
             return
         resting = [slot for slot in self.slots if slot.state is _RESTING]
         if resting:
-            # Those whose owner is done or gone come before opening another, all others after it.
-            self._recall(resting, orders, only_unused=self.may_open())
+            # Those whose owner is done or gone come before opening another, all others after it,
+            # yet before one beyond ``max_size``.
+            only_unused = len(self.slots) < self.max_size and self.may_open()
+            self._recall(resting, orders, only_unused=only_unused)
         if self.waiters and self.may_open():
             orders.wake.append(self.waiters[0])
 
@@ -376,6 +397,26 @@ class Ledger(Generic[C]):
                 leases += [lease] if lease is not None else []
         return leases
 
+    def take_surplus(self, now: float, owner: Owner, limit: int) -> list[Lease[C]]:
+        """Take out, to be ended, up to ``limit`` that were needed for a while only.
+
+        The longest unused first, one that rests with an owner who is not done with it included:
+        he leases anew, unless he may ask about his last statement.
+        """
+        if self.waiters or len(self.slots) <= self.max_size:
+            return []
+        self._now = now
+        surplus = min(limit, self._surplus())
+        resting = [slot for slot in self.slots if slot.state is _RESTING and not slot.answers]
+        unused = sorted([*self.idle.copy(), *resting], key=lambda slot: slot.last_answer)
+        leases: list[Lease[C]] = []
+        for slot in unused:
+            if len(leases) >= surplus:
+                break
+            lease = self.take_out(slot, owner, State.CLOSING, recall=True)
+            leases += [lease] if lease is not None else []
+        return leases
+
     def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:
         """Take out, to be ended, whatever is unused and has not answered later than *since*.
 
@@ -402,7 +443,7 @@ class Ledger(Generic[C]):
 
         Nothing in this process could give a connection back then.
         """
-        if len(self.slots) < self.max_size:
+        if self.max_overflow is None or len(self.slots) < self.max_size + self.max_overflow:
             return False
         if not self.lends_to(waiter.owner):
             return False  # by far the most frequent case

@@ -89,8 +89,10 @@ class Opening(Generic[C]):
         self._ledger: Ledger[C] = Ledger(
             min_size=self.options.min_size,
             max_size=self.options.max_size,
+            max_overflow=self.options.max_overflow,
             new_lease=functools.partial(Lease, self),
         )
+        self._slots = self._ledger.slots
         self._idle = self._ledger.idle
         self._returned = self._ledger.returned
         self.waiters = self._ledger.waiters

@@ -83,8 +83,9 @@ def deadlock(stats: PoolStats, waiters: Iterable[Waiter[C]]) -> exceptions.PoolD
 
 def _state(stats: PoolStats) -> str:
     error = stats.last_connect_error
+    limit = "of at most" if stats.size <= stats.max_size else "beyond the 'max_size' of"
     return (
-        f"{stats.size} open of at most {stats.max_size}, {stats.idle} idle, {stats.used} used "
+        f"{stats.size} open {limit} {stats.max_size}, {stats.idle} idle, {stats.used} used "
         f"({stats.resting} resting), {stats.connecting} connecting, {stats.waiting} waiting, "
         f"last connect error: {error or 'none'}"
     )

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PooledConnection)
 
+LONG_PAUSE = 0.5
+"""Seconds without a statement after which a borrower counts as one who keeps his connection: in a
+transaction that waits for something else, or with a session that nobody else can use."""
+
+LONG_STATEMENT = 2.0
+"""Seconds after which a statement counts as a long one."""
+
 RETIRED_GENERATION = -1
 """Of slots that are set aside one by one; no pool's generation is ever this one."""
 
@@ -68,6 +75,7 @@ class Slot(Generic[C]):
     __slots__ = (
         "answers",
         "claim",
+        "commands",
         "connection",
         "expires",
         "generation",
@@ -83,6 +91,7 @@ class Slot(Generic[C]):
         "returned",
         "returned_at",
         "state",
+        "still_since",
         "waited",
     )
 
@@ -105,6 +114,8 @@ class Slot(Generic[C]):
         self.missed_at_lend = -1
         """The number of lends at which a scan first found it in no hand."""
         self.missed_since = 0.0
+        self.commands, self.still_since = -1, 0.0
+        """How many commands its connection had sent when that was last seen to change, and when."""
         self.expires = self.max_idle = self.lend_until = 0.0
         self.returned_at = self.pinged_at = self.rested_at = float("-inf")
 
@@ -114,6 +125,21 @@ class Slot(Generic[C]):
         self.expires = now + kept.max_lifetime
         self.max_idle = kept.max_idle
         self.lend_until = min(now + self.max_idle, self.expires)
+
+    def stands_still(self, now: float) -> bool:
+        """Whether its borrower has neither used nor ended it for long, as far as was looked.
+
+        A statement that is under way may take longer than a pause between two.
+        """
+        connection = self.connection
+        if self.state is not State.LENT or connection is None:
+            self.commands = -1
+            return False
+        commands = connection.commands
+        if commands != self.commands:
+            self.commands, self.still_since = commands, now
+            return False
+        return now - self.still_since >= (LONG_STATEMENT if connection.busy else LONG_PAUSE)
 
     @property
     def last_answer(self) -> float:

@@ -30,11 +30,12 @@ class FakeLender:
         raise AssertionError("nobody waits")
 
 
-def new_ledger(max_size, min_size=0):
+def new_ledger(max_size, min_size=0, max_overflow=0):
     lender = FakeLender()
     return Ledger(
         min_size=min_size,
         max_size=max_size,
+        max_overflow=max_overflow,
         new_lease=functools.partial(Lease, lender),
     )
 
@@ -58,10 +59,11 @@ class Borrowing(RuleBasedStateMachine):
     """
 
     MAX_SIZE = 6
+    MAX_OVERFLOW = 0
 
     def __init__(self):
         super().__init__()
-        self.ledger = new_ledger(self.MAX_SIZE)
+        self.ledger = new_ledger(self.MAX_SIZE, max_overflow=self.MAX_OVERFLOW)
         self.queue = []
         self.connecting = []
         self.held = []
@@ -203,7 +205,7 @@ class Borrowing(RuleBasedStateMachine):
 
     @invariant()
     def is_bounded(self):
-        assert len(self.ledger.slots) <= self.MAX_SIZE
+        assert len(self.ledger.slots) <= self.MAX_SIZE + self.MAX_OVERFLOW
         assert self.ledger.connecting == len(self.connecting)
 
     @invariant()
@@ -242,6 +244,33 @@ class Borrowing(RuleBasedStateMachine):
 
 TestBorrowing = Borrowing.TestCase
 TestBorrowing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+class Overflowing(Borrowing):
+    """The same with a pool that opens more while those in use stand still."""
+
+    MAX_SIZE = 2
+    MAX_OVERFLOW = 3
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def use(self, data):
+        lease, person = self.draw_held(data)
+        if lease.resume():
+            lease.connection.commands += 1
+            self.held.append((lease, person))
+
+    @rule()
+    def tidy(self):
+        before = len(self.ledger.slots)
+        for lease in self.ledger.take_surplus(self.time, Person().owner, 9):
+            assert not self.queue
+            self.ledger.remove(lease.slot)
+        assert len(self.ledger.slots) >= min(before, self.MAX_SIZE)
+
+
+TestOverflowing = Overflowing.TestCase
+TestOverflowing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 LEGAL = {

@@ -75,7 +75,7 @@ def test_options_are_read() -> None:
 
 
 def test_our_options_are_read_and_a_wrong_one_is_told() -> None:
-    assert read(ours=True).pool == PoolOptions()
+    assert read(ours=True).pool == PoolOptions(max_overflow=None)
     assert read(ours=True, OPTIONS={"pool": {"max_size": 3}}).pool == PoolOptions(max_size=3)
     assert read(ours=True, OPTIONS={"pool": False}).pool is None
     wrong = read(ours=True, OPTIONS={"pool": {"maxsize": 3}})

@@ -1,0 +1,157 @@
+"""More connections than ``max_size``, while those who have them keep them without a use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.core.pool.test_ledger import Person, new_ledger, opened
+
+from django_lifeline.core.pool.ledger import Ledger, Orders
+from django_lifeline.core.pool.slot import LONG_PAUSE, LONG_STATEMENT, State
+from django_lifeline.core.pool.waiters import Waiter
+from django_lifeline.exceptions import PoolTimeout
+
+
+class Full:
+    """A ledger whose connections are all lent, and one borrower who waits."""
+
+    def __init__(self, max_overflow: int | None, max_size: int = 2) -> None:
+        self.ledger: Ledger[Any] = new_ledger(max_size, max_overflow=max_overflow)
+        self.people = [Person() for _ in range(max_size)]
+        self.leases = [opened(self.ledger, person) for person in self.people]
+        self.waiter: Waiter[Any] = Waiter(Person().owner)
+        self.ledger.join(self.waiter)
+
+    def look(self, now: float) -> bool:
+        """Whether the one who waits may open a connection."""
+        self.ledger.settle(now)
+        return self.ledger.may_open()
+
+
+def test_who_keeps_a_connection_without_using_it_keeps_nobody_waiting() -> None:
+    full = Full(None)
+    assert not full.look(100.0)
+    assert not full.look(100.0 + LONG_PAUSE - 0.01)
+    assert full.look(100.0 + LONG_PAUSE)
+
+
+def test_who_uses_it_counts() -> None:
+    full = Full(None)
+    for now in (100.0, 100.3, 100.6, 100.9, 101.2):
+        for lease in full.leases:
+            lease.connection.commands += 1
+        assert not full.look(now)
+
+
+def test_one_for_each_that_is_kept_and_no_more() -> None:
+    full = Full(None)
+    full.look(100.0)
+    full.leases[0].connection.commands += 1
+    assert full.look(101.0), "one of two is kept"
+    opened(full.ledger, Person())
+    assert not full.look(101.0)
+    assert not full.look(101.0 + LONG_PAUSE - 0.01)
+    assert full.look(101.0 + LONG_PAUSE), "those that were opened since are kept, too"
+
+
+def test_statement_counts_until_it_has_taken_long() -> None:
+    full = Full(None)
+    for lease in full.leases:
+        lease.connection.commands += 1
+        lease.connection.busy = True
+    assert not full.look(100.0)
+    assert not full.look(100.0 + LONG_STATEMENT - 0.01)
+    assert full.look(100.0 + LONG_STATEMENT)
+
+
+def test_time_at_rest_is_no_keeping() -> None:
+    full = Full(None, max_size=1)
+    full.look(100.0)
+    full.ledger.withdraw(full.waiter)
+    [lease] = full.leases
+    lease.rest(100.0)
+    full.look(101.0)
+    assert lease.resume()
+    full.ledger.join(full.waiter)
+    assert not full.look(101.0)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_no_more_than_max_overflow(limit: int) -> None:
+    full = Full(limit)
+    now = 100.0
+    for _ in range(10):
+        if full.look(now):
+            opened(full.ledger, Person())
+        now += 1.0
+    assert len(full.ledger.slots) == 2 + limit
+
+
+def test_connection_at_rest_is_taken_before_another_is_opened() -> None:
+    full = Full(None)
+    full.look(100.0)
+    opened(full.ledger, full.people[0]).rest(100.9)
+    kept = [slot for slot in full.ledger.slots if slot.state is State.LENT]
+    assert len(kept) == 2
+    orders: Orders[Any] = full.ledger.settle(101.0)
+    # Its lease was forgotten at once, so that nobody but its slot knows of it.
+    assert full.waiter.lease is not None
+    assert orders.wake == [full.waiter]
+
+
+def test_those_who_all_wait_are_no_deadlock_where_more_may_be_opened() -> None:
+    for limit, deadlocked in ((0, True), (1, False), (None, False)):
+        full = Full(limit, max_size=1)
+        both = Waiter(full.people[0].owner)
+        full.ledger.join(both)
+        assert full.ledger.deadlocked(both) is deadlocked, limit
+
+
+def test_pool_closes_what_was_opened_beyond_when_it_is_given_back(
+    make_pool: Any, connector: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
+    pool = make_pool(max_size=1, max_overflow=None)
+    kept = pool.lease()
+    borrower = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    clock.advance(LONG_PAUSE)
+    more = borrower.result(10)
+    assert pool.stats().size == 2
+    pool.give_back(more)
+    assert pool.stats().size == 2, "one that is kept does not count"
+    kept.connection.commands += 1
+    pool.give_back(kept)
+    assert (pool.stats().size, len(connector.living)) == (1, 1)
+
+
+def test_pool_closes_what_rests_for_longest_with_an_owner_who_goes_on(
+    make_pool: Any, connector: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
+    pool = make_pool(max_size=1, max_overflow=None)
+    kept = pool.lease()
+    borrower = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    clock.advance(LONG_PAUSE)
+    more = borrower.result(10)
+    kept.connection.commands += 1
+    kept.rest()
+    clock.advance(1.0)
+    pool.give_back(more)
+    assert len(connector.living) == 1
+    assert not kept.resume(), "it was recalled"
+
+
+def test_chosen_max_size_is_kept_whatever_others_do(
+    make_pool: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
+    pool = make_pool(max_size=1, timeout=30.0)
+    lease = pool.lease()
+    borrower = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    for _ in range(30):
+        clock.advance(1.0)
+    with pytest.raises(PoolTimeout):
+        borrower.result(10)
+    assert pool.stats().size == 1
+    pool.give_back(lease)
