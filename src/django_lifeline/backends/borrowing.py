@@ -269,7 +269,7 @@ class Borrowing(Refusals):
         self._observe(hold)
         self._leave_answers(hold, statement, cursor)
         if self._missed is not None and self._taking is not None:
-            self._take_up()
+            self._take_up(statement)
 
     def _note_write(self, hold: Hold) -> None:
         """A write went through: the alias is one that writes, and the server took it.

@@ -93,10 +93,14 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     _missed: Keeps | None = None
     """What the piece of work has lost with its session, and has not taken up anew; or None."""
+    _forgone_names: frozenset[str] = frozenset()
+    """What `Keeps.FORGONE` among it stands for."""
     _taking: Keeps | None = None
     """What of it is missed once the statement is answered that takes up some of it."""
     _missed_for: Diagnosis | None = None
     """Why."""
+    _owed_by_a_block = False
+    """Whether `_owed` is of a session that a block has lost: Django goes on with another then."""
     _of_a_block = False
     """Whether the transaction is a block's, after whose failed end Django closes the connection."""
 
@@ -518,17 +522,22 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if not self.autocommit:
             missed &= ~OF_TRANSACTIONS  # that of Django's is refused by itself
         if missed:
-            self._missed = missed if self._missed is None else self._missed | missed
-            self._missed_for = None
+            self._miss_also(missed)
+
+    def _miss_also(self, missed: Keeps) -> None:
+        if self._missed is None:
+            self._missed, self._forgone_names = missed, frozenset()
+        else:
+            self._missed |= missed
 
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
-        self._hold = None
+        self._hold = self._missed_for = None
         if reason in _LOSSES and hold.pid == _getpid() and not self._of_a_block:
             # What a block had is lost until its end, and there Django closes the connection.
             self._miss(hold.session)
         if hold.session.settings and reason is not Reason.CLOSED:
-            self._owed = hold.session.settings
+            self._owed, self._owed_by_a_block = hold.session.settings, self._of_a_block
         if reason is Reason.RETIRED:
             hold.pool.retire(hold.lease)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran,
 from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label, Loss, decide
-from django_lifeline.core.session import Session, State, met
+from django_lifeline.core.session import Session, Setting, State, met
 from django_lifeline.core.statement import Statement, statement_of
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.diagnosis.loss import diagnose
@@ -232,10 +232,17 @@ class Losses(Answers):
         swallowed inside it, as if everything had been stored. What its author set in it he cannot
         set back, and will set again when he runs it again.
         """
-        was.lost()
+        set_in_it = was.lost()
         self.run_on_commit = []
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
+        if set_in_it and not self._work_lost:
+            self._give_up(set_in_it)
+
+    def _give_up(self, settings: Iterable[Setting]) -> None:
+        """Let nothing run without these, which are not made again, before they are set anew."""
+        self._miss_also(Keeps.FORGONE)
+        self._forgone_names = self._forgone_names.union(*(kept.names for kept in settings))
 
     def _meet(self, statement: Statement, missed: Keeps) -> None:
         """Raise ``ConnectionLost`` where a piece of work would go on without what it has lost.
@@ -246,7 +253,7 @@ class Losses(Answers):
         if self._closed and not self.in_atomic_block:
             self._missed = None
             return
-        may_run, left = met(missed, statement)
+        may_run, left = met(missed, statement, self._forgone_names)
         if may_run:
             self._taking = left
             return
@@ -259,9 +266,10 @@ class Losses(Answers):
         diagnosis = replace(known, label=Label.NOT_EXECUTED, advice=advice)
         raise self._told_again("What the session held went with its connection", diagnosis)
 
-    def _take_up(self) -> None:
+    def _take_up(self, statement: Statement) -> None:
         """A statement was answered that takes up some of what is missed."""
         self._missed, self._taking = self._taking or None, None
+        self._forgone_names = self._forgone_names.difference(statement.sets)
 
     def _told_again(
         self, what: str, diagnosis: Diagnosis, cause: BaseException | None = None, how: str = ""
@@ -284,7 +292,7 @@ class Losses(Answers):
         Its author was told, and may not come back to it: the next session is to have what every
         session begins with, as with stock Django. None: what he was going to do is not known.
         Nothing is forgone because it could not be made again: no statement runs on what is made by
-        half.
+        half. And none runs without what is forgone, before it is set anew or the connection closed.
         """
         unmade, self._unmade = self._unmade, False
         if unmade or statement is not None and statement.keyword not in ("SET", "USE"):
@@ -292,7 +300,11 @@ class Losses(Answers):
         self._forgone = self._owed if statement is None else ()
         names = statement.sets if statement else ()
         keeps = names and frozenset(names).isdisjoint
-        self._owed = tuple(kept for kept in self._owed if keeps and keeps(kept.names))
+        given_up = [kept for kept in self._owed if not (keeps and keeps(kept.names))]
+        self._owed = tuple(kept for kept in self._owed if kept not in given_up)
+        # Of what a block has lost with its session stock Django knows nothing any more after it.
+        if given_up and not (self._work_lost or self.in_atomic_block or self._owed_by_a_block):
+            self._give_up(given_up)
 
     def _refuse_lost_work(self) -> None:
         """Raise ``ConnectionLost`` once more in a transaction that is lost already."""

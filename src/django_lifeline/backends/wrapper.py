@@ -404,7 +404,7 @@ class LifelineMixin(Transactions):
                 raise
             if "cursorclass" in self.settings_dict["OPTIONS"]:
                 raise  # which may want to ask its connection something
-            self._untaken, self._owed = error, self._forgone
+            self._untaken, self._owed, self._missed = error, self._forgone, None
 
     def _prepare_cursor(self, cursor: Any) -> Any:
         prepared = super()._prepare_cursor(self._watched(cursor))

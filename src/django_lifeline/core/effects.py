@@ -95,6 +95,8 @@ class Keeps(enum.Flag):
     VARIABLE = enum.auto()
     SETTING = enum.auto()
     """Of a variable of the server's, to what is no literal."""
+    FORGONE = enum.auto()
+    """What it had set to literals, by name, where that is not to be made again."""
     STATEMENT = enum.auto()
     """One that was prepared in SQL."""
     HANDLER = enum.auto()

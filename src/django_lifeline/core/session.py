@@ -298,9 +298,11 @@ class Session:
                 self.partly_stored = True
         self.move(Move.FAIL)
 
-    def lost(self) -> None:
-        """Its author is told that the open transaction is lost, with what he set in it."""
+    def lost(self) -> tuple[Setting, ...]:
+        """Its author is told that the open transaction is lost; return what he set in it."""
+        set_in_it = tuple(kept for kept in self.settings if kept not in self.settings_before)
         self.settings = self.settings_before
+        return set_in_it
 
     def changed_in_driver(self) -> None:
         """Something was set in the driver's object itself, which no reset takes back."""
@@ -363,8 +365,12 @@ class Session:
         self.settings = (*others, setting)
 
 
-def met(missed: Keeps, statement: Statement) -> tuple[bool, Keeps]:
+def met(
+    missed: Keeps, statement: Statement, forgone: frozenset[str] = frozenset()
+) -> tuple[bool, Keeps]:
     """Whether *statement* may run though so much is missed, and what is missed once it was met.
+
+    *forgone* are the names of what `Keeps.FORGONE` stands for.
 
     It may where it takes up anew some of what is missed, and looks at no table unless that is all;
     or where it is the ROLLBACK of what the server has rolled back. What would end a transaction or
@@ -377,6 +383,11 @@ def met(missed: Keeps, statement: Statement) -> tuple[bool, Keeps]:
     if statement.keyword == "ROLLBACK" and statement.boundary is not None:
         undone = missed & Keeps.TRANSACTION
         return bool(undone), missed & ~undone
+    if missed & Keeps.FORGONE:
+        # Of a value that is no literal the names are not known.
+        named = forgone if statement.keeps & Keeps.SETTING else forgone.intersection(statement.sets)
+        if named:
+            return True, missed & ~(taken | Keeps.FORGONE if named == forgone else taken)
     if taken:
         harmless = statement.tableless or statement.keyword in _TAKES_UP
         return (True, missed & ~taken) if harmless or taken == missed else (False, missed)

@@ -452,3 +452,18 @@ def test_what_receivers_took_is_not_missed_for_they_take_it_again() -> None:
     session = told("SELECT GET_LOCK('a', 1)")
     session.arrange()
     assert not session.missed
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 1", (False, Keeps.FORGONE | Keeps.LOCK)),
+        ("SET time_zone = '+05:00'", (True, Keeps.FORGONE | Keeps.LOCK)),
+        ("SET sql_mode = ''", (False, Keeps.FORGONE | Keeps.LOCK)),
+        ("SET time_zone = '+05:00', foreign_key_checks = 0", (True, Keeps.LOCK)),
+        ("SET time_zone = @@global.time_zone", (True, Keeps.LOCK)),
+    ],
+)
+def test_who_misses_settings_may_only_set_them(sql: str, expected: tuple[bool, Keeps]) -> None:
+    missed, forgone = Keeps.FORGONE | Keeps.LOCK, frozenset({"time_zone", "foreign_key_checks"})
+    assert met(missed, statement_of(sql), forgone) == expected
