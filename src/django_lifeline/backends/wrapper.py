@@ -232,7 +232,7 @@ class LifelineMixin(Transactions):
             raise
         finally:
             self._connecting = False
-        self._closed = False
+        self._closed = self._work_lost = False
         if self._hold is not None:
             self._hold.begins()
             self._rest(self._hold)
@@ -271,7 +271,8 @@ class LifelineMixin(Transactions):
                     self.connect()
             return
         if self._hold is None:
-            self._refuse_lost_work()
+            if not self.closed_in_transaction:
+                self._refuse_lost_work()
             if self._stays_closed() and not replaced:
                 return
             if not self._closed and not replaced:
@@ -666,9 +667,12 @@ class LifelineMixin(Transactions):
         # The settings may be about to change, as when a test database takes the place of another.
         if self._hold is None:
             self._target = self._known = None
-        if self.closed_in_transaction or self._hold is None:
+        # What a block has lost Django holds on to until its end, or closes as it does a living one.
+        held = self._hold is not None
+        if self.closed_in_transaction or not (held or self.in_atomic_block):
             return
-        self._close()
+        if held:
+            self._close()
         if self.in_atomic_block:
             self.closed_in_transaction = True
             self.needs_rollback = True

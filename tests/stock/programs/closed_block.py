@@ -7,16 +7,72 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import close_old_connections, connections, transaction
+from django.db import OperationalError, close_old_connections, connections, transaction
 from django.db.backends.mysql.base import DatabaseWrapper as StockWrapper
-from tests.stock.programs.workshop import alias, close_all, forget, one, outcome, say
+from tests.stock.programs.workshop import (
+    alias,
+    close_all,
+    forget,
+    kill,
+    one,
+    outcome,
+    say,
+    session_id,
+)
 
 NAME = alias()
+
+
+def lose(name: str) -> None:
+    """The session is ended in the middle of the block."""
+    kill(session_id(name))
+
+
+def closed_after_a_loss(connection: Any, meet: Callable[[], object]) -> None:
+    """Whoever meets the loss swallows it, and closes the connection to have a new one."""
+    lose(NAME)
+    outcome(meet)
+    connection.close()
+
+
+def meet_in_a_block() -> None:
+    with transaction.atomic(NAME):
+        one(NAME, "SELECT 2")
+
+
+def meet_for_ever() -> None:
+    """A loop of the kind that everybody has, which ends with the first success."""
+    for _ in range(5):
+        try:
+            with transaction.atomic(NAME):
+                return one(NAME, "SELECT 2")
+        except OperationalError:
+            connections[NAME].close()
+
+
 ENDINGS: dict[str, Callable[[Any], object]] = {
     "close": lambda connection: connection.close(),
     "close_old_connections": lambda connection: close_old_connections(),
     "close_all": lambda connection: connections.close_all(),
+    "close after a lost read": lambda connection: closed_after_a_loss(
+        connection, lambda: one(NAME, "SELECT 2")
+    ),
+    "close after a lost block": lambda connection: closed_after_a_loss(connection, meet_in_a_block),
+    "close after each try": lambda connection: closed_after_a_loss(connection, meet_for_ever),
+    "close after a lost savepoint": lambda connection: closed_after_a_loss(
+        connection, connection.savepoint
+    ),
+    "close before the loss is met": lambda connection: closed_after_a_loss(
+        connection, lambda: None
+    ),
+    "close_all after a lost read": lambda connection: (
+        closed_after_a_loss(connection, lambda: one(NAME, "SELECT 2")),
+        connections.close_all(),
+    ),
 }
+WHOLLY = ("close", "close after a lost read")
+"""Those of which all is asked."""
+FEW = ("get_autocommit", "is_usable", "savepoint", "errors_occurred", "needs_rollback")
 NOT_ASKED = {"runshell", "get_database_version"}
 """Those that start a program, or are asked before there is any connection."""
 
@@ -58,6 +114,7 @@ def asked(name: str, ends: Callable[[Any], object]) -> list[Any]:
             one(NAME, "SELECT 1")
             ends(connection)
             said.append(outcome(lambda: use(connection, name)))
+            transaction.on_commit(lambda: said.append("a hook ran"), NAME)
 
     said.append(outcome(block))
     said.append(outcome(lambda: one(NAME, "SELECT 3")))
@@ -92,6 +149,7 @@ def goes_on(ends: Callable[[Any], object], work: Callable[[Any], object]) -> lis
             transaction.set_rollback(False, NAME)
             said.extend([outcome(lambda: work(connection)), connection.needs_rollback])
             transaction.set_rollback(False, NAME)
+            transaction.on_commit(lambda: said.append("a hook ran"), NAME)
 
     said.append(outcome(block))
     said.append(outcome(lambda: one(NAME, "SELECT 3")))
@@ -126,7 +184,7 @@ def report() -> dict[str, Any]:
     said = {
         f"{ending}: {name}": asked(name, ends)
         for ending, ends in ENDINGS.items()
-        for name in (names() if whole or ending == "close" else ["get_autocommit"])
+        for name in (names() if whole or ending in WHOLLY else FEW)
     }
     raw = {f"{ending}: the driver's": driver_used(ends) for ending, ends in ENDINGS.items()}
     on = {

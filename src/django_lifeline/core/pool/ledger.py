@@ -139,9 +139,14 @@ class Ledger(Generic[C]):
         return self._surplus() < 0
 
     def _surplus(self) -> int:
-        """How many more than ``max_size`` there are of those that do not stand still."""
+        """How many more than ``max_size`` there are of those that do not stand still.
+
+        Or than of those that do, where these are more: hundreds that wait for one another would
+        else be served ten at a time.
+        """
         now = self._now
-        return sum(not slot.stands_still(now) for slot in self.slots) - self.max_size
+        still = sum(slot.stands_still(now) for slot in self.slots)
+        return len(self.slots) - still - max(self.max_size, still)
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""

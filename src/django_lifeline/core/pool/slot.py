@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PooledConnection)
 
-LONG_PAUSE = 0.5
+LONG_PAUSE = 0.25
 """Seconds without a statement after which a borrower counts as one who keeps his connection: in a
 transaction that waits for something else, or with a session that nobody else can use."""
 
-LONG_STATEMENT = 2.0
+LONG_STATEMENT = 0.5
 """Seconds after which a statement counts as a long one."""
 
 RETIRED_GENERATION = -1

@@ -55,6 +55,18 @@ def test_one_for_each_that_is_kept_and_no_more() -> None:
     assert full.look(101.0 + LONG_PAUSE), "those that were opened since are kept, too"
 
 
+def test_pool_doubles_where_all_stand_still() -> None:
+    full = Full(None)
+    now, sizes = 100.0, []
+    for _ in range(5):
+        while full.look(now):
+            opened(full.ledger, Person())
+        sizes.append(len(full.ledger.slots))
+        full.look(now)
+        now += LONG_PAUSE
+    assert sizes == [2, 4, 8, 16, 32]
+
+
 def test_statement_counts_until_it_has_taken_long() -> None:
     full = Full(None)
     for lease in full.leases:
