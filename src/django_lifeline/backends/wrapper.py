@@ -271,8 +271,6 @@ class LifelineMixin(Transactions):
                     self.connect()
             return
         if self._hold is None:
-            if not self.closed_in_transaction:
-                self._refuse_lost_work()
             if self._stays_closed() and not replaced:
                 return
             if not self._closed and not replaced:
@@ -310,8 +308,10 @@ class LifelineMixin(Transactions):
 
     def _stays_closed(self) -> bool:
         """Whether Django keeps the connection that was closed: it does until the block ends."""
-        if self.in_atomic_block and not self.closed_in_transaction:
-            self._refuse_in_block()
+        if not self.closed_in_transaction:
+            self._refuse_lost_work()
+            if self.in_atomic_block:
+                self._refuse_in_block()
         return self.in_atomic_block
 
     def _is_foreign_here(self) -> bool:

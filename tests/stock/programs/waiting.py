@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, transaction
-from tests.fixtures.program_setup import SETUP, admin
 from tests.stock.programs.workshop import (
     LIFELINE,
     TABLE,
@@ -24,7 +23,6 @@ from tests.stock.programs.workshop import (
 )
 
 THREADS = 24
-MAX_SIZE = 10
 PATIENCE = 8
 INSERT = "INSERT INTO note (tag) VALUES (%s)"
 NAME = alias(OPTIONS={"pool": {"timeout": PATIENCE}} if LIFELINE else {})
@@ -144,16 +142,6 @@ def row_that_one_has_locked_while_he_waits_for_the_others() -> Any:
         return turn()
 
     return [sorted(in_threads(work).items()), stored("locked" + "+" * THREADS)]
-
-
-@scene
-def sessions_that_stay_when_all_are_done() -> Any:
-    """No more than the two pools keep; stock keeps none."""
-    run(NAME, "SELECT 1")
-    connections[NAME].close()
-    sessions = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
-    connections["default"].close()
-    return admin(sessions, SETUP["database"]["USER"])[0][0] <= MAX_SIZE + 1
 
 
 run("default", TABLE)

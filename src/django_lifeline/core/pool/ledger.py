@@ -24,6 +24,10 @@ SCAN_PAUSE = 0.01
 """Seconds between two scans for abandoned slots, unless a waiter insists. A scan looks at every
 slot; in a busy pool each borrower that has to queue would pay for one."""
 
+ROOM_KEPT = 10.0
+"""Seconds for which connections beyond ``max_size`` are kept after the last one was opened: work
+that needs them needs them again, and shall not wait for them each time."""
+
 LOST_AFTER = 0.05
 """Seconds for which a slot must be in no hand before it counts as lost."""
 
@@ -94,6 +98,8 @@ class Ledger(Generic[C]):
         """When the ledger was settled last."""
         self._begun_at = float("-inf")
         """When the latest attempt to connect began."""
+        self._room, self._room_until = max_size, float("-inf")
+        """How many there may be until when, since so many were needed."""
         self._scanned_at = float("-inf")
 
     # -- slots ---------------------------------------------------------------------------
@@ -136,6 +142,8 @@ class Ledger(Generic[C]):
         limit = self.max_overflow
         if limit is not None and len(self.slots) >= self.max_size + limit:
             return False
+        if self._now < self._room_until and len(self.slots) < self._room:
+            return True
         return self._surplus() < 0
 
     def _surplus(self) -> int:
@@ -160,7 +168,10 @@ class Ledger(Generic[C]):
             budget, pool = self.counted
             budget.add(slot, pool)
         self.connecting += 1
-        self._begun_at = self._now
+        self._begun_at = now = self._now
+        if len(self.slots) > self.max_size:
+            known = self._room if now < self._room_until else 0
+            self._room, self._room_until = max(known, len(self.slots)), now + ROOM_KEPT
         return lease
 
     def reserve_first(self, owner: Owner, generation: int, now: float) -> Lease[C] | None:
@@ -402,16 +413,16 @@ class Ledger(Generic[C]):
                 leases += [lease] if lease is not None else []
         return leases
 
-    def take_surplus(self, now: float, owner: Owner, limit: int) -> list[Lease[C]]:
-        """Take out, to be ended, up to ``limit`` that were needed for a while only.
+    def take_surplus(self, now: float, owner: Owner) -> list[Lease[C]]:
+        """Take out, to be ended, those beyond ``max_size`` that were needed for a while only.
 
         The longest unused first, one that rests with an owner who is not done with it included:
         he leases anew, unless he may ask about his last statement.
         """
-        if self.waiters or len(self.slots) <= self.max_size:
+        if self.waiters or len(self.slots) <= self.max_size or now < self._room_until:
             return []
         self._now = now
-        surplus = min(limit, self._surplus())
+        surplus = self._surplus()
         resting = [slot for slot in self.slots if slot.state is _RESTING and not slot.answers]
         unused = sorted([*self.idle.copy(), *resting], key=lambda slot: slot.last_answer)
         leases: list[Lease[C]] = []

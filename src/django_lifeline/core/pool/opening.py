@@ -92,7 +92,6 @@ class Opening(Generic[C]):
             max_overflow=self.options.max_overflow,
             new_lease=functools.partial(Lease, self),
         )
-        self._slots = self._ledger.slots
         self._idle = self._ledger.idle
         self._returned = self._ledger.returned
         self.waiters = self._ledger.waiters

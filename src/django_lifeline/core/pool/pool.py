@@ -152,7 +152,7 @@ class Pool(Queueing[C]):
             self.settle()
         if self.generation != generation:  # retired meanwhile, before the slot could be seen
             self._end_idle(Reason.RETIRED)
-        elif now >= self._tidy_at or len(self._slots) > self.options.max_size:
+        elif now >= self._tidy_at:
             self._tidy(now)
 
     def leave(self, lease: Lease[C]) -> bool:
@@ -178,7 +178,7 @@ class Pool(Queueing[C]):
             self.settle()
         if self.generation != generation:  # retired meanwhile, before the slot could be seen
             self._end_idle(Reason.RETIRED)
-        elif slot.rested_at >= self._tidy_at or len(self._slots) > self.options.max_size:
+        elif slot.rested_at >= self._tidy_at:
             self._tidy(slot.rested_at)
         return True
 
@@ -288,8 +288,8 @@ class Pool(Queueing[C]):
 
     def _tidy(self, now: float, limit: int = TIDY_LIMIT) -> None:
         with self._lock:
-            leases = self._ledger.take_surplus(now, self.owner(), limit)
-            leases += self._ledger.take_stale(now, self.owner(), limit - len(leases))
+            leases = self._ledger.take_surplus(now, self.owner())
+            leases += self._ledger.take_stale(now, self.owner(), limit)
             # Whoever ended inside a transaction holds its locks until its connection ends.
             abandoned = self._ledger.abandoned(now)
             self._tidy_at = now + TIDY_PAUSE

@@ -263,7 +263,7 @@ class Overflowing(Borrowing):
     @rule()
     def tidy(self):
         before = len(self.ledger.slots)
-        for lease in self.ledger.take_surplus(self.time, Person().owner, 9):
+        for lease in self.ledger.take_surplus(self.time, Person().owner):
             assert not self.queue
             self.ledger.remove(lease.slot)
         assert len(self.ledger.slots) >= min(before, self.MAX_SIZE)

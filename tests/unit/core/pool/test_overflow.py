@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.core.pool.test_ledger import Person, new_ledger, opened
 
-from django_lifeline.core.pool.ledger import Ledger, Orders
+from django_lifeline.core.events import Reason
+from django_lifeline.core.pool.ledger import ROOM_KEPT, Ledger, Orders
+from django_lifeline.core.pool.pool import TIDY_PAUSE
 from django_lifeline.core.pool.slot import LONG_PAUSE, LONG_STATEMENT, State
 from django_lifeline.core.pool.waiters import Waiter
 from django_lifeline.exceptions import PoolTimeout
@@ -120,36 +122,48 @@ def test_those_who_all_wait_are_no_deadlock_where_more_may_be_opened() -> None:
         assert full.ledger.deadlocked(both) is deadlocked, limit
 
 
-def test_pool_closes_what_was_opened_beyond_when_it_is_given_back(
-    make_pool: Any, connector: Any, clock: Any, in_thread: Any, eventually: Any
-) -> None:
+@pytest.fixture
+def overflowing(make_pool: Any, clock: Any, in_thread: Any, eventually: Any) -> tuple[Any, Any]:
+    """A pool of one that has opened another, which is idle; and the lease of the first."""
     pool = make_pool(max_size=1, max_overflow=None)
     kept = pool.lease()
-    borrower = in_thread(pool.lease)
+    borrower = in_thread(lambda: pool.give_back(pool.lease()))
     eventually(lambda: pool.stats().waiting == 1)
     clock.advance(LONG_PAUSE)
-    more = borrower.result(10)
+    borrower.result(10)
     assert pool.stats().size == 2
-    pool.give_back(more)
+    return pool, kept
+
+
+def test_who_needs_it_again_does_not_wait_again(overflowing: Any) -> None:
+    pool, kept = overflowing
+    kept.connection.commands += 1
+    pool.discard(pool.lease(), Reason.LOST)
+    assert pool.stats().size == 1
+    assert pool.lease(timeout=0.01)
+
+
+def test_pool_closes_what_nobody_has_needed_for_a_while(
+    overflowing: Any, connector: Any, clock: Any
+) -> None:
+    pool, kept = overflowing
+    clock.advance(ROOM_KEPT)
+    pool.give_back(pool.lease())
     assert pool.stats().size == 2, "one that is kept does not count"
     kept.connection.commands += 1
-    pool.give_back(kept)
-    assert (pool.stats().size, len(connector.living)) == (1, 1)
+    clock.advance(TIDY_PAUSE)
+    pool.give_back(pool.lease())
+    assert connector.living == [kept.connection]
 
 
 def test_pool_closes_what_rests_for_longest_with_an_owner_who_goes_on(
-    make_pool: Any, connector: Any, clock: Any, in_thread: Any, eventually: Any
+    overflowing: Any, connector: Any, clock: Any
 ) -> None:
-    pool = make_pool(max_size=1, max_overflow=None)
-    kept = pool.lease()
-    borrower = in_thread(pool.lease)
-    eventually(lambda: pool.stats().waiting == 1)
-    clock.advance(LONG_PAUSE)
-    more = borrower.result(10)
+    pool, kept = overflowing
     kept.connection.commands += 1
     kept.rest()
-    clock.advance(1.0)
-    pool.give_back(more)
+    clock.advance(ROOM_KEPT)
+    pool.give_back(pool.lease())
     assert len(connector.living) == 1
     assert not kept.resume(), "it was recalled"
 
