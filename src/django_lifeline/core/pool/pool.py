@@ -145,6 +145,9 @@ class Pool(Queueing[C]):
         if self.waiters:
             self._pass_on(slot)
             return
+        if len(self._idle) >= self.options.max_size:  # more were open, and all are back
+            self._end(lease, Reason.IDLE)
+            return
         self._idle.append(slot)
         if self.budget is not None:
             self.budget.returned(slot, self)
@@ -166,6 +169,7 @@ class Pool(Queueing[C]):
         if (
             not lease.claim
             or not lease.hold
+            or len(self._returned) > self.options.max_size
             or slot.generation != generation
             or slot.rested_at >= slot.expires
         ):

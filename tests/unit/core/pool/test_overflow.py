@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -135,12 +136,19 @@ def overflowing(make_pool: Any, clock: Any, in_thread: Any, eventually: Any) -> 
     return pool, kept
 
 
-def test_who_needs_it_again_does_not_wait_again(overflowing: Any) -> None:
+def test_who_needs_it_again_does_not_wait_again(
+    overflowing: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
     pool, kept = overflowing
     kept.connection.commands += 1
     pool.discard(pool.lease(), Reason.LOST)
     assert pool.stats().size == 1
-    assert pool.lease(timeout=0.01)
+    borrower = in_thread(lambda: pool.give_back(pool.lease()))
+    eventually(lambda: bool(pool.stats().size == 2 or pool.stats().waiting))
+    waited = pool.stats().waiting
+    clock.advance(LONG_PAUSE)
+    eventually(lambda: clock.advance(LONG_PAUSE) or borrower.done())
+    assert not waited
 
 
 def test_pool_closes_what_nobody_has_needed_for_a_while(
@@ -154,6 +162,36 @@ def test_pool_closes_what_nobody_has_needed_for_a_while(
     clock.advance(TIDY_PAUSE)
     pool.give_back(pool.lease())
     assert connector.living == [kept.connection]
+
+
+def test_no_more_than_max_size_are_kept_for_nobody(overflowing: Any, connector: Any) -> None:
+    pool, kept = overflowing
+    pool.give_back(kept)
+    assert pool.stats().size == 1
+    assert connector.opened[0].closed
+
+
+def test_no_more_than_max_size_are_left_at_rest(
+    make_pool: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
+    pool = make_pool(max_size=2, max_overflow=None)
+    go_on, done = Event(), Barrier(7)
+
+    def borrow() -> None:
+        lease = pool.lease()
+        go_on.wait(10)
+        lease.rest()
+        if not pool.leave(lease):
+            pool.give_back(lease)
+        done.wait(10)  # who ends leaves nothing at rest
+
+    borrowers = [in_thread(borrow) for _ in range(6)]
+    eventually(lambda: clock.advance(LONG_PAUSE / 5) or pool.stats().used == 6)
+    go_on.set()
+    done.wait(10)
+    assert pool.stats().size <= 2 * 2 + 1
+    for borrower in borrowers:
+        borrower.result(10)
 
 
 def test_pool_closes_what_rests_for_longest_with_an_owner_who_goes_on(
