@@ -18,7 +18,7 @@ HEALS = re.compile(
 
 
 def test_nobody_goes_on_with_what_a_new_session_has(both: Both) -> None:
-    part = share(SETTINGS, 0.5)
+    part = share(SETTINGS, 0.25)
     pair = both("kept_settings", timeout=200, env={"PART": " ".join(part)})
     assert len(pair.ours) == len(part) * 10 * 13 * 2
     wrong = {}

@@ -10,7 +10,7 @@ import re
 import pytest
 from tests.stock.conftest import Both, Ours
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.drawn]
 FORGIVEN = ("BEGIN, rolled back", "START TRANSACTION", "COMMIT AND CHAIN")
 """Their ROLLBACK is answered: the server has rolled back what they had done."""
 HEALED = re.compile("autocommit off, .*; swallowed; 0")
