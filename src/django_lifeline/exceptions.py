@@ -68,8 +68,12 @@ class CredentialsUnavailable(LifelineError, OperationalError):
     """``credentials`` or ``password_file`` gave nothing to connect with."""
 
 
-class PacketTooLarge(LifelineError, DataError):
-    """The statement is longer than the server's ``max_allowed_packet``; it was not sent."""
+class PacketTooLarge(LifelineError, DataError, OperationalError):
+    """The statement is longer than the server's ``max_allowed_packet``; it was not sent.
+
+    What is wrong is the data. Stock Django has only the driver's ``OperationalError`` for it, so
+    that it is one of these, too.
+    """
 
     size: int = 0
     """The statement's length in bytes."""

@@ -21,6 +21,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.clock import SystemClock
+from django_lifeline.exceptions import PacketTooLarge
 from django_lifeline.integrations import threads
 from django_lifeline.integrations.base import missing
 from django_lifeline.integrations.work import named_work
@@ -176,6 +177,8 @@ class DjangoJobStore(BaseJobStore):
             try:
                 # A row that is not there after a lost answer is one that this has removed.
                 return self._ask(sql, *values) or lost
+            except PacketTooLarge:
+                raise
             except (OperationalError, InterfaceError) as error:
                 lost = True
                 pause = backoff.next_pause(clock.monotonic())
