@@ -34,7 +34,6 @@ class FakeConnection:
         self.number = number
         self.dead = False
         self.busy = False
-        self.commands = 0
         self.closed = False
         """Ended politely."""
         self.discarded = False

@@ -37,6 +37,24 @@ def test_whoever_takes_it_up_anew_goes_on(ours: Ours) -> None:
     assert len(told) == 20
 
 
+def test_whoever_looks_before_he_goes_on_recovers_as_with_stock(both: Both) -> None:
+    """By what it shows of its connection people know that it has to be closed."""
+    pair = both("missed", timeout=200)["remedies"]
+    assert len(pair.stock) == 5 * 5
+    worse = {
+        name: (pair.stock[name], pair.ours[name])
+        for name in pair.stock
+        if any(s == "ok" != o for s, o in zip(pair.stock[name], pair.ours[name], strict=True))
+    }
+    assert worse == {}
+
+
+def test_statement_that_a_sites_own_cursor_ran_again_is_no_loss(both: Both) -> None:
+    pair = both("missed", timeout=200)["retried"]
+    assert pair.ours == pair.stock
+    assert pair.ours[:2] == [1, 1]
+
+
 def test_block_that_is_left_with_a_cursor_is_left(both: Both) -> None:
     """django-mysql's TableLock makes one: where that raised, the thread was refused for ever."""
     pair = both("missed", timeout=200)["cursors"]

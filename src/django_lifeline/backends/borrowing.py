@@ -234,6 +234,10 @@ class Borrowing(Refusals):
 
         By then its cursor has no connection any more.
         """
+        if self._hold is not hold:
+            # The application's own cursor has closed it, and run the statement on another.
+            self._end_turn()
+            return True
         hold.used_at = now = _monotonic()
         hold.ran = True
         visited, self._turn = self._turn == _VISITOR, 0

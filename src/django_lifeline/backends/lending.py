@@ -109,7 +109,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         self._lent: Hold | None = None
         """What `get_new_connection` has got last; Django makes it the wrapper's."""
         self._gone: Hold | None = None
-        """What was held until it was closed or lost in a block, whose end Django waits for."""
+        """What was held until it was lost, or closed in a block, whose end Django waits for."""
         self._target: Target | None = None
         self._target_name: object = None
         self._known: Known | None = None
@@ -536,11 +536,12 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if reason in _LOSSES and hold.pid == _getpid() and not self._of_a_block:
             # What a block had is lost until its end, and there Django closes the connection.
             self._miss(hold.session)
-        if hold.session.settings and reason is not Reason.CLOSED:
+        # On one that was half set up there was nothing yet that is not owed already.
+        if hold.session.settings and reason not in (Reason.CLOSED, Reason.DIRTY):
             self._owed, self._owed_by_a_block = hold.session.settings, self._of_a_block
         if reason is Reason.RETIRED:
             hold.pool.retire(hold.lease)
         else:
             hold.pool.discard(hold.lease, reason)
         # Last of all: should anything break in, whoever keeps the lease keeps its slot as well.
-        self._gone = hold if self.in_atomic_block else None
+        self._gone = hold

@@ -198,6 +198,7 @@ class Losses(Answers):
         error = kind(facts.code or CR_SERVER_LOST, f"The connection was lost: {diagnosis}")
         error.__cause__ = self._of_the_driver(error.args[0])
         attach(error, diagnosis)
+        self.errors_occurred = True  # as Django's own does, by which people know to close it
         if hold.session.in_transaction:
             self.rollback_exc = error
         publish(Lost(target.name, self.alias, diagnosis))
@@ -236,7 +237,7 @@ class Losses(Answers):
         self.run_on_commit = []
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
-        if set_in_it and not self._work_lost:
+        if set_in_it and not (self.in_atomic_block or self._of_a_block):
             self._give_up(set_in_it)
 
     def _give_up(self, settings: Iterable[Setting]) -> None:
@@ -260,7 +261,7 @@ class Losses(Answers):
         self._missed = left or None
         self._unmade = True  # what it was to set is as it was
         known = self._missed_for or diagnose(
-            LossFacts(label=Label.NOT_EXECUTED, phase=Phase.IN_FLIGHT, interrupted_by="exception")
+            LossFacts(label=Label.NOT_EXECUTED, phase=Phase.BEFORE)
         )
         advice = "The statement did not run. Set up what its session held, or call close()."
         diagnosis = replace(known, label=Label.NOT_EXECUTED, advice=advice)
@@ -277,6 +278,7 @@ class Losses(Answers):
         """Return the error for a statement that is refused after a loss that was told before."""
         error = ConnectionLost(CR_SERVER_LOST, f"{what} before this point: {diagnosis}{how}")
         attach(error, diagnosis)
+        self.errors_occurred = True
         error.__cause__ = self._of_the_driver(CR_SERVER_LOST, cause)
         return error
 
@@ -397,6 +399,7 @@ class Losses(Answers):
             facts = torn(facts, hold.connection)
         hold.connection.loss_told = True
         self._drop(hold, reason)
+        self._owed_by_a_block = False  # it ended well, where stock Django's block fails
         found = diagnose(replace(facts, statement="", done=Done.DISCARDED))
         self._missed_for = self._missed_for or found
         publish(Restored(self._find_target().name, self.alias, found))

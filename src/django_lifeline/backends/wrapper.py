@@ -128,9 +128,9 @@ class LifelineMixin(Transactions):
             self._hold = hold = None
         if self._ensuring:
             # To ask whether there is one is not to take it.
-            return self._gone_in_block() if hold is None else hold.visible
+            return self._dead() if hold is None else hold.visible
         if hold is None:
-            return self._gone_in_block()
+            return self._dead()
         # With CONN_MAX_AGE stock Django shows its connection between two requests too.
         kept = hold.returned and not hold.wanted
         if kept and self._is_obsolete():
@@ -166,10 +166,15 @@ class LifelineMixin(Transactions):
         if self._hold is not None:
             self._let_go(self._hold)
 
-    def _gone_in_block(self) -> Any:
-        """Return the driver's connection that ended in the present block, which says so itself."""
+    def _dead(self) -> Any:
+        """Return the driver's connection that has ended, where stock Django would hold on to it.
+
+        It says so itself to whoever looks at it before he closes it.
+        """
         gone = self._gone
-        return None if gone is None or not self.in_atomic_block else gone.visible
+        if gone is None or not (self.in_atomic_block or self._refuses):
+            return None
+        return gone.visible
 
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
@@ -233,6 +238,7 @@ class LifelineMixin(Transactions):
         finally:
             self._connecting = False
         self._closed = self._work_lost = False
+        self._owed = ()
         if self._hold is not None:
             self._hold.begins()
             self._rest(self._hold)
@@ -423,7 +429,7 @@ class LifelineMixin(Transactions):
     def _new_cursor(self) -> CursorWrapper:
         if self._untaken is not None or self._hold is None and self._refuses:
             return CursorWrapper.unconnected(self)
-        hold = self._hold or self._gone
+        hold = self._hold or (self._gone if self.in_atomic_block else None)
         if hold is None:
             self._refuse_in_block()
         cursor = self.driver_cursor(hold)
@@ -542,7 +548,11 @@ class LifelineMixin(Transactions):
         if "close_if_health_check_failed" in self._covered:
             self._announce(super().close_if_health_check_failed)
         hold = self._hold
-        if hold is None or not self.health_check_enabled or self.health_check_done:
+        if not self.health_check_enabled or self.health_check_done:
+            return
+        if hold is None:
+            if self._refuses:  # stock Django's dead connection fails the check
+                self.close()
             return
         if hold.returned and not self._is_hooked("is_usable"):
             return

@@ -7,10 +7,13 @@ errors of the items are swallowed in each of three ways, and the author ends it 
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.mysql.base import CursorWrapper as DjangosCursorWrapper
 from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
@@ -296,6 +299,96 @@ def goes_on(way: Callable[[list[str]], None], begins: list[str]) -> list[Any]:
     return told + sorted(tag for (tag,) in admin("SELECT tag FROM note"))
 
 
+def closes_if_usable_says_so(wrapper: Any) -> None:
+    if wrapper.connection and not wrapper.is_usable():
+        wrapper.close()
+
+
+def closes_after_errors(wrapper: Any) -> None:
+    if wrapper.errors_occurred:
+        wrapper.close()
+
+
+def closes_if_the_driver_says_so(wrapper: Any) -> None:
+    if wrapper.connection is not None:
+        try:
+            wrapper.connection.ping()
+        except Exception:
+            wrapper.close()
+
+
+def has_it_checked(wrapper: Any) -> None:
+    wrapper.health_check_enabled, wrapper.health_check_done = True, False
+    wrapper.close_if_health_check_failed()
+
+
+def forgets_it(wrapper: Any) -> None:
+    if wrapper.connection is not None and not wrapper.is_usable():
+        del connections[NAME]
+
+
+REMEDIES = [
+    closes_if_usable_says_so,
+    closes_after_errors,
+    closes_if_the_driver_says_so,
+    has_it_checked,
+    forgets_it,
+]
+
+
+def with_a_remedy(remedy: Callable[[Any], None], state: str) -> list[str]:
+    """What becomes of the jobs of a thread that looks at its connection before each."""
+    me = session_id(NAME)
+    for sql in [*STATES[state][0], "SET time_zone = '+05:00'"]:
+        run(NAME, sql)
+    told = []
+    for job in range(6):
+        outcome(lambda: remedy(connections[NAME]))
+        if job == 2:
+            kill(me)
+        told.append(outcome(lambda: insert("job")))
+    connections[NAME].close()
+    return plainly(told)
+
+
+class Retrying(DjangosCursorWrapper):  # type: ignore[misc]
+    """A site's own cursor: what it could not run it runs on another connection."""
+
+    def __init__(self, wrapper: Any) -> None:
+        self.wrapper = wrapper
+        super().__init__(wrapper.connection.cursor())
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute(sql, params)
+        except Exception:
+            self.wrapper.close()
+            self.wrapper.connect()
+            self.cursor = self.wrapper.connection.cursor()
+            return super().execute(sql, params)
+
+
+class RetryingEngine(Wrapper):  # type: ignore[misc]
+    """One that makes such cursors."""
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return Retrying(self)
+
+
+def retried_by_the_cursor() -> list[Any]:
+    """The session is ended while the statement runs: the cursor runs it again, and that is all."""
+    name = alias(RetryingEngine, CONN_MAX_AGE=None)
+    admin("DELETE FROM note")
+    me = session_id(name)
+    ender = threading.Thread(target=lambda: (time.sleep(0.3), kill(me)))
+    ender.start()
+    told = outcome(lambda: run(name, "INSERT INTO note (tag) SELECT CONCAT('it', SLEEP(0.6))"))
+    ender.join()
+    after = outcome(lambda: run(name, "INSERT INTO note (tag) VALUES ('after')"))
+    connections[name].close()
+    return [told, after, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
+
+
 def plainly(told: list[Any]) -> list[str]:
     """Only whether there was an error: of a dead connection each driver says it in its own way."""
     return ["error" if isinstance(each, str) and "Error" in each else "ok" for each in told]
@@ -311,6 +404,12 @@ report: dict[str, Any] = {
         for kind in HELD
     },
     "anew": {},
+    "remedies": {
+        f"{remedy.__name__}, {state}": with_a_remedy(remedy, state)
+        for remedy in REMEDIES
+        for state in ("SET @who", "GET_LOCK", "temporary table", "BEGIN, committed", "PREPARE")
+    },
+    "retried": retried_by_the_cursor(),
     "receiver": with_a_receiver(),
     "cursors": [leaves_with_a_cursor(NAME), leaves_with_a_cursor(alias(Watching))],
 }

@@ -15,10 +15,6 @@ class PooledConnection(Protocol):
     """All that the pool knows of a connection."""
 
     @property
-    def commands(self) -> int:
-        """How many commands were sent over it."""
-
-    @property
     def busy(self) -> bool:
         """Whether an exchange is unfinished: an answer may be on its way to the wrong reader."""
 

@@ -135,10 +135,13 @@ class Ledger(Generic[C]):
         return room and (self.connecting < outage.growers or now - self._begun_at >= SLOW)
 
     def _may_overflow(self) -> bool:
-        """Whether one more may be opened beyond ``max_size``, since some stand still.
+        """Whether one more may be opened beyond ``max_size``, since some are kept.
 
-        Whoever waits in a transaction for somebody who waits here would wait in vain.
+        Whoever waits in a transaction for somebody who waits here would wait in vain. Not where
+        that would be to wait again, for other pools to give way.
         """
+        if self.counted is not None and self.counted[0].spent:
+            return False
         limit = self.max_overflow
         if limit is not None and len(self.slots) >= self.max_size + limit:
             return False
@@ -147,14 +150,14 @@ class Ledger(Generic[C]):
         return self._surplus() < 0
 
     def _surplus(self) -> int:
-        """How many more than ``max_size`` there are of those that do not stand still.
+        """How many more than ``max_size`` there are of those that nobody keeps.
 
-        Or than of those that do, where these are more: hundreds that wait for one another would
-        else be served ten at a time.
+        Or than of those that somebody does, where these are more: hundreds that wait for one
+        another would else be served ten at a time.
         """
         now = self._now
-        still = sum(slot.stands_still(now) for slot in self.slots)
-        return len(self.slots) - still - max(self.max_size, still)
+        kept = sum(slot.is_kept(now) for slot in self.slots)
+        return len(self.slots) - kept - max(self.max_size, kept)
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""

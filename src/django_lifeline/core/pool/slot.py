@@ -13,12 +13,9 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PooledConnection)
 
-LONG_PAUSE = 0.25
-"""Seconds without a statement after which a borrower counts as one who keeps his connection: in a
-transaction that waits for something else, or with a session that nobody else can use."""
-
-LONG_STATEMENT = 0.5
-"""Seconds after which a statement counts as a long one."""
+KEPT_AFTER = 0.25
+"""Seconds after which a connection that was never at rest counts as kept: in a transaction that
+waits for something else, in a long statement, or with a session that nobody else can use."""
 
 RETIRED_GENERATION = -1
 """Of slots that are set aside one by one; no pool's generation is ever this one."""
@@ -75,10 +72,10 @@ class Slot(Generic[C]):
     __slots__ = (
         "answers",
         "claim",
-        "commands",
         "connection",
         "expires",
         "generation",
+        "kept_since",
         "lease",
         "lend_until",
         "lends",
@@ -91,7 +88,7 @@ class Slot(Generic[C]):
         "returned",
         "returned_at",
         "state",
-        "still_since",
+        "taken",
         "waited",
     )
 
@@ -114,8 +111,9 @@ class Slot(Generic[C]):
         self.missed_at_lend = -1
         """The number of lends at which a scan first found it in no hand."""
         self.missed_since = 0.0
-        self.commands, self.still_since = -1, 0.0
-        """How many commands its connection had sent when that was last seen to change, and when."""
+        self.taken: tuple[int, float] | None = None
+        """Which time it was in use when it was last looked at, and since when it is that one."""
+        self.kept_since = 0.0
         self.expires = self.max_idle = self.lend_until = 0.0
         self.returned_at = self.pinged_at = self.rested_at = float("-inf")
 
@@ -126,20 +124,16 @@ class Slot(Generic[C]):
         self.max_idle = kept.max_idle
         self.lend_until = min(now + self.max_idle, self.expires)
 
-    def stands_still(self, now: float) -> bool:
-        """Whether its borrower has neither used nor ended it for long, as far as was looked.
-
-        A statement that is under way may take longer than a pause between two.
-        """
-        connection = self.connection
-        if self.state is not State.LENT or connection is None:
-            self.commands = -1
+    def is_kept(self, now: float) -> bool:
+        """Whether nobody else could have had it for long, as far as was looked."""
+        if self.state is not State.LENT:
+            self.taken = None
             return False
-        commands = connection.commands
-        if commands != self.commands:
-            self.commands, self.still_since = commands, now
+        taken = self.lends, self.rested_at
+        if taken != self.taken:
+            self.taken, self.kept_since = taken, now
             return False
-        return now - self.still_since >= (LONG_STATEMENT if connection.busy else LONG_PAUSE)
+        return now - self.kept_since >= KEPT_AFTER
 
     @property
     def last_answer(self) -> float:

@@ -257,7 +257,8 @@ class Overflowing(Borrowing):
     def use(self, data):
         lease, person = self.draw_held(data)
         if lease.resume():
-            lease.connection.commands += 1
+            lease.rest(self.time)
+            assert lease.resume()
             self.held.append((lease, person))
 
     @rule()

@@ -1,19 +1,21 @@
-"""More connections than ``max_size``, while those who have them keep them without a use."""
+"""More connections than ``max_size``, while some are kept where nobody else could use them."""
 
 from __future__ import annotations
 
 from threading import Barrier, Event
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.core.pool.test_ledger import Person, new_ledger, opened
 
 from django_lifeline.core.events import Reason
+from django_lifeline.core.pool.budget import Budget
 from django_lifeline.core.pool.ledger import ROOM_KEPT, Ledger, Orders
 from django_lifeline.core.pool.pool import TIDY_PAUSE
-from django_lifeline.core.pool.slot import LONG_PAUSE, LONG_STATEMENT, State
+from django_lifeline.core.pool.slot import KEPT_AFTER, State
 from django_lifeline.core.pool.waiters import Waiter
 from django_lifeline.exceptions import PoolTimeout
+from django_lifeline.testing import FakeClock
 
 
 class Full:
@@ -32,30 +34,36 @@ class Full:
         return self.ledger.may_open()
 
 
+def use(lease: Any, now: float | None = None) -> None:
+    """It is at rest between two statements, where somebody else could have it."""
+    lease.rest(now)
+    assert lease.resume()
+
+
 def test_who_keeps_a_connection_without_using_it_keeps_nobody_waiting() -> None:
     full = Full(None)
     assert not full.look(100.0)
-    assert not full.look(100.0 + LONG_PAUSE - 0.01)
-    assert full.look(100.0 + LONG_PAUSE)
+    assert not full.look(100.0 + KEPT_AFTER - 0.01)
+    assert full.look(100.0 + KEPT_AFTER)
 
 
 def test_who_uses_it_counts() -> None:
     full = Full(None)
-    for now in (100.0, 100.3, 100.6, 100.9, 101.2):
+    for now in (100.0, 100.2, 100.4, 100.6, 100.8):
         for lease in full.leases:
-            lease.connection.commands += 1
+            use(lease, now)
         assert not full.look(now)
 
 
 def test_one_for_each_that_is_kept_and_no_more() -> None:
     full = Full(None)
     full.look(100.0)
-    full.leases[0].connection.commands += 1
+    use(full.leases[0], 100.9)
     assert full.look(101.0), "one of two is kept"
     opened(full.ledger, Person())
     assert not full.look(101.0)
-    assert not full.look(101.0 + LONG_PAUSE - 0.01)
-    assert full.look(101.0 + LONG_PAUSE), "those that were opened since are kept, too"
+    assert not full.look(101.0 + KEPT_AFTER - 0.01)
+    assert full.look(101.0 + KEPT_AFTER), "those that were opened since are kept, too"
 
 
 def test_pool_doubles_where_all_stand_still() -> None:
@@ -66,18 +74,8 @@ def test_pool_doubles_where_all_stand_still() -> None:
             opened(full.ledger, Person())
         sizes.append(len(full.ledger.slots))
         full.look(now)
-        now += LONG_PAUSE
+        now += KEPT_AFTER
     assert sizes == [2, 4, 8, 16, 32]
-
-
-def test_statement_counts_until_it_has_taken_long() -> None:
-    full = Full(None)
-    for lease in full.leases:
-        lease.connection.commands += 1
-        lease.connection.busy = True
-    assert not full.look(100.0)
-    assert not full.look(100.0 + LONG_STATEMENT - 0.01)
-    assert full.look(100.0 + LONG_STATEMENT)
 
 
 def test_time_at_rest_is_no_keeping() -> None:
@@ -101,6 +99,19 @@ def test_no_more_than_max_overflow(limit: int) -> None:
             opened(full.ledger, Person())
         now += 1.0
     assert len(full.ledger.slots) == 2 + limit
+
+
+def test_not_where_the_budget_of_all_pools_is_spent() -> None:
+    full = Full(None)
+    budget: Budget[Any] = Budget("server", 3, FakeClock())
+    full.ledger.counted = budget, cast(Any, None)
+    for slot in full.ledger.slots:
+        budget.add(slot, cast(Any, None))
+    full.look(100.0)
+    assert full.look(101.0)
+    opened(full.ledger, Person())
+    full.look(102.0)
+    assert not full.look(103.0)
 
 
 def test_connection_at_rest_is_taken_before_another_is_opened() -> None:
@@ -130,7 +141,7 @@ def overflowing(make_pool: Any, clock: Any, in_thread: Any, eventually: Any) -> 
     kept = pool.lease()
     borrower = in_thread(lambda: pool.give_back(pool.lease()))
     eventually(lambda: pool.stats().waiting == 1)
-    clock.advance(LONG_PAUSE)
+    clock.advance(KEPT_AFTER)
     borrower.result(10)
     assert pool.stats().size == 2
     return pool, kept
@@ -140,14 +151,14 @@ def test_who_needs_it_again_does_not_wait_again(
     overflowing: Any, clock: Any, in_thread: Any, eventually: Any
 ) -> None:
     pool, kept = overflowing
-    kept.connection.commands += 1
+    use(kept)
     pool.discard(pool.lease(), Reason.LOST)
     assert pool.stats().size == 1
     borrower = in_thread(lambda: pool.give_back(pool.lease()))
     eventually(lambda: bool(pool.stats().size == 2 or pool.stats().waiting))
     waited = pool.stats().waiting
-    clock.advance(LONG_PAUSE)
-    eventually(lambda: clock.advance(LONG_PAUSE) or borrower.done())
+    clock.advance(KEPT_AFTER)
+    eventually(lambda: clock.advance(KEPT_AFTER) or borrower.done())
     assert not waited
 
 
@@ -158,7 +169,7 @@ def test_pool_closes_what_nobody_has_needed_for_a_while(
     clock.advance(ROOM_KEPT)
     pool.give_back(pool.lease())
     assert pool.stats().size == 2, "one that is kept does not count"
-    kept.connection.commands += 1
+    use(kept)
     clock.advance(TIDY_PAUSE)
     pool.give_back(pool.lease())
     assert connector.living == [kept.connection]
@@ -186,7 +197,7 @@ def test_no_more_than_max_size_are_left_at_rest(
         done.wait(10)  # who ends leaves nothing at rest
 
     borrowers = [in_thread(borrow) for _ in range(6)]
-    eventually(lambda: clock.advance(LONG_PAUSE / 5) or pool.stats().used == 6)
+    eventually(lambda: clock.advance(KEPT_AFTER / 5) or pool.stats().used == 6)
     go_on.set()
     done.wait(10)
     assert pool.stats().size <= 2 * 2 + 1
@@ -198,7 +209,7 @@ def test_pool_closes_what_rests_for_longest_with_an_owner_who_goes_on(
     overflowing: Any, connector: Any, clock: Any
 ) -> None:
     pool, kept = overflowing
-    kept.connection.commands += 1
+    use(kept)
     kept.rest()
     clock.advance(ROOM_KEPT)
     pool.give_back(pool.lease())
