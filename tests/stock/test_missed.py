@@ -23,7 +23,7 @@ def test_as_much_is_stored_and_refused_as_with_stock(both: Both) -> None:
         {name: cell for name, cell in said.items() if ";" in name}
         for said in (pair.stock, pair.ours)
     )
-    assert len(stock) == (20 + 2 * 11) * 4
+    assert len(stock) == (20 + 2 * 11) * (4 + 2)
     for name, cell in ours.items():
         if name.startswith(FORGIVEN):
             cell[1] = stock[name][1]

@@ -544,7 +544,11 @@ class LifelineMixin(Transactions):
             self._checking = False
 
     def close_if_health_check_failed(self) -> None:
-        """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement."""
+        """Do what ``CONN_HEALTH_CHECKS`` asks for, though a probe precedes every statement.
+
+        Only once for each piece of work, before it has done anything: what is found dead later
+        has died with what it held, which is a loss to be told of.
+        """
         if "close_if_health_check_failed" in self._covered:
             self._announce(super().close_if_health_check_failed)
         hold = self._hold
@@ -553,10 +557,9 @@ class LifelineMixin(Transactions):
         if hold is None:
             if self._refuses:  # stock Django's dead connection fails the check
                 self.close()
-            return
-        if hold.returned and not self._is_hooked("is_usable"):
-            return
-        if not self._passes_check():
+        elif hold.returned and not self._is_hooked("is_usable"):
+            pass  # the probe before its first statement is the check
+        elif not self._passes_check():
             self._end_unusable()
         self.health_check_done = True
 
