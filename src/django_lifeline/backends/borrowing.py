@@ -99,9 +99,13 @@ class Borrowing(Refusals):
 
     def _replace_torn(self, hold: Hold, statement: Statement) -> Hold:
         """An exchange was broken off and nobody could tell us: its rows may still come."""
+        self._refuse_amid(hold)
+        return self._replace(hold, statement, Reason.INTERRUPTED)
+
+    def _refuse_amid(self, hold: Hold) -> None:
+        """Refuse what comes in the middle of an exchange that goes on afterwards."""
         if goes_on_below(hold.connection):
             raise self.Database.ProgrammingError(*_OUT_OF_SYNC)
-        return self._replace(hold, statement, Reason.INTERRUPTED)
 
     def _end_turn(self) -> None:
         self._turn = _ALONE if self._turn == _VISITOR else 0

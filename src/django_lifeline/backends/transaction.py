@@ -93,6 +93,8 @@ class Transactions(Borrowing):
         elif hold.pid != os.getpid():
             self._hold = None  # the parent's
         elif not hold.resting:
+            if hold.torn:
+                self._refuse_amid(hold)
             if hold.torn or not (hold.connection.busy or hold.connection.alive()):
                 self._bury(hold, Reason.DEAD)
             else:
