@@ -30,3 +30,13 @@ def test_greenlets_that_share_a_threads_connection_do_what_they_do_with_stock(
     )
     assert len(stock["stored"]) == 36
     assert ours == stock
+
+
+def test_greenlets_of_a_process_that_was_patched_late_are_refused_as_with_stock(
+    both: Both,
+) -> None:
+    needs("gevent", "gevent")
+    said = both("patched_late")
+    assert len(said.stock["said"]) == 4
+    assert said.stock["stored"] == []
+    assert said.ours == said.stock

@@ -10,17 +10,18 @@ that would have to wait.
 from __future__ import annotations
 
 import os
+import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from threading import get_ident
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper, debug_transaction
+from django.db.backends.signals import connection_created
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
@@ -321,7 +322,7 @@ class LifelineMixin(Transactions):
         return self.in_atomic_block
 
     def _is_foreign_here(self) -> bool:
-        return self._thread_ident != get_ident() and not self.allow_thread_sharing
+        return self._thread_ident != threading.get_ident() and not self.allow_thread_sharing
 
     def inc_thread_sharing(self) -> None:
         """Let other threads use this wrapper, also after the one that made it has ended."""
@@ -372,7 +373,7 @@ class LifelineMixin(Transactions):
         hold = self._hold
         if hold is None or _monotonic() - hold.used_at > WARM:
             self._connect_for_a_cursor()
-        if self._thread_ident != get_ident():
+        if self._thread_ident != threading.get_ident():
             with self.wrap_database_errors:
                 self.validate_thread_sharing()
             self._share()
@@ -415,7 +416,7 @@ class LifelineMixin(Transactions):
 
     def _prepare_cursor(self, cursor: Any) -> Any:
         prepared = super()._prepare_cursor(self._watched(cursor))
-        if self._thread_ident != get_ident():
+        if self._thread_ident != threading.get_ident():
             self._share()
         return prepared
 

@@ -58,7 +58,6 @@ _READERS = frozenset({"pymysql.connections", "pymysql.err", "pymysql.protocol"})
 _CONVERTS = "_read_row_from_packet"
 """It calls converters, which may be the application's, and meets values of any charset."""
 
-_get_ident = threading.get_ident
 _send = StockConnection._execute_command
 
 _contexts: dict[tuple[object, ...], tuple[tuple[object, ...], ssl.SSLContext]] = {}
@@ -331,7 +330,7 @@ class Connection(Guarded, StockConnection):
             self.query(data)  # finishes what is unread, or refuses
             return self._result
         self.last_size = size
-        self.used_by = _get_ident()
+        self.used_by = threading.get_ident()  # looked up, since gevent may patch it late
         self.commands += 1
         self._under_way = self.busy = True
         try:

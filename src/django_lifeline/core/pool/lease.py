@@ -55,7 +55,8 @@ class Lease(Generic[C]):
 
     def __del__(self) -> None:
         # Forgotten in the middle of something: the server shall let go of its locks at once.
-        if self.hold and self.slot.state is _LENT:
+        # Nothing of it is there yet where something broke in as it was made.
+        if getattr(self, "hold", None) and self.slot.state is _LENT:
             self.connection.hang_up()
 
     def rest(self, now: float | None = None, *, answers: bool = False) -> None:
