@@ -51,6 +51,31 @@ class Borrowing(Refusals):
         Raises ``ConnectionLost`` when the held one died and took with it what *statement* needs,
         and the pool's or the driver's errors when no other can be had.
         """
+        hold = self._hold
+        if (
+            hold is not None
+            and hold.resting
+            and statement.simple
+            and not (self._turn or self._in_step)
+            and self._missed is None
+            and hold.pid == _getpid()
+            and self._goes_on(hold)
+        ):
+            # The common case: what else there is to do, or to find out, `_ready` does.
+            connection = hold.connection
+            try:
+                if connection.commands == hold.seen and not (
+                    connection.busy or connection.closed or connection.channel.poll(0)
+                ):
+                    self._turn = _ALONE
+                    if hold.lease.claim is None:
+                        return hold
+                    self._turn = 0
+            except RuntimeError:
+                pass
+        return self._ready(statement)
+
+    def _ready(self, statement: Statement) -> Hold:
         visits = self._turn and self._is_visited()
         try:
             hold = self._living(statement)
@@ -152,6 +177,30 @@ class Borrowing(Refusals):
             return self._renew(hold, statement)
         return hold
 
+    def _goes_on(self, hold: Hold) -> bool:
+        """Take in hand again what rested, as `_resume` does, where nothing else is to be done."""
+        lease, now = hold.lease, _monotonic()
+        slot = lease.slot
+        if now >= slot.expires or now - hold.used_at >= slot.max_idle:
+            return False
+        if hold.returned:
+            known = self._known
+            if (
+                known is None
+                or known.target.pool is not hold.pool
+                or connection_created.receivers
+                or hold.connection.session.arranged is not None
+                or not known.still_describes(self)
+                or not lease.resume()
+            ):
+                return False
+            if self.close_at is not None and now >= self.close_at:
+                self._begin_anew(hold)
+        elif not lease.resume():
+            return False
+        hold.resting = hold.returned = False
+        return True
+
     def _is_for_another(self) -> bool:
         """Whether what was left at the end of a piece of work leads to another database.
 
@@ -244,13 +293,33 @@ class Borrowing(Refusals):
             return True
         hold.used_at = now = _monotonic()
         hold.ran = True
-        visited, self._turn = self._turn == _VISITOR, 0
         connection = hold.connection
+        session = connection.session
+        if (
+            statement.simple
+            and session.clean
+            and self._turn == _ALONE
+            and connection.status() == hold.status
+            and not (connection.busy or cursor.warning_count or hold.shown)
+            and hold.keepsake is None
+        ):
+            # The common case: what `_settle` does of it.
+            self._turn = 0
+            hold.seen = connection.commands
+            hold.resting = True
+            hold.lease.rest(now)
+            if self._untold:
+                self._tell()
+            return True
+        return self._settle(hold, statement, sql, cursor)
+
+    def _settle(self, hold: Hold, statement: Statement, sql: str | bytes, cursor: Any) -> bool:
+        visited, self._turn = self._turn == _VISITOR, 0
+        connection, session = hold.connection, hold.session
         if connection.busy:
             self._note(hold, statement, sql, cursor)
             hold.seen = connection.commands
             return False
-        session = connection.session
         if connection.status() != hold.status or not statement.plain:
             self._note(hold, statement, sql, cursor)
         elif session.state is not _AUTOCOMMIT:
@@ -265,9 +334,9 @@ class Borrowing(Refusals):
         elif hold.shown:
             self._rest(hold)
         elif session.clean:
-            # `_rest`, in place for the sake of the common case.
+            # `_rest`, in place for the sake of a common case.
             hold.resting = True
-            hold.lease.rest(now, answers=hold.keepsake is not None)
+            hold.lease.rest(hold.used_at, answers=hold.keepsake is not None)
             if self._untold:
                 self._tell()
         return True

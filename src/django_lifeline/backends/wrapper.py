@@ -581,7 +581,10 @@ class LifelineMixin(Transactions):
         self._announcing = self._winding_up = False
         if not self.in_atomic_block:
             self._missed = None
-        if not shortly:
+        if shortly:
+            if hold is not None and self._ends_in_order(hold):
+                return
+        else:
             if "close_if_unusable_or_obsolete" in self._covered:
                 self._announce(super().close_if_unusable_or_obsolete)
             hold = self._hold
@@ -590,6 +593,21 @@ class LifelineMixin(Transactions):
             return
         if not hold.returned:
             self._end_piece_of_work(hold, shortly)
+
+    def _ends_in_order(self, hold: Hold) -> bool:
+        """Give back what is at rest, as a piece of work mostly leaves it; False: look closer."""
+        if (
+            not hold.resting
+            or self.errors_occurred
+            or self.autocommit != self.settings_dict["AUTOCOMMIT"]
+            or connection_created.receivers
+            or hold.connection.session.arranged is not None
+            or not hold.pool.leave(hold.lease)
+        ):
+            return False
+        hold.returned, hold.wanted, self.health_check_done = True, False, False
+        targets.pass_by(self._target)
+        return True
 
     def _end_piece_of_work(self, hold: Hold, shortly: bool) -> None:
         """Do what Django does with a connection that its request or task needs no more."""

@@ -64,13 +64,16 @@ class Statement:
     """Sets what is not only a variable of the session to a literal: autocommit may be among it, or
     what becomes of a transaction when it ends."""
 
+    simple: bool = False
+    """A plain read that asks nothing of the session's previous statement: what most of them are,
+    and what needs the least care."""
     batch: bool = False
     """Run for many rows, in several commands: some may have run when one is lost."""
 
     @property
     def as_batch(self) -> Statement:
         """The same statement run for many rows."""
-        return replace(self, batch=True, repeatable=False)
+        return replace(self, batch=True, repeatable=False, simple=False)
 
 
 def statement_of(sql: str | bytes) -> Statement:
@@ -152,4 +155,5 @@ def _read(sql: str | bytes) -> Statement:
         tableless=not effect & (Effect.OPAQUE | Effect.DML) and touches_no_table(sql),
         sets_the_unknown=keyword == "SET" and Effect.PINS in effect,
         shapes=boundary is Boundary.CHOOSES or not _OF_TRANSACTIONS.isdisjoint(sets),
+        simple=effect is Effect.READ,
     )

@@ -31,12 +31,16 @@ T = TypeVar("T")
 _wire = _mysql.connection
 _insert_id, _affected_rows = _wire.insert_id, _wire.affected_rows
 _warning_count = _wire.warning_count
-_get_ident = threading.get_ident
 _TELLS_MORE = hasattr(_wire, "more_results")
 
 
 class Cursor(Batches, StockCursor):
     """mysqlclient's own cursor, which does the steps of a common statement in one place."""
+
+    def __init__(self, connection: Any) -> None:
+        if StockCursor.__init__ is not _INIT:
+            super().__init__(connection)
+        self.connection = connection
 
     def execute(self, query: Any, args: Any = None) -> Any:
         """Run one statement, as the driver does; it takes nine calls of Python for it."""
@@ -85,8 +89,11 @@ class Cursor(Batches, StockCursor):
         self.lastrowid = db.id_after(self._result)
 
 
+_INIT = genuine(StockCursor.__init__, "MySQLdb.cursors")
 _EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
 """The driver's own; somebody who replaced it gets his called."""
+for _name, _value in vars(StockCursor(None)).items():
+    setattr(Cursor, _name, _value)  # what a new one has, once for all of them
 
 OWN_CURSORS = classes_in(cursors) | {Cursor}
 """Classes of cursors that ask their connection nothing once they have their rows."""
@@ -292,7 +299,7 @@ class Connection(Guarded, StockConnection):
         if self.busy and self._has_unread() or 0 < self.max_packet < size:
             self._begin(size)  # raises
         self.last_size = size
-        self.used_by = _get_ident()
+        self.used_by = threading.get_ident()  # looked up, since gevent may patch it late
         self.commands += 1
         self._under_way = self.busy = True
         if not _TELLS_MORE:
