@@ -38,9 +38,9 @@ from django_lifeline.backends.sharing import (
 from django_lifeline.core.backoff import Backoff
 from django_lifeline.core.classification import (
     ER_CON_COUNT_ERROR,
-    ER_USER_LIMIT_REACHED,
     is_away,
     is_full,
+    takes_no_more,
 )
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
@@ -146,6 +146,7 @@ class Target:
                 lifetimes=lambda connection: self._lifetimes(pool, connection),
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
                 is_away=self._is_away,
+                is_full=lambda error: takes_no_more(number_of(error)),
                 budget=self.budget,
             )
         )
@@ -216,7 +217,7 @@ class Target:
 
     def _patience(self, code: int, made_room: bool) -> float:
         """For how many seconds connecting is tried again after an error of this number."""
-        if is_full(code):
+        if is_full(code) and not self.pool.opens_extra:
             return self.lifeline.full_server_timeout
         if made_room:
             return ROOM_IS_SEEN
@@ -503,7 +504,7 @@ class Targets:
 
         Whether one has ended. Where the limit is an account's, only one of the same account.
         """
-        if not (is_full(code) or code == ER_USER_LIMIT_REACHED):
+        if not takes_no_more(code):
             return False
         where, user = server_of(wanted.params), wanted.params.get("user")
         for target in self:

@@ -249,3 +249,11 @@ def is_away(code: object) -> bool:
 def is_full(code: object) -> bool:
     """Whether the server refused a connection because all it allows are taken, for now."""
     return code in (ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS)
+
+
+def takes_no_more(code: object) -> bool:
+    """The same of whatever limit, an account's own included.
+
+    That one may be of another kind, such as its queries of an hour, which no waiting mends.
+    """
+    return is_full(code) or code == ER_USER_LIMIT_REACHED

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, transaction
+from tests.fixtures.program_setup import SETUP, admin
 from tests.stock.programs.workshop import (
     LIFELINE,
     TABLE,
@@ -144,6 +145,52 @@ def row_that_one_has_locked_while_he_waits_for_the_others() -> Any:
     return [sorted(in_threads(work).items()), stored("locked" + "+" * THREADS)]
 
 
+@scene
+def short_transactions_of_all_at_once() -> Any:
+    """None is long, and each does something else meanwhile: with stock Django all are in one."""
+    counting, all_in = threading.Lock(), threading.Event()
+    inside = [0]
+
+    def work(meet: threading.Barrier) -> Any:
+        for _ in range(25 * PATIENCE):
+            with transaction.atomic(NAME):
+                run(NAME, INSERT, ["short"])
+                with counting:
+                    inside[0] += 1
+                    if inside[0] == THREADS:
+                        all_in.set()
+                all_in.wait(0.04)
+                with counting:
+                    inside[0] -= 1
+            if all_in.is_set():
+                return "met"
+        return "never met"
+
+    return in_threads(work)
+
+
+@scene
+def transactions_of_more_than_the_account_may_have() -> Any:
+    """Stock Django's are refused; those that wait for a connection have one in turn."""
+    admin(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 14")
+    admin(f"GRANT ALL ON *.* TO '{USER}'@'%'")
+
+    def work(meet: threading.Barrier) -> Any:
+        with transaction.atomic(LIMITED):
+            run(LIMITED, INSERT, ["limited"])
+            threading.Event().wait(0.6)
+        connections[LIMITED].close()
+        return "ok"
+
+    try:
+        said = in_threads(work)
+        return [said["ok"] >= 14, "refused" if LIFELINE and said["ok"] < THREADS else "in turn"]
+    finally:
+        admin(f"DROP USER '{USER}'@'%'")
+
+
+USER, PASSWORD = SETUP["database"]["NAME"], "only-for-this-test"
+LIMITED = alias(USER=USER, PASSWORD=PASSWORD)
 run("default", TABLE)
 connections["default"].close()
 say(scene.report())

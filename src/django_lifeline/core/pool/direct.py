@@ -32,6 +32,7 @@ class DirectPool(Generic[C]):
     """
 
     waiters = ()
+    opens_extra = False
 
     def __init__(
         self,

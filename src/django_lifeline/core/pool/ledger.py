@@ -28,10 +28,44 @@ ROOM_KEPT = 10.0
 """Seconds for which connections beyond ``max_size`` are kept after the last one was opened: work
 that needs them needs them again, and shall not wait for them each time."""
 
+UNUSED_FOR = 1.0
+"""Seconds for which one of them was not used that is not needed: a crowd that goes on uses all."""
+
+SHORT_FOR = 0.25
+"""Seconds for which somebody must always have waited before there are more than ``max_size``."""
+
+FULL_FOR = 1.0
+"""Seconds for which a server that had no room for one more is not asked for more than
+``max_size``."""
+
 LOST_AFTER = 0.05
 """Seconds for which a slot must be in no hand before it counts as lost."""
 
 _RESTING = State.RESTING
+
+
+@dataclass(slots=True)
+class Shortage:
+    """How it looks while there is always somebody who waits."""
+
+    since: float = float("inf")
+    seen_at: float = float("-inf")
+    lent: int = 0
+    """How many connections were lent, all looks together."""
+    in_hand: int = 0
+    """How many of them waited for their owners, and not for the server: more of them would help."""
+
+    def seen(self, now: float, lent: int, in_hand: int) -> bool:
+        """Take in a look; return whether there should be more, after which it begins anew."""
+        self.since = min(self.since, now)
+        self.seen_at = now
+        self.lent += lent
+        self.in_hand += in_hand
+        if now - self.since < SHORT_FOR:
+            return False
+        helps = 2 * self.in_hand >= self.lent
+        self.since, self.lent, self.in_hand = now, 0, 0
+        return helps
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +134,8 @@ class Ledger(Generic[C]):
         """When the latest attempt to connect began."""
         self._room, self._room_until = max_size, float("-inf")
         """How many there may be until when, since so many were needed."""
+        self._shortage = Shortage()
+        self._full_until = float("-inf")
         self._scanned_at = float("-inf")
 
     # -- slots ---------------------------------------------------------------------------
@@ -135,12 +171,12 @@ class Ledger(Generic[C]):
         return room and (self.connecting < outage.growers or now - self._begun_at >= SLOW)
 
     def _may_overflow(self) -> bool:
-        """Whether one more may be opened beyond ``max_size``, since some are kept.
+        """Whether one more may be opened beyond ``max_size``, since some are kept, or needed.
 
         Whoever waits in a transaction for somebody who waits here would wait in vain. Not where
-        that would be to wait again, for other pools to give way.
+        that would be to wait again: for other pools to give way, or for room at the server.
         """
-        if self.counted is not None and self.counted[0].spent:
+        if self._now < self._full_until or self.counted is not None and self.counted[0].spent:
             return False
         limit = self.max_overflow
         if limit is not None and len(self.slots) >= self.max_size + limit:
@@ -171,11 +207,22 @@ class Ledger(Generic[C]):
             budget, pool = self.counted
             budget.add(slot, pool)
         self.connecting += 1
-        self._begun_at = now = self._now
-        if len(self.slots) > self.max_size:
-            known = self._room if now < self._room_until else 0
-            self._room, self._room_until = max(known, len(self.slots)), now + ROOM_KEPT
+        self._begun_at = self._now
+        slot.extra = len(self.slots) > self.max_size
+        if slot.extra:
+            self._keep_room(len(self.slots))
         return lease
+
+    def _keep_room(self, size: int) -> None:
+        """Let there be so many for a while, if not more already."""
+        now = self._now
+        known = self._room if now < self._room_until else 0
+        self._room, self._room_until = max(known, size), now + ROOM_KEPT
+
+    def found_full(self, now: float) -> None:
+        """Take note that the server had no room for one beyond ``max_size``."""
+        self._full_until = now + FULL_FOR
+        self._room_until = float("-inf")
 
     def reserve_first(self, owner: Owner, generation: int, now: float) -> Lease[C] | None:
         """The same where there is neither a slot nor a queue; None: there is, or it must wait."""
@@ -220,6 +267,7 @@ class Ledger(Generic[C]):
         """Leave the queue for good; the lease that was handed over meanwhile, if any."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
+            self._left_queue()
         lease, waiter.lease = waiter.lease, None
         return lease
 
@@ -227,6 +275,7 @@ class Ledger(Generic[C]):
         """The lease in the waiter's hand; or a slot to connect, if it is first and may open."""
         if waiter.lease is None and self.waiters[0] is waiter and self.may_open():
             self.waiters.popleft()
+            self._left_queue()
             waiter.lease = self.reserve(waiter.owner, generation)
             self._serve(orders)  # there is a new head, and one less to open
         return waiter.lease
@@ -237,11 +286,21 @@ class Ledger(Generic[C]):
         With ``scan``, look for abandoned slots first.
         """
         self._now = now
+        self._look_at_shortage()
         orders: Orders[C] = Orders()
         if scan and self.waiters and not self.idle:
             orders.end += self.abandoned(now)
         self._serve(orders)
         return orders
+
+    def _look_at_shortage(self) -> None:
+        """Let there be twice as many where somebody always waits for those who do other things."""
+        now, shortage = self._now, self._shortage
+        if self.waiters and now - shortage.seen_at >= SCAN_PAUSE:
+            lent = [slot for slot in self.slots if slot.state is State.LENT]
+            in_hand = sum(slot.connection is not None and not slot.connection.busy for slot in lent)
+            if shortage.seen(now, len(lent), in_hand):
+                self._keep_room(2 * len(self.slots))
 
     def _serve(self, orders: Orders[C]) -> None:
         if self.idle:
@@ -273,7 +332,12 @@ class Ledger(Generic[C]):
         waiter = self.waiters[0]
         waiter.lease = self.take(slot, waiter.owner)
         self.waiters.popleft()
+        self._left_queue()
         return waiter
+
+    def _left_queue(self) -> None:
+        if not self.waiters:
+            self._shortage = Shortage()
 
     def _hand_over(self, slot: Slot[C], orders: Orders[C]) -> None:
         waiter = self.pass_on(slot)
@@ -286,6 +350,7 @@ class Ledger(Generic[C]):
         for waiter in refused:
             waiter.refusal = error
         self.waiters.clear()
+        self._left_queue()
         return refused
 
     def has_answered(self, since: float) -> bool:
@@ -430,10 +495,12 @@ class Ledger(Generic[C]):
         unused = sorted([*self.idle.copy(), *resting], key=lambda slot: slot.last_answer)
         leases: list[Lease[C]] = []
         for slot in unused:
-            if len(leases) >= surplus:
+            if len(leases) >= surplus or now - slot.last_answer < UNUSED_FOR:
                 break
             lease = self.take_out(slot, owner, State.CLOSING, recall=True)
             leases += [lease] if lease is not None else []
+        if len(leases) < surplus:
+            self._keep_room(len(self.slots) - len(leases))
         return leases
 
     def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:

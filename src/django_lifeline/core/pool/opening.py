@@ -65,6 +65,7 @@ class Opening(Generic[C]):
         emit: Observer = ignore,
         lifetimes: Callable[[C], Lifetimes] | None = None,
         is_away: Callable[[Exception], bool] | None = None,
+        is_full: Callable[[Exception], bool] | None = None,
     ) -> None:
         self.name = name
         self.options = options
@@ -76,6 +77,8 @@ class Opening(Generic[C]):
         self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(options))
         self._is_away = is_away or (lambda error: False)
         """Whether connecting failed for want of a server, which is the same for every borrower."""
+        self._is_full = is_full or (lambda error: False)
+        """Whether it failed since the server takes no more connections."""
         self.random = random.Random()
         """Where the jitter of the lifetimes comes from."""
         self._closed = False
@@ -165,6 +168,11 @@ class Opening(Generic[C]):
                 return None
             return ledger.reserve(owner, self.generation)
 
+    @property
+    def opens_extra(self) -> bool:
+        """Whether this thread or greenlet opens one beyond ``max_size``, if it opens one."""
+        return getattr(self._local, "opens_extra", False)
+
     def open(self, lease: Lease[C], connect: Callable[[], C] | None = None) -> None:
         """Connect the reserved slot; on an error the slot is free again.
 
@@ -172,6 +180,7 @@ class Opening(Generic[C]):
         """
         slot, started = lease.slot, self.now()
         try:
+            self._local.opens_extra = slot.extra
             slot.connection = lease.connection = connection = (connect or self._connect)()
             now = self.now()
             slot.opened(connection, now, self._jittered(self._lifetimes(connection)))
@@ -192,10 +201,13 @@ class Opening(Generic[C]):
     def _connect_failed(self, slot: Slot[C], error: BaseException, started: float) -> None:
         if slot.connection is not None:
             slot.connection.discard()
+        full = self._had_no_room_for(slot, error)
         away = isinstance(error, Exception) and self._is_away(error)
         refused: list[Waiter[C]] = []
         with self._lock:
-            if away:
+            if full:
+                self._ledger.found_full(self.now())
+            elif away:
                 refused = self._those_refused_with_it(error, started)
             self._counters.connect_errors += 1
             self._counters.connects_fail = True
@@ -205,6 +217,10 @@ class Opening(Generic[C]):
         for waiter in refused:
             waiter.ring()
         tell(self._emit, ConnectFailed(self.name, name_error(error)))
+
+    def _had_no_room_for(self, slot: Slot[C], error: BaseException) -> bool:
+        """Whether the server takes no more, and it was to be one more than ``max_size``."""
+        return slot.extra and isinstance(error, Exception) and self._is_full(error)
 
     def _those_refused_with_it(self, error: BaseException, started: float) -> list[Waiter[C]]:
         """Let those who wait have the error too, where the server is away. Under the lock.

@@ -64,13 +64,21 @@ class Pool(Queueing[C]):
         lifetimes: Callable[[C], Lifetimes] | None = None,
         ping: Callable[[C], bool] | None = None,
         is_away: Callable[[Exception], bool] | None = None,
+        is_full: Callable[[Exception], bool] | None = None,
         budget: Budget[C] | None = None,
     ) -> None:
         self.ping = ping
         self.budget = budget
         """The limit that it shares with other pools; whoever connects keeps to it."""
         super().__init__(
-            name, options, connect, clock=clock, emit=emit, lifetimes=lifetimes, is_away=is_away
+            name,
+            options,
+            connect,
+            clock=clock,
+            emit=emit,
+            lifetimes=lifetimes,
+            is_away=is_away,
+            is_full=is_full,
         )
 
     def _begin(self) -> None:

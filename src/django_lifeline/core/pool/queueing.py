@@ -81,18 +81,32 @@ class Queueing(Opening[C], ABC):
             while True:
                 lease = self._await_turn(waiter, started, started + seconds)
                 if lease.slot.state is State.CONNECTING:
-                    self.open(lease, connect)
-                    break
-                unfit = self._unfit_at_hand_over(lease.slot, waiter)
-                if unfit is None:
-                    break
-                self._end(lease, unfit)
+                    if self._opens(lease, connect):
+                        break
+                else:
+                    unfit = self._unfit_at_hand_over(lease.slot, waiter)
+                    if unfit is None:
+                        break
+                    self._end(lease, unfit)
                 with self._lock:
                     self._ledger.join(waiter, first=True)
         except BaseException:
             self._withdraw(waiter)
             raise
         return lease
+
+    def _opens(self, lease: Lease[C], connect: Callable[[], C] | None) -> bool:
+        """Connect; False: to one more than ``max_size`` the server says that it is full.
+
+        There are others to wait for.
+        """
+        try:
+            self.open(lease, connect)
+        except Exception as error:
+            if self._had_no_room_for(lease.slot, error):
+                return False
+            raise
+        return True
 
     def _await_turn(self, waiter: Waiter[C], started: float, deadline: float) -> Lease[C]:
         scan = collected = False

@@ -74,6 +74,7 @@ class Slot(Generic[C]):
         "claim",
         "connection",
         "expires",
+        "extra",
         "generation",
         "kept_since",
         "lease",
@@ -105,6 +106,8 @@ class Slot(Generic[C]):
         """While it rests: whether its owner is done with it and only keeps it until asked for."""
         self.answers = False
         """While it rests: its owner may ask about its last statement, so take another first."""
+        self.extra = False
+        """Whether it was one more than ``max_size`` as it was made."""
         self.lends = 0
         self.waited = 0.0
         """Seconds that borrowers have waited for it."""

@@ -10,7 +10,7 @@ from tests.unit.core.pool.test_ledger import Person, new_ledger, opened
 
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.budget import Budget
-from django_lifeline.core.pool.ledger import ROOM_KEPT, Ledger, Orders
+from django_lifeline.core.pool.ledger import FULL_FOR, ROOM_KEPT, UNUSED_FOR, Ledger, Orders
 from django_lifeline.core.pool.pool import TIDY_PAUSE
 from django_lifeline.core.pool.slot import KEPT_AFTER, State
 from django_lifeline.core.pool.waiters import Waiter
@@ -40,6 +40,23 @@ def use(lease: Any, now: float | None = None) -> None:
     assert lease.resume()
 
 
+def busy(*leases: Any) -> None:
+    """Those who have them wait for the server."""
+    for lease in leases:
+        lease.connection.busy = True
+
+
+def looks(full: Full, until: float) -> bool:
+    """Look every 50 ms; whether there was room for one more in the end."""
+    now, found = 100.0, False
+    while now <= until:
+        for lease in full.leases:
+            use(lease, now)
+        found = full.look(now)
+        now += 0.05
+    return found
+
+
 def test_who_keeps_a_connection_without_using_it_keeps_nobody_waiting() -> None:
     full = Full(None)
     assert not full.look(100.0)
@@ -49,6 +66,7 @@ def test_who_keeps_a_connection_without_using_it_keeps_nobody_waiting() -> None:
 
 def test_who_uses_it_counts() -> None:
     full = Full(None)
+    busy(*full.leases)
     for now in (100.0, 100.2, 100.4, 100.6, 100.8):
         for lease in full.leases:
             use(lease, now)
@@ -57,6 +75,7 @@ def test_who_uses_it_counts() -> None:
 
 def test_one_for_each_that_is_kept_and_no_more() -> None:
     full = Full(None)
+    busy(*full.leases)
     full.look(100.0)
     use(full.leases[0], 100.9)
     assert full.look(101.0), "one of two is kept"
@@ -66,12 +85,65 @@ def test_one_for_each_that_is_kept_and_no_more() -> None:
     assert full.look(101.0 + KEPT_AFTER), "those that were opened since are kept, too"
 
 
+def test_more_are_opened_for_who_waits_for_borrowers_who_do_something_else() -> None:
+    full = Full(None)
+    assert not looks(full, 100.2)
+    assert looks(full, 100.4)
+    for _ in range(2):
+        assert full.ledger.may_open()
+        opened(full.ledger, Person())
+    assert not full.ledger.may_open(), "twice as many are enough for now"
+
+
+def test_more_would_not_help_where_all_wait_for_the_server() -> None:
+    full = Full(None)
+    busy(*full.leases)
+    assert not looks(full, 103.0)
+
+
+def test_queue_that_was_empty_meanwhile_is_no_shortage() -> None:
+    full = Full(None)
+    for _ in range(5):
+        assert not looks(full, 100.2)
+        full.ledger.withdraw(full.waiter)
+        full.ledger.join(full.waiter)
+
+
+def test_chosen_size_is_kept_however_long_somebody_waits() -> None:
+    assert not looks(Full(0), 105.0)
+
+
+def test_full_server_is_not_asked_for_more_for_a_while() -> None:
+    full = Full(None)
+    assert looks(full, 101.0)
+    full.ledger.found_full(101.0)
+    assert not full.look(101.0 + FULL_FOR - 0.01)
+    assert full.look(101.0 + FULL_FOR)
+
+
+def test_who_finds_the_server_full_is_served_in_turn(
+    make_pool: Any, connector: Any, clock: Any, in_thread: Any, eventually: Any
+) -> None:
+    """One more than ``max_size`` was only to spare him the wait."""
+    full = {"is_full": lambda error: True}
+    pool = make_pool(max_size=1, max_overflow=None, arguments=full)
+    kept = pool.lease()
+    connector.failures.append(RuntimeError("Too many connections"))
+    borrower = in_thread(pool.lease)
+    eventually(lambda: pool.stats().waiting == 1)
+    eventually(lambda: clock.advance(KEPT_AFTER) or pool.stats().connect_errors)
+    assert not borrower.done()
+    pool.give_back(kept)
+    assert borrower.result(10).connection is kept.connection
+
+
 def test_pool_doubles_where_all_stand_still() -> None:
     full = Full(None)
+    busy(*full.leases)
     now, sizes = 100.0, []
     for _ in range(5):
         while full.look(now):
-            opened(full.ledger, Person())
+            busy(opened(full.ledger, Person()))
         sizes.append(len(full.ledger.slots))
         full.look(now)
         now += KEPT_AFTER
@@ -167,12 +239,25 @@ def test_pool_closes_what_nobody_has_needed_for_a_while(
 ) -> None:
     pool, kept = overflowing
     clock.advance(ROOM_KEPT)
-    pool.give_back(pool.lease())
+    pool.tidy()
     assert pool.stats().size == 2, "one that is kept does not count"
     use(kept)
     clock.advance(TIDY_PAUSE)
-    pool.give_back(pool.lease())
+    pool.tidy()
     assert connector.living == [kept.connection]
+
+
+def test_what_is_used_all_the_time_is_needed(overflowing: Any, clock: Any) -> None:
+    pool, kept = overflowing
+    for _ in range(30):
+        clock.advance(UNUSED_FOR - 0.1)
+        use(kept)
+        assert pool.stats().size == 2
+        pool.give_back(pool.lease())
+    clock.advance(ROOM_KEPT)
+    use(kept)
+    pool.tidy()
+    assert pool.stats().size == 1
 
 
 def test_no_more_than_max_size_are_kept_for_nobody(overflowing: Any, connector: Any) -> None:
