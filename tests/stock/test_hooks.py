@@ -92,3 +92,10 @@ def test_first_use_makes_parameters_connects_and_initialises(both: Both) -> None
         assert stock[name]["asked"]["first_query"] == 1
     asked = {label for label, seen in stock.items() if seen["asked"]}
     assert len(asked) > 0.9 * len(stock), sorted(set(stock) - asked)
+
+
+def test_what_somebody_puts_into_djangos_own_cursor_is_called(both: Both) -> None:
+    pair = both("patched_below")
+    assert len(pair.stock) == 6
+    wrong = {name: (pair.stock[name], pair.ours[name]) for name in pair.stock}
+    assert {name: cells for name, cells in wrong.items() if cells[0] != cells[1]} == {}

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial, wraps
 from inspect import ismethod
 from operator import attrgetter
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.apps import apps
@@ -63,7 +63,7 @@ class Wrapper(Protocol):
 class Cursor(utils.CursorWrapper):
     """Django's cursor as applications get it, without the calls that have nothing to do.
 
-    Use it only while `djangos_is_untouched`: who watches statements (Sentry, for one) replaces
+    Use it only while `djangos` is untouched: who watches statements (Sentry, for one) replaces
     methods of Django's class. It says of itself that it is Django's, since others build classes
     of their own on what they find (django-debug-toolbar, for one).
     """
@@ -117,26 +117,39 @@ class Cursor(utils.CursorWrapper):
 Cursor.__name__ = Cursor.__qualname__ = utils.CursorWrapper.__name__
 
 
-def _of_django(name: str) -> object:
-    """Return the method of Django's cursor; None where somebody has replaced it already."""
-    method = getattr(utils.CursorWrapper, name)
-    genuine = type(method) is FunctionType and method.__code__.co_filename == _DJANGOS_FILE
-    return method if genuine else None
+class AsFound:
+    """A class of Django's as it was imported; it is noticed when somebody replaces its methods."""
+
+    def __init__(self, module: ModuleType, *steps: str) -> None:
+        kind = module.CursorWrapper
+        self._module = module
+        self._found: Any = attrgetter("CursorWrapper", *(f"CursorWrapper.{step}" for step in steps))
+        file = kind.__getattr__.__code__.co_filename
+        methods = (getattr(kind, step) for step in steps)
+        # None where somebody has replaced it already: nothing is equal to that.
+        self._genuine = (kind, *(it if _is_written_in(file, it) else None for it in methods))
+
+    def is_untouched(self) -> bool:
+        """Whether it is as Django made it."""
+        return bool(self._found(self._module) == self._genuine)
 
 
-_DJANGOS_FILE = utils.CursorWrapper.__getattr__.__code__.co_filename
-_CLASS = utils.CursorWrapper
-_STEPS = (
-    ("__getattr__", "execute", "executemany", "callproc")
-    + ("_execute", "_execute_with_wrappers")
-)  # fmt: skip
-_steps_of = attrgetter(*_STEPS)
-_djangos_steps = tuple(map(_of_django, _STEPS))
+def _is_written_in(file: str, method: object) -> bool:
+    return type(method) is FunctionType and method.__code__.co_filename == file
 
 
-def djangos_is_untouched() -> bool:
-    """Whether Django's cursor is as Django made it."""
-    return utils.CursorWrapper is _CLASS and bool(_steps_of(_CLASS) == _djangos_steps)
+djangos = AsFound(
+    utils,
+    *("__getattr__", "execute", "executemany", "callproc"),
+    *("_execute", "_execute_with_wrappers"),
+)
+"""Django's cursor, which applications get."""
+_djangos_below = AsFound(stock, "__init__", "__getattr__", "__iter__", "execute", "executemany")
+
+
+def as_people_made_it(cursor: CursorWrapper) -> Any:
+    """Return *cursor* in Django's own MySQL cursor where somebody has put something into that."""
+    return cursor if _djangos_below.is_untouched() else stock.CursorWrapper(cursor)
 
 
 OWN_CURSORS: frozenset[type] = driver_for(stock.Database).OWN_CURSORS

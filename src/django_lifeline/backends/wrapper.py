@@ -34,7 +34,8 @@ from django_lifeline.backends.cursor import (
     AttachingWrapper,
     Cursor,
     CursorWrapper,
-    djangos_is_untouched,
+    as_people_made_it,
+    djangos,
 )
 from django_lifeline.backends.errors import ErrorWrapper
 from django_lifeline.backends.hold import Hold
@@ -387,12 +388,12 @@ class LifelineMixin(Transactions):
             hold.wanted = True
             below = kind(hold.connection)
             below.connection = None
-            cursor = CursorWrapper(self, below)
+            cursor = as_people_made_it(CursorWrapper(self, below))
         else:
             cursor = self._new_cursor()
         if self.force_debug_cursor or settings.DEBUG:  # that is, if queries are logged
             return self.make_debug_cursor(cursor)
-        return Cursor(cursor, self) if djangos_is_untouched() else self.make_cursor(cursor)
+        return Cursor(cursor, self) if djangos.is_untouched() else self.make_cursor(cursor)
 
     def _connect_for_a_cursor(self) -> None:
         """Borrow a connection. Where none can be had in a lost one's place, its statement says so.
@@ -427,7 +428,10 @@ class LifelineMixin(Transactions):
             return self._conduct(super().create_cursor, name)
         return self._new_cursor()
 
-    def _new_cursor(self) -> CursorWrapper:
+    def _new_cursor(self) -> Any:
+        return as_people_made_it(self._own_cursor())
+
+    def _own_cursor(self) -> CursorWrapper:
         if self._untaken is not None or self._hold is None and self._refuses:
             return CursorWrapper.unconnected(self)
         hold = self._hold or (self._gone if self.in_atomic_block else None)
