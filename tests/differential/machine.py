@@ -173,6 +173,7 @@ def _databases(server: Server) -> dict[str, Any]:
             "PASSWORD": PASSWORD,
             "NAME": f"{arm}_{name}",
             "OPTIONS": options,
+            "CONN_HEALTH_CHECKS": name == "b",
         }
 
     found = {f"stock_{name}": database("stock", name) for name in "ab"}
