@@ -71,7 +71,7 @@ class Answers(Lending):
             forgets = unused or bool(others)
         asks_id = statement.opaque or statement.asks & Asks.ID
         self._spoilt = None
-        if asks_id and hold.numbers:
+        if asks_id and hold.numbers and (hold.foreign_id or keepsake is not None):
             hold = self._prove_id(hold, statement)
             keepsake = self._keepsake
         if asks_id and (hold.foreign_id or keepsake is not None):

@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that the author waits for the borrower's questions to be answered."""
 
-_ROW_COUNT = re.compile(r"\bROW_COUNT\s*\(\s*\)", re.IGNORECASE)
 _ONLY_ROW_COUNT = re.compile(r"\s*SELECT\s+(ROW_COUNT\s*\(\s*\))\s*;?\s*", re.IGNORECASE)
-_FOUND_ROWS = re.compile(r"\bFOUND_ROWS\s*\(\s*\)", re.IGNORECASE)
-_PLAIN_QUESTION = re.compile(r"[^'\"`#;*-]*")
+_TOKEN = re.compile(
+    r"""
+    (?P<text> '(?:[^'\\]|'')*' | "(?:[^"\\]|"")*" | `(?:[^`]|``)*`
+        | /\*(?!M?!).*?\*/ | --(?:\s.*?)?(?:\n|\Z) | \#.*?(?:\n|\Z) | ;\s*\Z )
+    | (?<![\w.@$]) (?P<name> ROW_COUNT | FOUND_ROWS ) \s*\(\s*\)
+    | (?P<unsure> ['"`\\;] | /\* )
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""What has to be told from a question in a statement; where it cannot be, it is ``unsure``."""
 _SHOW_WARNINGS = re.compile(r"\s*SHOW\s+WARNINGS\s*;?\s*", re.IGNORECASE)
 _COUNT_WARNINGS = re.compile(
     r"\s*(?:SHOW\s+COUNT\s*\(\s*\*\s*\)\s+WARNINGS|SELECT\s+@@(?:session\.)?warning_count)\s*;?\s*",
@@ -191,8 +198,10 @@ class Keepsake:
 
         ``LAST_INSERT_ID()`` needs none: the new session can be told the number.
         """
-        if args or not isinstance(sql, str):
+        if not isinstance(sql, str):
             return None
+        if args:
+            return self._filled_in(sql, args)
         errors = [row for row in self.warnings if row[0] == "Error"]
         for shows, counts, rows in (
             (_SHOW_WARNINGS, _COUNT_WARNINGS, self.warnings),
@@ -202,14 +211,24 @@ class Keepsake:
                 return _as_rows(rows)
             if counts.fullmatch(sql):
                 return f"SELECT {len(rows)}", None
-        if self.row_count is None or self.found_rows is None and _FOUND_ROWS.search(sql):
-            return None
-        if alone := _ONLY_ROW_COUNT.fullmatch(sql):
+        if self.row_count is not None and (alone := _ONLY_ROW_COUNT.fullmatch(sql)):
             return f"SELECT {self.row_count} AS `{alone[1]}`", None
-        if _PLAIN_QUESTION.fullmatch(sql) and (_ROW_COUNT.search(sql) or _FOUND_ROWS.search(sql)):
-            counted = _ROW_COUNT.sub(f"({self.row_count})", sql)
-            return _FOUND_ROWS.sub(f"({self.found_rows})", counted), None
-        return None
+        return self._filled_in(sql, args)
+
+    def _filled_in(self, sql: str, args: Any) -> tuple[str, Any] | None:
+        """Return the statement with the numbers in the place of what asks for them."""
+        numbers = {"ROW_COUNT": self.row_count, "FOUND_ROWS": self.found_rows}
+        known: set[int | None] = set()
+
+        def filled(token: re.Match[str]) -> str:
+            if token["text"] is not None:
+                return token[0]
+            number = None if token["unsure"] else numbers[token["name"].upper()]
+            known.add(number)
+            return f"({number})"
+
+        text = _TOKEN.sub(filled, sql)
+        return (text, args) if known and None not in known else None
 
 
 def _as_rows(rows: list[tuple[Any, ...]]) -> tuple[str, list[Any]]:

@@ -85,6 +85,13 @@ QUESTIONS = (
     "SELECT LAST_INSERT_ID()",
     "SELECT ROW_COUNT()",
     "SELECT LAST_INSERT_ID(), ROW_COUNT()",
+    "SELECT LAST_INSERT_ID(), ROW_COUNT();",
+    "SELECT LAST_INSERT_ID(), ROW_COUNT() /* ROW_COUNT() */",
+    "SELECT LAST_INSERT_ID(), ROW_COUNT() -- ROW_COUNT()",
+    "SELECT LAST_INSERT_ID() AS `id`, 'ROW_COUNT()' AS a, 2 * ROW_COUNT() - 1 AS \"b\" # or less",
+    "SELECT LAST_INSERT_ID(), IF(ROW_COUNT() = 1, 'one', 'another')",
+    "INSERT INTO note (tag) VALUES (CONCAT(LAST_INSERT_ID(), ' ', ROW_COUNT()))",
+    "UPDATE note SET tag = CONCAT('%%', ROW_COUNT()) WHERE id = 1 AND LAST_INSERT_ID() > -1",
     "SHOW WARNINGS",
     "SHOW ERRORS",
     "SHOW COUNT(*) WARNINGS",
@@ -94,7 +101,10 @@ QUESTIONS = (
 
 
 def answer(question: str) -> Any:
-    return [run(NAME, question), run(NAME, "SELECT LAST_INSERT_ID()")]
+    said = run(NAME, question, () if "%%" in question else None)
+    if question.startswith(("INSERT", "UPDATE")):
+        said = run(NAME, "SELECT tag FROM note WHERE tag LIKE '%% %%' OR tag LIKE '\\%%%%'", ())
+    return [said, run(NAME, "SELECT LAST_INSERT_ID()")]
 
 
 def shown() -> Any:

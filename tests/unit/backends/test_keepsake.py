@@ -62,3 +62,30 @@ def test_number_of_them_is_given(keepsake: Keepsake, question: str, number: int)
 )
 def test_what_was_not_kept_is_not_answered(keepsake: Keepsake, question: str) -> None:
     assert keepsake.answer_to(question, None) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "filled_in"),
+    [
+        ("SELECT LAST_INSERT_ID(), row_count ();", "SELECT LAST_INSERT_ID(), (3);"),
+        ("SELECT 'ROW_COUNT()', ROW_COUNT()", "SELECT 'ROW_COUNT()', (3)"),
+        ('SELECT "a""b", ROW_COUNT()', 'SELECT "a""b", (3)'),
+        ("SELECT `ROW_COUNT()`, ROW_COUNT()", "SELECT `ROW_COUNT()`, (3)"),
+        ("/* ROW_COUNT() */ SELECT -ROW_COUNT()", "/* ROW_COUNT() */ SELECT -(3)"),
+        ("SELECT ROW_COUNT() -- ROW_COUNT()", "SELECT (3) -- ROW_COUNT()"),
+        ("SELECT ROW_COUNT() # ROW_COUNT()", "SELECT (3) # ROW_COUNT()"),
+        ("SELECT 1--ROW_COUNT()", "SELECT 1--(3)"),
+        ("SELECT 'it''s', ROW_COUNT()", "SELECT 'it''s', (3)"),
+        (r"SELECT '\\', ROW_COUNT()", None),
+        ("SELECT /*! ROW_COUNT() */ 1", None),
+        ("SELECT 1; SELECT ROW_COUNT()", None),
+        ("SELECT shop.ROW_COUNT(), 1", None),
+        ("SELECT 'not ended, ROW_COUNT()", None),
+    ],
+)
+@pytest.mark.parametrize("args", [None, (), ("x",)])
+def test_numbers_are_filled_in_where_the_text_is_understood(
+    keepsake: Keepsake, question: str, filled_in: str | None, args: Any
+) -> None:
+    expected = None if filled_in is None else (filled_in, args)
+    assert keepsake.answer_to(question, args) == expected
