@@ -387,14 +387,29 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _connect_in_its_place(self) -> Hold:
         hold = self._accept(self.get_new_connection(self.get_connection_params()))
+        kept = {name: getattr(self, name) for name in _BEGUN_ANEW}
         try:
             self._connecting = True
+            self._stand_as_connected(hold)
             self.init_connection_state()
             connection_created.send(sender=self.__class__, connection=self)
             hold.begins()
         finally:
             self._connecting = False
+            for name, value in kept.items():
+                setattr(self, name, value)
         return hold
+
+    def _stand_as_connected(self, hold: Hold) -> None:
+        """Be in no block, as after Django has connected: a receiver may have blocks of its own.
+
+        Those of the work that the connection is for are not begun on it yet.
+        """
+        self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = False
+        for name in ("savepoint_ids", "atomic_blocks", "run_on_commit"):
+            setattr(self, name, [])
+        self.rollback_exc = None
+        self.autocommit = hold.session.state is not State.OFF
 
     def _connect_again(self) -> Hold:
         """Connect, and go on as if nothing had begun anew."""
@@ -496,8 +511,10 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             # two holders, the reverse only costs the owner a new lease.
             hold.shown = False
             hold.resting = True
-            hold.lease.rest(_monotonic(), answers=hold.keepsake is not None)
-            if self._untold:
+            answers = hold.keepsake is not None
+            if not hold.lease.rest(_monotonic(), answers=answers, left=session):
+                hold.resting = False
+            elif self._untold:
                 self._tell()
 
     def _lives(self, hold: Hold) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.signals import connection_created
 from tests.stock.programs.workshop import (
     LIFELINE,
@@ -168,6 +168,54 @@ def lock_that_a_receiver_took_is_kept() -> Any:
         ]
         held = in_thread(lambda: one("default", f"SELECT IS_USED_LOCK('{name}{mine}') = {mine}"))
     return seen, held
+
+
+class Undone(Exception):
+    """Raised by the author of a block."""
+
+
+@scene
+def blocks_of_its_own_where_a_block_has_lost_its_connection() -> Any:
+    """Django connects outside of blocks: what a receiver undoes is undone, its hooks run."""
+    name, told = small(), []
+    seen: set[Any] = set()
+    hooks: list[int] = []
+
+    def receiver(connection: Any, **kwargs: Any) -> None:
+        if connection.alias != name:
+            return
+        seen.add((connection.in_atomic_block, connection.autocommit))
+        with suppress(Undone), transaction.atomic(name, durable=True):
+            run(name, "INSERT INTO note (tag) VALUES ('undone')")
+            raise Undone
+        with transaction.atomic(name), transaction.atomic(name):
+            run(name, "INSERT INTO note (tag) VALUES ('receiver')")
+            transaction.on_commit(lambda: hooks.append(1), using=name)
+
+    def block() -> None:
+        with transaction.atomic(name):
+            kill(me)
+            run(name, "INSERT INTO note (tag) VALUES ('mine')")
+
+    def manual() -> None:
+        transaction.set_autocommit(False, name)
+        kill(me)
+        run(name, "INSERT INTO note (tag) VALUES ('mine')")
+        transaction.commit(name)
+
+    connection_created.connect(receiver)
+    for work in (block, manual):
+        run("default", "DELETE FROM note")
+        me = session_id(name)
+        worked = outcome(work) is None
+        connections[name].close()
+        connections[name].autocommit = True
+        stored = [tag for (tag,) in run("default", "SELECT tag FROM note")]
+        told.append([stored.count("undone"), worked == ("mine" in stored)])
+        told.append(stored.count("receiver") == len(hooks))
+        hooks.clear()
+    connection_created.disconnect(receiver)
+    return [told, sorted(seen)]
 
 
 run("default", TABLE)
