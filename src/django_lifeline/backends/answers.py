@@ -48,6 +48,7 @@ class Answers(Lending):
 
     def _begin_anew(self, hold: Hold) -> None:
         """Let a new piece of work see nothing of the last one's, as on a new connection."""
+        self.health_check_done = True  # which Django's `connect` says, too
         connection = hold.connection
         session = connection.session
         hold.ran, hold.foreign_id = False, session.inserted

@@ -26,7 +26,7 @@ _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
 _ALONE, _VISITOR = 1, 2
 """A turn of its own, or a signal handler's or finalizer's in the middle of another."""
-_TURNS = frozenset({"ready", "_run", "_start_transaction_under_autocommit", "send_autocommit"})
+_TURNS = frozenset({"_ready", "_run", "_start_transaction_under_autocommit", "send_autocommit"})
 _STEPS = frozenset({"_begin", "_switch_autocommit", "send_commit", "send_rollback"})
 _OUT_OF_SYNC = (
     CR_COMMANDS_OUT_OF_SYNC,
@@ -51,25 +51,25 @@ class Borrowing(Refusals):
         Raises ``ConnectionLost`` when the held one died and took with it what *statement* needs,
         and the pool's or the driver's errors when no other can be had.
         """
-        hold = self._hold
+        mine = self._hold
         if (
-            hold is not None
-            and hold.resting
+            mine is not None
+            and mine.resting
             and statement.simple
             and not (self._turn or self._in_step)
             and self._missed is None
-            and hold.pid == _getpid()
-            and self._goes_on(hold)
+            and mine.pid == _getpid()
+            and self._goes_on(mine)
         ):
             # The common case: what else there is to do, or to find out, `_ready` does.
-            connection = hold.connection
+            connection = mine.connection
             try:
-                if connection.commands == hold.seen and not (
+                if connection.commands == mine.seen and not (
                     connection.busy or connection.closed or connection.channel.poll(0)
                 ):
                     self._turn = _ALONE
-                    if hold.lease.claim is None:
-                        return hold
+                    if mine.lease.claim is None:
+                        return mine
                     self._turn = 0
             except RuntimeError:
                 pass
@@ -294,10 +294,8 @@ class Borrowing(Refusals):
         hold.used_at = now = _monotonic()
         hold.ran = True
         connection = hold.connection
-        session = connection.session
         if (
             statement.simple
-            and session.clean
             and self._turn == _ALONE
             and connection.status() == hold.status
             and not (connection.busy or cursor.warning_count or hold.shown)
@@ -307,8 +305,9 @@ class Borrowing(Refusals):
             self._turn = 0
             hold.seen = connection.commands
             hold.resting = True
-            hold.lease.rest(now)
-            if self._untold:
+            if not hold.lease.rest(now, left=connection.session):
+                hold.resting = False
+            elif self._untold:
                 self._tell()
             return True
         return self._settle(hold, statement, sql, cursor)
@@ -336,8 +335,9 @@ class Borrowing(Refusals):
         elif session.clean:
             # `_rest`, in place for the sake of a common case.
             hold.resting = True
-            hold.lease.rest(hold.used_at, answers=hold.keepsake is not None)
-            if self._untold:
+            if not hold.lease.rest(hold.used_at, answers=hold.keepsake is not None, left=session):
+                hold.resting = False
+            elif self._untold:
                 self._tell()
         return True
 

@@ -70,8 +70,6 @@ class Cursor(utils.CursorWrapper):
 
     __class__ = property(lambda self: utils.CursorWrapper)
 
-    close = property(attrgetter("cursor.close"))
-
     def execute(self, sql: Any, params: Any = None) -> Any:
         """Run one statement, as Django does."""
         db = self.db

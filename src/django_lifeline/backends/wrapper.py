@@ -606,10 +606,19 @@ class LifelineMixin(Transactions):
             or self.autocommit != self.settings_dict["AUTOCOMMIT"]
             or connection_created.receivers
             or hold.connection.session.arranged is not None
-            or not hold.pool.leave(hold.lease)
+            or not self._is_left_at_rest(hold)
         ):
             return False
-        hold.returned, hold.wanted, self.health_check_done = True, False, False
+        self.health_check_done = False
+        return True
+
+    def _is_left_at_rest(self, hold: Hold) -> bool:
+        """Give it back, yet keep it until somebody else asks for it; False: it is not kept."""
+        # First of all: a signal handler that comes in between takes it in hand again.
+        hold.returned, hold.wanted = True, False
+        if not hold.pool.leave(hold.lease):
+            hold.returned = False
+            return False
         targets.pass_by(self._target)
         return True
 
@@ -667,10 +676,8 @@ class LifelineMixin(Transactions):
             if not (hold.is_private or self._is_obsolete()):
                 return  # as stock: who keeps the driver's object goes on with it
             self._rest(hold)
-        if hold.resting and not self._connects_anew(hold) and hold.pool.leave(hold.lease):
-            hold.returned, hold.wanted = True, False
-            targets.pass_by(self._target)
-        else:
+        kept = hold.resting and not self._connects_anew(hold) and self._is_left_at_rest(hold)
+        if not kept:
             self._give_back(hold)
 
     def _recovers_from_errors(self) -> bool:

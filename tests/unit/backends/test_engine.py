@@ -836,6 +836,26 @@ def test_rows_found_of_a_recalled_session_are_not_anothers(connect: Connect) -> 
         run(author, "SELECT FOUND_ROWS()")
 
 
+def test_connection_rests_though_its_cursor_had_no_answer_before(connect: Connect) -> None:
+    author, other = connect(**ONE_SLOT), connect(**ONE_SLOT)
+    run(author, "SELECT 1")
+    run(other, "SELECT 1")
+    with author.cursor() as cursor:
+        with pytest.raises(ConnectionLost):
+            cursor.execute("SELECT FOUND_ROWS()")
+        cursor.execute("SELECT 1")
+        assert author._hold.resting
+
+
+def test_health_is_not_checked_where_the_next_piece_of_work_has_begun(connect: Connect) -> None:
+    """Django's `connect`, which it begins with at CONN_MAX_AGE = 0, says that it was."""
+    wrapper = connect(CONN_HEALTH_CHECKS=True)
+    run(wrapper, "SELECT 1")
+    wrapper.close_if_unusable_or_obsolete()
+    wrapper.ensure_connection()
+    assert wrapper.health_check_done
+
+
 def test_fresh_borrower_asks_about_no_statement_of_the_last_one(
     wrapper: Any, connect: Connect, server: FakeServer
 ) -> None:

@@ -104,7 +104,13 @@ def visit_has_a_block() -> None:
         ask("INSERT visit")
 
 
-VISITORS = {each.__name__: each for each in (visit_reads, visit_stores, visit_has_a_block)}
+def visit_sets() -> None:
+    ask("SET SESSION sql_mode = 'ANSI_QUOTES'")
+
+
+VISITORS = {
+    each.__name__: each for each in (visit_reads, visit_stores, visit_has_a_block, visit_sets)
+}
 
 
 class Steps:
@@ -185,6 +191,8 @@ def test_visit_changes_nothing_for_what_it_came_into(
     counted.run(work, wrapper)
     assert counted.count > 15
     for at in range(1, counted.count + 1):
+        wrapper.close()  # of a session that a visitor has set up, once
+        work(wrapper)
         server.stored.clear()
         in_hand.wrong.clear()
         steps = Steps(at, visitor)
@@ -192,6 +200,11 @@ def test_visit_changes_nothing_for_what_it_came_into(
         seen = f"step {at}, {getattr(steps, 'where', '')}"
         assert [row for row in server.stored if row != "visit"] == stored, seen
         assert in_hand.wrong == [], seen
+        hold = wrapper._hold
+        assert hold is None or hold.resting or not hold.returned, seen
+        for slot in wrapper.pool._ledger.slots:
+            session = slot.connection and slot.connection.session
+            assert slot.state is not State.RESTING or session.clean, seen
         if steps.told is not None:
             assert isinstance(steps.told, ProgrammingError), (seen, steps.told)
             assert steps.told.args[0] == 2014, seen

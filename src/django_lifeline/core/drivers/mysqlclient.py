@@ -92,8 +92,9 @@ class Cursor(Batches, StockCursor):
 _INIT = genuine(StockCursor.__init__, "MySQLdb.cursors")
 _EXECUTE = genuine(StockCursor.execute, "MySQLdb.cursors")
 """The driver's own; somebody who replaced it gets his called."""
-for _name, _value in vars(StockCursor(None)).items():
-    setattr(Cursor, _name, _value)  # what a new one has, once for all of them
+if _INIT is not None:
+    for _name, _value in vars(StockCursor(None)).items():
+        setattr(Cursor, _name, _value)  # what a new one has, once for all of them
 
 OWN_CURSORS = classes_in(cursors) | {Cursor}
 """Classes of cursors that ask their connection nothing once they have their rows."""

@@ -26,6 +26,14 @@ class Lender(Protocol):
         """Give the waiters what there is for them."""
 
 
+class Left(Protocol):
+    """What a borrower leaves behind in the connection."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the next one may see it."""
+
+
 class Lease(Generic[C]):
     """The right to use one connection, until it is given back, discarded or recalled.
 
@@ -59,18 +67,23 @@ class Lease(Generic[C]):
         if getattr(self, "hold", None) and self.slot.state is _LENT:
             self.connection.hang_up()
 
-    def rest(self, now: float | None = None, *, answers: bool = False) -> None:
+    def rest(
+        self, now: float | None = None, *, answers: bool = False, left: Left | None = None
+    ) -> bool:
         """Leave the connection unused for now: it stays yours until somebody waits for one.
 
         ``now`` is the pool's time, for those who have just read it. With ``answers`` you may want
         to ask about the last statement: whoever waits is given another connection where he can.
         Do not touch it again before `resume` has returned True. The session must be in a state
-        that the next borrower may see.
+        that the next borrower may see: where ``left`` says otherwise, asked last of all since a
+        signal handler may have come, it is left in hand, and False is returned.
         """
         if self.claim is not None or not self.hold:
-            return
+            return True
         slot, lender = self.slot, self._lender
-        slot.rested_at = now = lender.now() if now is None else now
+        slot.rested_at = lender.now() if now is None else now
+        if left is not None and not left.clean:
+            return False
         slot.returned = False
         slot.answers = answers
         self.claim = slot.claim = [None]
@@ -80,6 +93,7 @@ class Lease(Generic[C]):
             slot.move(State.RESTING)
         if lender.waiters:
             lender.settle()
+        return True
 
     def stop_resting(self) -> bool:
         """Take the claim back, to end the lease; False: the connection was recalled."""
