@@ -47,9 +47,9 @@ def test_method_replaced_before_the_engine_is_imported_is_not_taken_for_djangos(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     djangos = utils.CursorWrapper.execute
-    assert cursor._of_django("execute") is djangos
+    assert cursor.AsFound(utils, "execute").is_untouched()
     monkeypatch.setattr(utils.CursorWrapper, "execute", lambda *given: djangos(*given))
-    assert cursor._of_django("execute") is None
+    assert not cursor.AsFound(utils, "execute").is_untouched()
 
 
 def test_debug_cursor_logs_statements(said: Any) -> None:

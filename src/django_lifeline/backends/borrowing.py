@@ -296,6 +296,7 @@ class Borrowing(Refusals):
         connection = hold.connection
         if (
             statement.simple
+            and connection.session.state is _AUTOCOMMIT
             and self._turn == _ALONE
             and connection.status() == hold.status
             and not (connection.busy or cursor.warning_count or hold.shown)

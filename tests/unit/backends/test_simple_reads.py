@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import transaction
 from tests.unit.backends.fake_server import FakeCursor, FakeServer, ServerSession
+
+from django_lifeline.exceptions import ConnectionLost
 
 READ = "SELECT 1"
 
@@ -84,3 +87,12 @@ def test_driver_that_something_is_left_unread_by_is_not_asked(
     at_rest._hold.connection.busy = at_rest._hold.connection._under_way = True
     assert run(at_rest, READ) == [(1,)]
     assert len(server.sessions) == 2
+
+
+def test_read_in_a_block_is_work_that_a_loss_takes_away(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    with pytest.raises(ConnectionLost), transaction.atomic():
+        run(wrapper_in_django, READ)
+        server.kill_all()
+        run(wrapper_in_django, READ)
