@@ -20,7 +20,13 @@ from django_lifeline.backends.evidence import (
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.lending import SILENT
 from django_lifeline.backends.notices import Lost, Restored, publish
-from django_lifeline.core.classification import CR_SERVER_LOST, Connection, Ran, verdict
+from django_lifeline.core.classification import (
+    CR_SERVER_LOST,
+    LAST_WORDS,
+    Connection,
+    Ran,
+    verdict,
+)
 from django_lifeline.core.effects import Keeps
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Decision, Label, Loss, decide
@@ -63,7 +69,10 @@ class Losses(Answers):
         if not isinstance(error, self.Database.Error):
             return False
         code = error.args[0] if error.args else None
-        return verdict(code).connection is Connection.DEAD or bool(hold.connection.closed)
+        connection = hold.connection
+        if code in LAST_WORDS and not connection.lost:
+            return False  # somebody has made the server say so: the session has answered since
+        return verdict(code).connection is Connection.DEAD or bool(connection.closed)
 
     def _never_left(self, hold: Hold, error: BaseException) -> bool:
         """Whether it is proved that the server cannot have run what was sent last."""

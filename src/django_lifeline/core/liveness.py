@@ -355,7 +355,7 @@ def _select_poll(fd: int) -> Poll:
     wait = original("select", "select")
 
     def poll(timeout: int) -> list[tuple[int, int]]:
-        readable = wait([fd], [], [], timeout)[0]
+        readable = wait([fd], [], [], timeout / 1000)[0]
         return [(fd, _READABLE & ~POLLRDHUP)] if readable else []
 
     return poll

@@ -215,6 +215,8 @@ class FakeDriverConnection(Guarded):
         except MySQLdb.Error as error:
             if ends_exchange(error):
                 self.busy = self._under_way = False
+            elif not self._lives_on(error):
+                self._note_loss(error)
             raise
         self.busy = self._under_way = False
         return answer

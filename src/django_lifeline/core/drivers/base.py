@@ -24,6 +24,9 @@ COMMANDS_OUT_OF_SYNC = 2014
 SERVER_GONE = 2006
 SERVER_LOST = 2013
 
+_CLOSES_WITHIN = 20
+"""Milliseconds in which a server that means its last words ends the connection after them."""
+
 NO_ANSWER = object()
 
 NUMBERS: Mapping[int, Callable[[Any], Any]] = {
@@ -98,6 +101,8 @@ class DriverConnection(Protocol):
     """The longest command in bytes; a longer one raises `PacketTooLarge` unsent. 0: no limit."""
     last_size: int
     """The length of the last command in bytes."""
+    lost: bool
+    """Whether an exchange was broken off by a loss."""
     last_sight: Sight | None
     """What the last look at a readable socket found."""
     ping_timeout: float
@@ -234,7 +239,9 @@ class Guarded:
     busy: bool = False
     """Whether an answer is still to be read, wholly or in part."""
     _under_way: bool = False
-    _lost: bool = False
+    _asked_back: bool = False
+    """Whether it is asked at this moment whether its last words were its own."""
+    lost: bool = False
     """Whether the exchange that is under way for ever was broken off by a loss."""
     _opened: bool = False
     _opening_sets: str | Callable[[str], str] = ""
@@ -373,11 +380,31 @@ class Guarded:
     def _note_loss(self, error: Exception) -> None:
         """Remember that the server is gone, for whoever goes on using the connection."""
         code = error.args[0] if error.args else None
-        self._lost = self._lost or verdict(code).connection is Fate.DEAD
+        self.lost = self.lost or verdict(code).connection is Fate.DEAD
+
+    def _lives_on(self, error: Exception) -> bool:
+        """Whether the session goes on after the server's last words, which were not its own then.
+
+        A procedure can make it say them, or another server that it asked itself, and MariaDB has
+        one of these numbers for something else. Who means them closes the connection with them.
+        """
+        code = error.args[0] if error.args else None
+        if code not in LAST_WORDS or self._asked_back or self.channel.poll(_CLOSES_WITHIN):
+            return False
+        self._asked_back = True
+        commands, size = self.commands, self.last_size
+        try:
+            self.busy = self._under_way = False
+            lives = self.ping_within(self.ping_timeout)
+        finally:
+            self._asked_back = False
+            self.commands, self.last_size = commands, size
+        self.busy = self._under_way = not lives
+        return lives
 
     def _why_not(self) -> Exception:
         """Return why no command can be sent: the connection was lost, or an answer is unread."""
-        if self._lost:
+        if self.lost:
             return self.OperationalError(SERVER_GONE, "MySQL server has gone away")
         # The class that mysqlclient gives it; PyMySQL reads the rest by itself.
         return self.ProgrammingError(

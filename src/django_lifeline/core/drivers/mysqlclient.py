@@ -483,7 +483,7 @@ class Connection(Guarded, StockConnection):
     def _ended_by(self, error: Exception) -> None:
         if ends_exchange(error):
             self.busy = self._under_way = False
-        else:
+        elif not self._lives_on(error):
             self._note_loss(error)
 
     def _has_rows(self, answer: object = None) -> bool:

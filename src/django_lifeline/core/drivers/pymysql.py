@@ -388,6 +388,8 @@ class Connection(Guarded, StockConnection):
             if ends_exchange(error):
                 self._answer_ends()
                 return
+            if self._lives_on(error):
+                return
             self._note_loss(error)
             if _is_misreading(error):
                 self._say_torn(error)
