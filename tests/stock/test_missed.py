@@ -13,7 +13,7 @@ from tests.stock.conftest import Both, Ours
 pytestmark = [pytest.mark.timeout(240), pytest.mark.drawn]
 FORGIVEN = ("BEGIN, rolled back", "START TRANSACTION", "COMMIT AND CHAIN")
 """Their ROLLBACK is answered: the server has rolled back what they had done."""
-HEALED = re.compile("autocommit off, .*; swallowed; 0")
+HEALED = re.compile("autocommit off, .*; (swallowed|(COMMIT|ROLLBACK) AND CHAIN); 0")
 """Nothing was done in the mode, and it is set again."""
 
 
@@ -23,7 +23,7 @@ def test_as_much_is_stored_and_refused_as_with_stock(both: Both) -> None:
         {name: cell for name, cell in said.items() if ";" in name}
         for said in (pair.stock, pair.ours)
     )
-    assert len(stock) == (20 + 2 * 11) * (4 + 2)
+    assert len(stock) == (20 + 2 * 11 + 2 * 9) * (4 + 2)
     for name, cell in ours.items():
         if name.startswith(FORGIVEN):
             cell[1] = stock[name][1]
@@ -75,3 +75,13 @@ def test_piece_of_work_goes_on_only_where_it_does_with_stock(both: Both) -> None
 def test_what_sets_up_a_connection_runs_where_something_is_taken_up_anew(ours: Ours) -> None:
     told = ours("missed", timeout=200)["receiver"]
     assert told == [["error", "error", "ok", "ok"], ["5"]]
+
+
+def test_child_goes_on_without_what_its_parent_holds_only_once_it_has_closed(ours: Ours) -> None:
+    forked = ours("missed", timeout=200)["forked"]
+    assert len(forked) == 20
+    for state, (told, ended, afterwards, stored) in forked.items():
+        assert told == ["error"] * 4, state
+        assert [afterwards, stored] == [[[1]], []], state
+        if not state.startswith(FORGIVEN):
+            assert set(ended) <= {"error"}, state

@@ -73,6 +73,7 @@ def facts_of(
     return replace(
         facts,
         statement=statement.keyword,
+        ends_transaction=statement.ends_transaction,
         state_lost=session.lost_with_it,
         in_transaction=session.in_transaction,
         exposed=hold.shown,

@@ -95,6 +95,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
     """What the piece of work has lost with its session, and has not taken up anew; or None."""
     _forgone_names: frozenset[str] = frozenset()
     """What `Keeps.FORGONE` among it stands for."""
+    _hidden_texts: frozenset[str] = frozenset()
+    """What `Keeps.HIDDEN` does."""
     _taking: Keeps | None = None
     """What of it is missed once the statement is answered that takes up some of it."""
     _missed_for: Diagnosis | None = None
@@ -473,7 +475,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         resets = session.can_be_reset and not connection.facts.init_connect and self._lives(hold)
         if not resets or not connection.reset_session():
             return False
-        connection.session = Session()
+        connection.session = Session(session.hides)
         self._observe(hold)
         return connection.session.clean
 
@@ -540,22 +542,29 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
             missed &= ~OF_TRANSACTIONS  # that of Django's is refused by itself
         if missed:
             self._miss_also(missed)
+            self._hidden_texts |= was.hidden
 
     def _miss_also(self, missed: Keeps) -> None:
         if self._missed is None:
-            self._missed, self._forgone_names = missed, frozenset()
+            self._missed, self._forgone_names, self._hidden_texts = missed, frozenset(), frozenset()
         else:
             self._missed |= missed
+
+    def _note_what_went(self, was: Session, *, lost: bool) -> None:
+        """Remember what the session had that is not this process's any more, or nobody's."""
+        if lost and not self._of_a_block:
+            # What a block had is lost until its end, and there Django closes the connection.
+            self._miss(was)
+        if was.settings:
+            self._owed, self._owed_by_a_block = was.settings, self._of_a_block
 
     def _drop(self, hold: Hold, reason: Reason) -> None:
         """End a connection that cannot be used any more, and with it its transaction."""
         self._hold = self._missed_for = None
-        if reason in _LOSSES and hold.pid == _getpid() and not self._of_a_block:
-            # What a block had is lost until its end, and there Django closes the connection.
-            self._miss(hold.session)
         # On one that was half set up there was nothing yet that is not owed already.
-        if hold.session.settings and reason not in (Reason.CLOSED, Reason.DIRTY):
-            self._owed, self._owed_by_a_block = hold.session.settings, self._of_a_block
+        if reason not in (Reason.CLOSED, Reason.DIRTY):
+            lost = reason in _LOSSES and hold.pid == _getpid()
+            self._note_what_went(hold.session, lost=lost)
         if reason is Reason.RETIRED:
             hold.pool.retire(hold.lease)
         else:

@@ -193,12 +193,14 @@ class Losses(Answers):
         """
         if hold.session.in_transaction:
             self._mark_transaction_lost(hold.session, None)
-        mine = self._hold is hold
-        if mine:
+        mine = self._hold is hold or facts.forked
+        if self._hold is hold:
             hold.connection.loss_told = True
             self._drop(hold, reason)
-            if self._missed is not None and facts.statement in ("COMMIT", "ROLLBACK"):
-                self._missed = self._missed & ~Keeps.TRANSACTION or None  # it is over
+        elif facts.forked:  # it is the parent's connection, and stays
+            self._note_what_went(hold.session, lost=True)
+        if mine and self._missed is not None and facts.ends_transaction:
+            self._missed = self._missed & ~Keeps.TRANSACTION or None  # it is over
         self._distrust(facts)
         target = self._find_target()
         diagnosis = diagnose_raised(target, facts, hold.connection)
@@ -224,13 +226,13 @@ class Losses(Answers):
                 label=Label.NOT_EXECUTED,
                 phase=Phase.BEFORE,
                 statement=statement.keyword,
+                ends_transaction=statement.ends_transaction,
                 state_lost=session.lost_with_it,
                 in_transaction=session.in_transaction,
                 server_thread_id=hold.connection.session_number,
                 pid=_getpid(),
                 forked=True,
             )
-            # Not its connection, so it is not dropped: `_hold` is None by now.
             raise self._lose(hold, facts, Reason.CLOSED)
         self._owed = () if hold.resting else session.settings
         return self._take()
@@ -263,7 +265,7 @@ class Losses(Answers):
         if self._closed and not self.in_atomic_block:
             self._missed = None
             return
-        may_run, left = met(missed, statement, self._forgone_names)
+        may_run, left = met(missed, statement, self._forgone_names, self._hidden_texts)
         if may_run:
             self._taking = left
             return
@@ -280,6 +282,7 @@ class Losses(Answers):
         """A statement was answered that takes up some of what is missed."""
         self._missed, self._taking = self._taking or None, None
         self._forgone_names = self._forgone_names.difference(statement.sets)
+        self._hidden_texts = self._hidden_texts.difference((statement.text,))
 
     def _told_again(
         self, what: str, diagnosis: Diagnosis, cause: BaseException | None = None, how: str = ""

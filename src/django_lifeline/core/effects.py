@@ -100,6 +100,58 @@ class Keeps(enum.Flag):
     STATEMENT = enum.auto()
     """One that was prepared in SQL."""
     HANDLER = enum.auto()
+    HIDDEN = enum.auto()
+    """Whatever code has left that is not in the text."""
+
+
+class Hides(enum.Enum):
+    """What of a database runs code that leaves something in the session, and is in no text."""
+
+    NOTHING = 0
+    WRITES = 1
+    """A trigger does."""
+    ALL = 2
+    """A function does that a view calls."""
+
+
+SPACE = "[ \t\r\n]"
+_SETTINGS = "len|length|zone|names|size|timeout|results|client|connection|mode|checks|level|log"
+HIDING = "|".join(
+    (
+        f"(set{SPACE}|,){SPACE}*@[^ ,;=:()]+{SPACE}*:?=",
+        f"@[^ ,;=:()@]+{SPACE}*:=",
+        f"into{SPACE}+([a-z0-9_]+{SPACE}*,{SPACE}*)?@",
+        f"diagnostics{SPACE}[^;]*@",
+        f"set{SPACE}+(session|local|role|names|timestamp|insert_id|[a-z_]+_({_SETTINGS})){SPACE}*[^a-z_]",
+        "get_lock|temporary|last_insert_id|connection_id|row_count|found_rows",
+        f"call{SPACE}",
+    )
+)
+"""The regular expression, for servers and for Python, of code in lower case that does, if in doubt:
+it gives a variable a value, takes a lock or makes a temporary table, or calls a procedure; or it
+asks its session what it must not be asked in another one. Each part takes no longer for a longer
+text than that is longer: MySQL gives up after a while."""
+
+_MAKES = re.compile(r"\s*create\b[^(]*?\b(trigger|function|view|table|procedure|event)\b")
+_QUOTED = re.compile(r"`[^`]*`|'[^']*'")
+_OF_VIEW = re.compile(r"\bas\b(.*)", re.DOTALL)
+_HIDING = re.compile(HIDING)
+
+
+def made_by(sql: str) -> Hides | None:
+    """Return what a database has, once this CREATE has run, that leaves something in sessions.
+
+    None: nothing new. Of a function it is not known yet what calls it.
+    """
+    text = sql.lower()
+    made = _MAKES.match(_QUOTED.sub("", text))
+    if made is None:
+        return None
+    if made[1] == "view":
+        select = _OF_VIEW.search(sql.replace("AS", "as"))
+        return Hides.ALL if select and Effect.OPAQUE in effect_of(select[1]) else None
+    hides = {"trigger": Hides.WRITES, "function": Hides.ALL}.get(made[1])
+    return hides if _HIDING.search(text) else None
 
 
 LONG = 4096

@@ -14,7 +14,7 @@ import enum
 from collections import deque
 from dataclasses import dataclass
 
-from django_lifeline.core.effects import Boundary, Effect, Keeps, effect_of
+from django_lifeline.core.effects import LONG, Boundary, Effect, Hides, Keeps, effect_of
 from django_lifeline.core.statement import Statement, statement_of
 
 
@@ -79,6 +79,12 @@ _NOT_RESET = frozenset({"role"})
 """What COM_RESET_CONNECTION leaves as it is, and MariaDB's COM_CHANGE_USER where the account has no
 role by default."""
 
+_RESET = Keeps.LOCK | Keeps.TABLE | Keeps.VARIABLE | Keeps.STATEMENT | Keeps.HANDLER
+"""What every reset takes away. Whatever else was set may be a role."""
+
+_TOO_MANY = ""
+"""The text of no statement: what it stands for is not taken up anew."""
+
 MOST_SETTINGS = 64
 """Statements that are made again on a replacement, at most; a session with more is pinned."""
 
@@ -113,6 +119,8 @@ class Session:
         "arranged",
         "chosen",
         "complained",
+        "hidden",
+        "hides",
         "inserted",
         "keeps",
         "partly_stored",
@@ -122,13 +130,14 @@ class Session:
         "settings_before",
         "shown",
         "state",
+        "stays",
         "touched",
         "unseen",
         "work",
         "wrote",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, hides: Hides = Hides.NOTHING) -> None:
         self.state = State.AUTOCOMMIT
         self.work = 0
         """Statements that were answered in the open transaction."""
@@ -148,6 +157,12 @@ class Session:
         """The statement that left state no other session has; empty when there is none."""
         self.keeps = Keeps.NOTHING
         """What its author counts on from one statement to the next, and nothing makes again."""
+        self.stays = False
+        """Whether a reset may leave any of that as it is."""
+        self.hides = hides
+        """What of this database runs code that is in no statement's text, and leaves something."""
+        self.hidden: frozenset[str] = frozenset()
+        """Statements, by their text, whose code may have left something that is not in it."""
         self.arranged: Arranged | None = None
         """What is made again by itself on a replacement, and is not for the next borrower."""
         self.chosen = False
@@ -182,7 +197,7 @@ class Session:
         if self.arranged is not None and not self.arranged.can_be_reset:
             return False
         stays = any(kept.names & _NOT_RESET for kept in self.settings)
-        return not (stays or self.unseen or self.pinned_by or self.state.open)
+        return not (stays or self.stays or self.unseen or self.state.open)
 
     @property
     def first_in_transaction(self) -> bool:
@@ -201,6 +216,8 @@ class Session:
         As far as it is known: a procedure may have begun a transaction, or not.
         """
         missed = self.keeps & ~Keeps.ON
+        if self.hidden:
+            missed |= Keeps.HIDDEN
         if self.state is State.OFF:
             missed |= Keeps.MODE
         elif self.chosen and not self.state.open:
@@ -218,12 +235,13 @@ class Session:
         if not self.touched or self.unseen or self.state.open:
             return
         self.arranged = Arranged(self.settings, self.can_be_reset)
-        self.touched = self.pinned_by not in ("", "SET")
+        self.touched = self.pinned_by not in ("", "SET") or bool(self.hidden)
+        self.hidden = frozenset()
         self.settings = self.settings_before = ()
         self.chosen = False
         self.keeps = Keeps.NOTHING  # and they take it again
         if not self.touched:
-            self.pinned_by = ""
+            self.pinned_by, self.stays = "", False
 
     def move(self, move: Move) -> None:
         """Go where *move* leads; `IllegalMove` if it cannot happen now."""
@@ -269,6 +287,8 @@ class Session:
                 self._cross(statement.boundary)
                 return
             self._note_trace(statement, sql, final)
+        if self.may_hide(statement):
+            self._note_hidden(statement)
         if self.state is not State.AUTOCOMMIT:
             self.partly_stored = self.partly_stored or statement.may_commit
             self.work += 1
@@ -288,8 +308,9 @@ class Session:
             if statement.opaque:
                 self.move(Move.BEGIN_MANUALLY)
             if statement.pins:
-                self.pinned_by = self.pinned_by or statement.keyword
-                self.keeps |= statement.keeps
+                self._pin(statement)
+        if self.may_hide(statement):
+            self._note_hidden(statement)
         if self.state.open:
             self.work += 1
             self.active = self.active or not statement.tableless
@@ -306,7 +327,7 @@ class Session:
 
     def changed_in_driver(self) -> None:
         """Something was set in the driver's object itself, which no reset takes back."""
-        self.touched = True
+        self.touched = self.stays = True
         self.pinned_by = self.pinned_by or "connection.connection"
 
     def ran_unseen(self) -> None:
@@ -336,10 +357,31 @@ class Session:
         if names:
             self._remember(Setting(frozenset(names), text))
         elif statement.pins:
-            self.pinned_by = self.pinned_by or statement.keyword
+            self._pin(statement)
             if statement.opaque:
                 self.move(Move.BEGIN_MANUALLY)
-            self.keeps |= statement.keeps
+
+    def _pin(self, statement: Statement) -> None:
+        self.pinned_by = self.pinned_by or statement.keyword
+        self.keeps |= statement.keeps
+        unlike = statement.opaque or not statement.keeps or statement.keeps & ~_RESET
+        if unlike or statement.keyword == "SET" and "ROLE" in statement.text.upper():
+            self.stays = True
+
+    def may_hide(self, statement: Statement) -> bool:
+        """Whether *statement* may leave something in the session that its text does not show."""
+        if statement.opaque:
+            return True
+        if self.hides is Hides.NOTHING or statement.tableless or statement.savepoint:
+            return False
+        return self.hides is Hides.ALL or not statement.reads_only
+
+    def _note_hidden(self, statement: Statement) -> None:
+        self.touched = True
+        self.pinned_by = self.pinned_by or statement.keyword
+        text = statement.text
+        few = text in self.hidden or len(self.hidden) < MOST_SETTINGS
+        self.hidden |= {text if few and len(text) <= LONG else _TOO_MANY}
 
     def _cross(self, boundary: Boundary) -> None:
         move = _CROSSED.get(boundary)
@@ -360,17 +402,21 @@ class Session:
         others = tuple(kept for kept in self.settings if not kept.names <= setting.names)
         depends_on_mode = any("sql_mode" in kept.names for kept in self.settings)
         if len(others) >= MOST_SETTINGS or depends_on_mode and _reads_by_mode(setting.sql):
-            self.pinned_by = self.pinned_by or "SET"
+            self.pinned_by, self.stays = self.pinned_by or "SET", True
             return
         self.settings = (*others, setting)
 
 
 def met(
-    missed: Keeps, statement: Statement, forgone: frozenset[str] = frozenset()
+    missed: Keeps,
+    statement: Statement,
+    forgone: frozenset[str] = frozenset(),
+    hidden: frozenset[str] = frozenset(),
 ) -> tuple[bool, Keeps]:
     """Whether *statement* may run though so much is missed, and what is missed once it was met.
 
-    *forgone* are the names of what `Keeps.FORGONE` stands for.
+    *forgone* are the names of what `Keeps.FORGONE` stands for, *hidden* the texts of the
+    statements that `Keeps.HIDDEN` does: what one has left, whatever it was, it leaves again.
 
     It may where it takes up anew some of what is missed, and looks at no table unless that is all;
     or where it is the ROLLBACK of what the server has rolled back. What would end a transaction or
@@ -388,6 +434,9 @@ def met(
         named = forgone if statement.keeps & Keeps.SETTING else forgone.intersection(statement.sets)
         if named:
             return True, missed & ~(taken | Keeps.FORGONE if named == forgone else taken)
+    if missed & ~taken == Keeps.HIDDEN and hidden == {statement.text}:
+        # Where more is missed it may be what this needs.
+        return True, Keeps.NOTHING
     if taken:
         harmless = statement.tableless or statement.keyword in _TAKES_UP
         return (True, missed & ~taken) if harmless or taken == missed else (False, missed)

@@ -7,7 +7,8 @@ for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from django_lifeline.core.effects import (
@@ -32,6 +33,8 @@ _CACHED_LENGTH = 4096
 class Statement:
     """One statement's traits."""
 
+    text: str = field(repr=False)
+    """The text, by which it is known again; not to be shown."""
     keyword: str
     """The first keyword, for labels; never more of the text."""
     repeatable: bool
@@ -69,6 +72,11 @@ class Statement:
     and what needs the least care."""
     batch: bool = False
     """Run for many rows, in several commands: some may have run when one is lost."""
+
+    @property
+    def ends_transaction(self) -> bool:
+        """Whether none is open after it, whatever became of it: a mere COMMIT or ROLLBACK."""
+        return self.boundary in (Boundary.ENDS, Boundary.LEAVES)
 
     @property
     def as_batch(self) -> Statement:
@@ -140,6 +148,7 @@ def _read(sql: str | bytes) -> Statement:
     previous = Effect.USES_PREVIOUS in effect
     pins = bool(effect & (Effect.PINS | Effect.OPAQUE)) or (only_sets and not sets)
     return Statement(
+        text=sql if isinstance(sql, str) else bytes(sql).decode("latin-1"),
         keyword=keyword,
         repeatable=Effect.READ in effect and not effect & (_STATEFUL | Effect.USES_PREVIOUS),
         plain=not effect & _STATEFUL,

@@ -125,6 +125,8 @@ class LossFacts:
     """The length of the last command."""
     statement: str = ""
     """The statement's first keyword."""
+    ends_transaction: bool = False
+    """Whether no transaction is open after it, whatever became of it."""
     state_lost: str = ""
     """What kind of session state went with the connection, if any."""
     in_transaction: bool = False

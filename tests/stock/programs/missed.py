@@ -6,6 +6,8 @@ errors of the items are swallowed in each of three ways, and the author ends it 
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ from django.db.backends.mysql.base import CursorWrapper as DjangosCursorWrapper
 from django.db.backends.signals import connection_created
 from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import (
+    LIFELINE,
     TABLE,
     Wrapper,
     alias,
@@ -96,7 +99,21 @@ def by_a_robust_hook(tag: str, strike: Callable[[], None] | None) -> Any:
     return outcome(work)
 
 
-HOW = [swallowed, in_a_block, by_a_robust_hook]
+def chained(sql: str) -> Callable[..., Any]:
+    """Whoever chains transactions counts on the next one, though the end of one was lost."""
+
+    def item(tag: str, strike: Callable[[], None] | None) -> Any:
+        if strike is None:
+            return outcome(lambda: insert(tag))
+        strike()
+        return outcome(lambda: run(NAME, sql))
+
+    item.__name__ = sql
+    return item
+
+
+CHAINED = [chained("COMMIT AND CHAIN"), chained("ROLLBACK AND CHAIN")]
+HOW = [swallowed, in_a_block, by_a_robust_hook, *CHAINED]
 
 
 def finished() -> list[str]:
@@ -391,6 +408,33 @@ def retried_by_the_cursor() -> list[Any]:
     return [told, after, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
 
 
+def in_a_child(state: str) -> list[Any]:
+    """A daemon forks with the state in hand: it has none of it, whoever logs that and goes on."""
+    begins, ends = STATES[state]
+    admin("DELETE FROM note")
+    session_id(NAME)
+    for sql in begins:
+        run(NAME, sql)
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        told = [outcome(lambda number=number: insert(f"i{number}")) for number in range(4)]
+        ended = [outcome(lambda sql=sql: run(NAME, sql)) for sql in ends]
+        connections[NAME].close()
+        afterwards = outcome(lambda: run(NAME, "SELECT 1"))
+        connections[NAME].close()
+        os.write(writes, json.dumps([plainly(told), plainly(ended), afterwards]).encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        told = json.load(pipe)
+    os.waitpid(child, 0)
+    for sql in ends:
+        run(NAME, sql)
+    connections[NAME].close()
+    return [*told, sorted(tag for (tag,) in admin("SELECT tag FROM note"))]
+
+
 def plainly(told: list[Any]) -> list[str]:
     """Only whether there was an error: of a dead connection each driver says it in its own way."""
     return ["error" if isinstance(each, str) and "Error" in each else "ok" for each in told]
@@ -412,6 +456,8 @@ report: dict[str, Any] = {
         for remedy in REMEDIES
         for state in ("SET @who", "GET_LOCK", "temporary table", "BEGIN, committed", "PREPARE")
     },
+    # Stock Django's child shares its parent's session.
+    "forked": {state: in_a_child(state) for state in STATES if LIFELINE},
     "retried": retried_by_the_cursor(),
     "receiver": with_a_receiver(),
     "cursors": [leaves_with_a_cursor(NAME), leaves_with_a_cursor(alias(Watching))],
@@ -420,8 +466,11 @@ for state in STATES:
     for NAME in (PLAIN, CHECKED):
         for each in HOW:
             for at in range(4 if NAME == PLAIN else 2):
-                if each is not swallowed and state.startswith(ENDED_BY_A_BLOCK):
+                ended = state.startswith(ENDED_BY_A_BLOCK)
+                if ended and each in (in_a_block, by_a_robust_hook):
                     continue  # so that nothing is missed
+                if not ended and each in CHAINED:
+                    continue
                 checked = "" if NAME == PLAIN else "; checked"
                 report[f"{state}; {each.__name__}; {at}{checked}"] = outcome(
                     lambda state=state, each=each, at=at: cell(state, each, at)

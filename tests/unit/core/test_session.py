@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_lifeline.core.effects import Keeps
+from django_lifeline.core.effects import LONG, Hides, Keeps
 from django_lifeline.core.session import (
     MOST_SETTINGS,
     MOVES,
@@ -238,7 +238,7 @@ def test_ddl_that_failed_may_have_stored_what_came_before() -> None:
 def test_failed_statement_may_have_taken_its_lock() -> None:
     session = Session()
     session.failed(statement_of("SELECT GET_LOCK('a', 1), no_such_column"))
-    assert session.lost_with_it and not session.clean and not session.can_be_reset
+    assert session.lost_with_it and not session.clean
 
 
 def test_failed_procedure_may_have_begun_a_transaction() -> None:
@@ -335,10 +335,71 @@ def test_setting_with_parameters_is_kept_as_it_ran() -> None:
     assert sqls(session) == ["SET time_zone = 'SYSTEM'"] and not session.pinned_by
 
 
-@pytest.mark.parametrize("sql", ["SELECT GET_LOCK('a', 1)", "SET @x = 1", "LOCK TABLES t READ"])
-def test_state_that_cannot_be_made_again_pins(sql: str) -> None:
+@pytest.mark.parametrize(
+    ("sql", "can_be_reset"),
+    [
+        ("SELECT GET_LOCK('a', 1)", True),
+        ("SET @x = 1", True),
+        ("LOCK TABLES t READ", True),
+        ("CREATE TEMPORARY TABLE t (a INT)", True),
+        ("PREPARE s FROM 'SELECT 1'", True),
+        ("HANDLER t OPEN", True),
+        ("CALL p()", False),
+        ("SELECT f()", False),
+        ("SET sql_mode = CONCAT(@@sql_mode)", False),
+        ("SET @a = 1, ROLE writer", False),
+    ],
+)
+def test_state_that_cannot_be_made_again_pins(sql: str, can_be_reset: bool) -> None:
+    """What may be a role stays with a reset."""
     session = told(sql)
-    assert session.pinned_by and not session.clean and not session.can_be_reset
+    session.observe(autocommit=True, open_=False)
+    assert session.pinned_by and not session.clean and session.can_be_reset is can_be_reset
+
+
+@pytest.mark.parametrize(
+    ("sql", "hidden"),
+    [
+        ("INSERT INTO t VALUES (1)", (Hides.WRITES, Hides.ALL)),
+        ("UPDATE t SET a = 1", (Hides.WRITES, Hides.ALL)),
+        ("SELECT a FROM t", (Hides.ALL,)),
+        ("SELECT 1", ()),
+        ("SAVEPOINT s", ()),
+        ("CALL p()", tuple(Hides)),
+    ],
+)
+@pytest.mark.parametrize("hides", Hides)
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_code_that_is_in_no_text_has_left_is_missed_until_it_runs_again(
+    sql: str, hidden: tuple[Hides, ...], hides: Hides, fails: bool
+) -> None:
+    session, statement = Session(hides), statement_of(sql)
+    if fails:
+        session.failed(statement)
+    else:
+        session.ran(statement, sql, None)
+    assert bool(session.missed & Keeps.HIDDEN) is (hides in hidden)
+    assert session.clean is (hides not in hidden)
+    if hides in hidden:
+        missed = session.missed
+        assert met(missed, statement_of("SELECT 2"), hidden=session.hidden) == (False, missed)
+        assert met(missed, statement_of("SET sql_mode = CONCAT('')"), hidden=session.hidden)[0] is (
+            False
+        )
+        assert met(missed, statement, hidden=session.hidden) == (True, Keeps.NOTHING)
+        assert met(missed, statement, hidden=session.hidden | {"CALL q()"}) == (False, missed)
+        also = missed | Keeps.VARIABLE
+        assert met(also, statement, hidden=session.hidden) == (False, also)
+
+
+def test_long_text_is_not_remembered() -> None:
+    session = told(f"SELECT f('{'x' * LONG}')")
+    assert session.hidden == {""} and session.missed & Keeps.HIDDEN
+
+
+def test_more_hidden_code_than_is_remembered_is_not_taken_up() -> None:
+    session = told(*(f"CALL p{n}()" for n in range(MOST_SETTINGS + 1)))
+    assert len(session.hidden) == MOST_SETTINGS + 1 and "" in session.hidden
 
 
 @pytest.mark.parametrize("sql", ["SELECT 1", "INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)"])
@@ -434,7 +495,7 @@ def test_who_misses_something_may_only_take_it_up(
         (["SELECT GET_LOCK('a', 1)"], L),
         (["SELECT RELEASE_LOCK('a')", "DROP TEMPORARY TABLE t"], N),
         (["GET DIAGNOSTICS @n = ROW_COUNT"], V),
-        (["CALL p()"], N),
+        (["CALL p()"], Keeps.HIDDEN),
         (["SELECT SQL_CALC_FOUND_ROWS 1"], N),
         (["SET TRANSACTION READ ONLY"], Keeps.CHOICE),
         (["SET time_zone = 'SYSTEM'"], N),
@@ -444,7 +505,6 @@ def test_who_misses_something_may_only_take_it_up(
 def test_session_says_what_its_author_would_go_on_without(
     statements: list[str], missed: Keeps
 ) -> None:
-    """Not where it is not known: a procedure may have begun a transaction."""
     assert told(*statements).missed == missed
 
 
