@@ -22,7 +22,7 @@ TRACKED = {
 
 ALL_THAT_IS_SENT = re.compile(
     r"SET NAMES utf8mb4, @@session\.(transaction|tx)_isolation = 'READ-COMMITTED'"
-    r"|SELECT VERSION\(\), .*"
+    r"|(/\*M![\w =]+\*/ )?SELECT VERSION\(\), .*"
     r"|START TRANSACTION|COMMIT|ROLLBACK"
     r"|SET AUTOCOMMIT ?= ?[01]"
     r"|COM_PING|COM_RESET_CONNECTION|COM_CHANGE_USER|COM_INIT_DB|lifeline_\w+",

@@ -22,7 +22,7 @@ def test_first_connection_of_a_process_costs_two_round_trips(stock: Any, ours: A
     assert len(stock["first_connection"]) == 5
     opening, facts = ours["first_connection"]
     assert opening.startswith("SET NAMES")
-    assert facts.startswith("SELECT VERSION()")
+    assert "SELECT VERSION()" in facts
 
 
 def test_each_later_connection_costs_two_as_well(stock: Any, ours: Any) -> None:
@@ -30,7 +30,7 @@ def test_each_later_connection_costs_two_as_well(stock: Any, ours: Any) -> None:
     assert len(stock["second_connection"]) > 4
     opening, facts, statement = ours["second_connection"]
     assert opening.startswith("SET NAMES")
-    assert facts.startswith("SELECT VERSION()")
+    assert "SELECT VERSION()" in facts
     assert statement == "SELECT 8"
 
 

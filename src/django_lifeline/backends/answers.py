@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from django_lifeline.backends.assembly import clock
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.keepsake import Keepsake, Numbers
 from django_lifeline.backends.lending import Lending
-from django_lifeline.core.effects import Asks
+from django_lifeline.core.effects import Asks, made_by
 from django_lifeline.core.events import Reason
 from django_lifeline.core.retry import Label
 from django_lifeline.core.statement import Statement
 from django_lifeline.diagnosis.facts import LossFacts, Phase
 from django_lifeline.exceptions import ConnectionLost
 
+ASKED_WITHIN = 60.0
+"""Seconds after a statement in which a procedure may have been meant to ask for its number: hours
+later, after a night without work, it runs as if there were none."""
 _FORGETS = "DO (SELECT 1 FROM (SELECT 1) AS one)"
 """Takes away the warnings, errors and numbers of the statement before. MariaDB keeps the former
 until a statement uses a table, or complains itself."""
+_monotonic = clock.monotonic
+_NOTHING = Asks.NOTHING
 _ROWS_LOOKED_AT = 100
 """Rows of an INSERT with RETURNING among whose numbers its own is looked for."""
 _INSERTING = frozenset({"INSERT", "REPLACE"})
@@ -81,7 +87,7 @@ class Answers(Lending):
                 hold = self._set_last_id(hold, statement, known)
                 # What it did itself is asked for next.
                 self._keepsake = None if statement.opaque else keepsake
-            elif not statement.opaque:
+            elif not statement.opaque or keepsake is not None and keepsake.is_fresh:
                 raise self._answer_is_lost(hold)
         if forgets:  # now, since to set the number counts as a statement
             hold.connection.run(_FORGETS)
@@ -168,6 +174,8 @@ class Answers(Lending):
             hold.foreign_complaints, hold.session.complained = False, True
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
+        elif statement.keyword == "CREATE" and (hides := made_by(statement.text)):
+            self._find_target().finds_code(hides)
         # INSERT … RETURNING gives rows in the place of the number. Of other statements with rows
         # the number is one that the driver still shows, unless code ran that is not in the text.
         rows = cursor.description is not None
@@ -177,7 +185,7 @@ class Answers(Lending):
             hold.session.inserted = True
             numbers = [number] if given else _numbers_in(cursor)
             hold.numbers.add(numbers, hold.session, unsure=statement.batch or not given)
-        if statement.asks & Asks.ID:
+        if statement.asks is not _NOTHING and statement.asks & Asks.ID:
             # LAST_INSERT_ID(expr) gives it, not only asks for it; and it was made its own before.
             hold.session.inserted = True
             hold.session.shown.extend(_numbers_in(cursor))
@@ -233,6 +241,7 @@ class Answers(Lending):
             keepsake = Keepsake.of_a_read(hold)
         keepsake.follows(self._keepsake, hold.numbers, hold.session, owns_id=owns_id)
         keepsake.lost, keepsake.kept = lost, True
+        keepsake.is_fresh = _monotonic() - hold.used_at < ASKED_WITHIN
         self._keepsake = keepsake
 
 

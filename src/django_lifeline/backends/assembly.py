@@ -45,6 +45,7 @@ from django_lifeline.core.classification import (
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection, OpeningSets
+from django_lifeline.core.effects import Hides
 from django_lifeline.core.events import ConnectionClosed, Event, Reason
 from django_lifeline.core.liveness import TcpOptions
 from django_lifeline.core.options import (
@@ -60,6 +61,13 @@ from django_lifeline.diagnosis.facts import ServerNow
 DEFAULT_MAX_LIFETIME = 3600.0
 DEFAULT_MAX_IDLE = 600.0
 SAFE_SHARE_OF_WAIT_TIMEOUT = 0.9
+KEPT_SHARE = 16
+"""Of so many sessions that a server allows one process keeps one for its next piece of work, where
+nobody has said how many: it is not the only one."""
+HIDES_FOR = 100
+"""Whether a database has triggers that leave something in sessions is asked anew with a connection
+that is opened so many times later as the question took: where there are thousands of tables
+MariaDB looks for each one's."""
 ASKING_PAUSE = 1.0
 """Seconds in which a server is asked at most once after losses."""
 ASKING_TIMEOUT = 2
@@ -89,6 +97,9 @@ class Target:
 
     shaped = False
     """Whether somebody else's code has made parameters for it, or other ones in its place."""
+    hides: Hides | None = None
+    """What of the database leaves something in sessions; None: not known yet, or any more."""
+    _hides_until = float("-inf")
 
     def __init__(
         self,
@@ -251,8 +262,16 @@ class Target:
             connection = self.authenticated(params, connect)
             connection.likeness = wanted
         else:
-            self.facts = connection.facts
+            self._take_from_elsewhere(connection)
         return connection
+
+    def _take_from_elsewhere(self, connection: DriverConnection) -> None:
+        """Know of a connection that was moved here what it would be asked as it is opened."""
+        hides = self.hides
+        if hides is None:
+            hides = self._asked_of(connection, client=False).hides
+        self.facts = connection.facts = replace(connection.facts, hides=hides)
+        connection.session.hides = hides
 
     def like(
         self, kind: type, params: Mapping[str, Any], isolation_level: str | None
@@ -320,7 +339,8 @@ class Target:
 
     def _ask(self, connection: DriverConnection) -> ServerFacts:
         """Ask the server about itself, for each connection: it may be another one by now."""
-        facts = ServerFacts.ask(connection, self._mistaken, client=self.through_proxy is None)
+        facts = self._asked_of(connection, client=self.through_proxy is None)
+        connection.session.hides = facts.hides
         if facts.client is not None:
             self.through_proxy = facts.passed_on(connection)
         if facts.session is not None:
@@ -329,6 +349,24 @@ class Target:
         if facts != self.facts:
             self.facts = facts
         return self.facts
+
+    def _asked_of(self, connection: DriverConnection, *, client: bool) -> ServerFacts:
+        """Return what the server says, and of the database too if it is time to ask."""
+        began = clock.monotonic()
+        known = self.hides if began < self._hides_until else None
+        facts = ServerFacts.ask(connection, self._mistaken, client=client, hides=known)
+        self.hides = facts.hides
+        if known is None:
+            now = clock.monotonic()
+            self._hides_until = now + HIDES_FOR * (now - began)
+        return facts
+
+    def finds_code(self, hides: Hides) -> None:
+        """Take note that somebody has just made what leaves something in sessions."""
+        self.hides = None
+        for connection in self.pool.connections():
+            if connection.session.hides.value < hides.value:
+                connection.session.hides = hides
 
     def _open_alone(self) -> DriverConnection:
         """Open a connection for nobody in particular, through a wrapper of its own."""

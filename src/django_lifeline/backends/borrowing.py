@@ -13,7 +13,7 @@ from django_lifeline.backends.evidence import goes_on_below, goes_on_in, has_tur
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.refusals import Refusals
 from django_lifeline.core.classification import CR_COMMANDS_OUT_OF_SYNC
-from django_lifeline.core.effects import Asks
+from django_lifeline.core.effects import Asks, Hides
 from django_lifeline.core.events import Reason
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import Statement
@@ -24,6 +24,7 @@ _getpid = os.getpid
 _monotonic = clock.monotonic
 _AUTOCOMMIT, _BEGUN, _DOUBTFUL = State.AUTOCOMMIT, State.BEGUN, State.DOUBTFUL
 _NOTHING = Asks.NOTHING
+_HIDES_NOTHING, _ALL = Hides.NOTHING, Hides.ALL
 _ALONE, _VISITOR = 1, 2
 """A turn of its own, or a signal handler's or finalizer's in the middle of another."""
 _TURNS = frozenset({"_ready", "_run", "_start_transaction_under_autocommit", "send_autocommit"})
@@ -294,9 +295,11 @@ class Borrowing(Refusals):
         hold.used_at = now = _monotonic()
         hold.ran = True
         connection = hold.connection
+        session = connection.session
         if (
             statement.simple
-            and connection.session.state is _AUTOCOMMIT
+            and session.state is _AUTOCOMMIT
+            and session.hides is not _ALL
             and self._turn == _ALONE
             and connection.status() == hold.status
             and not (connection.busy or cursor.warning_count or hold.shown)
@@ -306,7 +309,7 @@ class Borrowing(Refusals):
             self._turn = 0
             hold.seen = connection.commands
             hold.resting = True
-            if not hold.lease.rest(now, left=connection.session):
+            if not hold.lease.rest(now, left=session):
                 hold.resting = False
             elif self._untold:
                 self._tell()
@@ -320,7 +323,8 @@ class Borrowing(Refusals):
             self._note(hold, statement, sql, cursor)
             hold.seen = connection.commands
             return False
-        if connection.status() != hold.status or not statement.plain:
+        hides = session.hides is not _HIDES_NOTHING and session.may_hide(statement)
+        if hides or connection.status() != hold.status or not statement.plain:
             self._note(hold, statement, sql, cursor)
         elif session.state is not _AUTOCOMMIT:
             session.ran(statement, sql, None)

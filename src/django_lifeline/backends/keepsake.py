@@ -97,6 +97,7 @@ class Keepsake:
         "_owns_id",
         "_shown",
         "found_rows",
+        "is_fresh",
         "kept",
         "last_id",
         "lost",
@@ -126,6 +127,8 @@ class Keepsake:
         self.warnings: list[tuple[Any, ...]] = []
         self.kept = False
         """Whether the author knows that it is what he has to ask."""
+        self.is_fresh = True
+        """Whether its author may still be about to ask, as he turns to another session."""
         self.lost = False
         """Whether the session died before anybody asked it."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django_lifeline.core.drivers.base import DriverConnection
+from django_lifeline.core.effects import HIDING, SPACE, Hides
 from django_lifeline.diagnosis.facts import Limits, ServerNow
 
 
@@ -20,6 +21,8 @@ class ServerFacts:
     lower_case_table_names: bool
     has_zoneinfo_database: bool
     limits: Limits
+    most_sessions: int = 151
+    """How many it allows at once, to all or to this account."""
     read_only: bool = False
     """Whether it took no writes when the connection was opened, unless by privilege."""
     host: str = ""
@@ -34,6 +37,8 @@ class ServerFacts:
     """Whether it has statements that it runs on new sessions, and at no reset."""
     session: int | None = None
     """Its number of the session in which it was asked; None: it does not tell."""
+    hides: Hides = Hides.NOTHING
+    """What of the session's database runs code that leaves something, in no statement's text."""
 
     QUERY = (
         "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null,"
@@ -57,27 +62,53 @@ class ServerFacts:
 
     @classmethod
     def ask(
-        cls, connection: DriverConnection, mistaken: type[Exception], *, client: bool = True
+        cls,
+        connection: DriverConnection,
+        mistaken: type[Exception],
+        *,
+        client: bool = True,
+        hides: Hides | None = Hides.NOTHING,
     ) -> ServerFacts:
         """Ask in one round trip; of a server that cannot tell where it stands, in two.
 
         ``mistaken`` is the driver's error for what a server does not know. Without *client* the
-        list of sessions, which is a long one on a busy server, is not looked at.
+        list of sessions, which is a long one on a busy server, is not looked at, and the database
+        only where *hides* is None.
         """
         seen = _of_session(connection, "host", "CONNECTION_ID()") if client else "NULL"
-        place = f", CONCAT(@@hostname, ':', @@port), {seen}, CONNECTION_ID(), @@init_connect"
+        place = (
+            f", CONCAT(@@hostname, ':', @@port), {seen}, CONNECTION_ID(), @@init_connect,"
+            " @@global.max_connections, @@max_user_connections"
+        )
+        if hides is None:
+            try:
+                return cls._ask_with_code(connection, cls.QUERY + place)
+            except mistaken:
+                if connection.broken or connection.closed:
+                    raise
+        hides = Hides.WRITES if hides is None else hides
         try:
-            return cls.from_row(connection.run(cls.QUERY + place)[0])
+            row = connection.run(cls.QUERY + place)[0]
         except mistaken:
             if connection.broken or connection.closed:
                 raise
-            return cls.from_row((*connection.run(cls.QUERY)[0], "", None, None, ""))
+            row = (*connection.run(cls.QUERY)[0], "", None, None, "", 151, 0)
+        return replace(cls.from_row(row), hides=hides)
+
+    @classmethod
+    def _ask_with_code(cls, connection: DriverConnection, sql: str) -> ServerFacts:
+        """Ask of the session's database as well; an error where it could not be told at once."""
+        *known, triggers, views = connection.run(f"{_AT_ONCE} {sql}, {_HIDING_CODE}")[0]
+        if views:
+            [(triggers, views)] = connection.run(f"{_AT_ONCE} {_CALLED_CODE.format(triggers)}")
+        hides = Hides.ALL if views else Hides.WRITES if triggers else Hides.NOTHING
+        return replace(cls.from_row(tuple(known)), hides=hides)
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> ServerFacts:
         """Build the facts from the row that `ask` gets."""
         version, sql_mode, engine, null, names, autocommit, ends, *row_left = row
-        zones, *limits, host, client, session, init_connect = row_left
+        zones, *limits, host, client, session, init_connect, of_all, own = row_left
         wait, packet, global_wait, interactive, net_write, net_read, *locks = limits
         return cls(
             version=version,
@@ -96,6 +127,7 @@ class ServerFacts:
                 net_read_timeout=float(net_read),
                 max_allowed_packet=int(packet),
             ),
+            most_sessions=min(int(of_all), int(own) or int(of_all)),
             read_only=any(str(lock).upper() not in ("0", "OFF") for lock in locks),
             host=str(host),
             client=None if client is None else str(client),
@@ -160,6 +192,39 @@ class ServerFacts:
             max_allowed_packet=int(packet),
             lost_session=_activity(command) if lost_id else "",
         )
+
+
+_AT_ONCE = "/*M!100100 SET STATEMENT lock_wait_timeout = 0 FOR */"
+"""What MariaDB reads, which looks at each table, and would wait for whoever is changing one. To
+others, and to proxies, which keep to one server after a SET that they do not know, it is a comment.
+"""
+_HIDES = f"REGEXP '{HIDING.replace(SPACE, '[[:space:]]')}'"
+_FUNCTIONS = (
+    "information_schema.routines WHERE routine_schema = DATABASE()"
+    f" AND routine_type = 'FUNCTION' AND COALESCE(LOWER(routine_definition) {_HIDES}, TRUE)"
+)
+"""Those that do, or whose code is not shown to this account."""
+_HIDING_CODE = (
+    "EXISTS (SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE()"
+    f" AND LOWER(action_statement) {_HIDES}),"
+    f" EXISTS (SELECT 1 FROM {_FUNCTIONS})"
+)
+"""SQL for whether triggers leave something in a session, and whether functions do. They are shown
+to accounts that may make them."""
+_CALLS = "REGEXP CONCAT('[^a-z0-9_$]', LOWER(routine_name), '`?[ ]*[(]')"
+_ANY_FUNCTION = (
+    "information_schema.routines WHERE routine_schema = DATABASE() AND routine_type = 'FUNCTION'"
+)
+_CALLED_CODE = (
+    f"SELECT {{}} OR EXISTS (SELECT 1 FROM {_ANY_FUNCTION} AND EXISTS (SELECT 1 FROM"
+    " information_schema.triggers WHERE event_object_schema = DATABASE()"
+    f" AND LOWER(action_statement) {_CALLS})),"
+    f" EXISTS (SELECT 1 FROM {_ANY_FUNCTION} AND EXISTS (SELECT 1 FROM"
+    " information_schema.views WHERE table_schema = DATABASE()"
+    f" AND LOWER(view_definition) {_CALLS}))"
+)
+"""The same of triggers that call a function, and whether views do, where there is one that leaves
+something: it may be called by another one. Filled in with what is known of triggers."""
 
 
 def is_mariadb(connection: DriverConnection) -> bool:

@@ -26,7 +26,7 @@ from django_lifeline.core.drivers.base import (
 MAX_PACKET = 4096
 BEFORE_THE_PACKET = ("9.7.0", "", "InnoDB", 0, 0, 1, "NO_CHAIN", 1, 28800)
 BEHIND_THE_PACKET = (28800, 28800, 60, 30, 0, 0, "here:3306", None)
-FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET, None, "")
+FACTS = (*BEFORE_THE_PACKET, MAX_PACKET, *BEHIND_THE_PACKET, None, "", 151, 0, 0, 0)
 ROLE = "SELECT variable_name"
 """How the question for a server's part begins."""
 GONE = (2013, "Lost connection to MySQL server during query")
@@ -150,8 +150,10 @@ class FakeServer:
 
     def _told(self, sql: str, session: ServerSession) -> list[tuple[Any, ...]] | None:
         """What it tells of itself; None: that is not asked."""
-        if sql.startswith(ServerFacts.QUERY):
-            return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET, session.number, "")]
+        if ServerFacts.QUERY in sql:
+            told = (session.number, "", 151, 0)
+            told += (0, 0) if "information_schema.triggers" in sql else ()
+            return [(*BEFORE_THE_PACKET, self.max_packet, *BEHIND_THE_PACKET, *told)]
         if sql == "SELECT @@global.max_allowed_packet":
             return [(self.max_packet,)]
         if sql.startswith(ROLE):

@@ -37,7 +37,7 @@ class Connection:
 
 
 def facts(port: int, read_only: int = 0) -> ServerFacts:
-    return ServerFacts.from_row((*FACTS[:-6], read_only, 0, f"db:{port}", None, None, ""))
+    return ServerFacts.from_row((*FACTS[:-10], read_only, 0, f"db:{port}", None, None, "", 151, 0))
 
 
 OLD, DEMOTED, NEW = facts(1), facts(1, read_only=1), facts(2)

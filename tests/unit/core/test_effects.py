@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_lifeline.core import effects
-from django_lifeline.core.effects import Effect, effect_of, first_keyword, touches_no_table
+from django_lifeline.core.effects import (
+    Effect,
+    Hides,
+    effect_of,
+    first_keyword,
+    made_by,
+    touches_no_table,
+)
 
 NONE, READ, DML, SAVEPOINT = Effect.NONE, Effect.READ, Effect.DML, Effect.SAVEPOINT
 TRANSACTION, COMMITS, SETS = Effect.TRANSACTION, Effect.IMPLICIT_COMMIT, Effect.SETS
@@ -549,3 +556,48 @@ def test_first_keyword_is_a_known_verb_and_never_a_value(sql, word):
 )
 def test_what_touches_no_table_begins_no_transaction(sql, without):
     assert touches_no_table(sql) is without
+
+
+@pytest.mark.parametrize(
+    ("body", "hides"),
+    [
+        ("SET @last = NEW.tag", True),
+        ("SET NEW.tag = 1, @last = 2", True),
+        ("SET NEW.tag = 1,\n  @`last` := 2", True),
+        ("SELECT NEW.tag INTO @last", True),
+        ("SELECT NEW.tag, 1 INTO x, @last", True),
+        ("BEGIN SELECT @n := 1; END", True),
+        ("GET DIAGNOSTICS @n = ROW_COUNT", True),
+        ("DO GET_LOCK('a', 1)", True),
+        ("CREATE TEMPORARY TABLE t (a INT)", True),
+        ("CALL p(NEW.tag)", True),
+        ("SET SESSION time_zone = '+05:00'", True),
+        ("SET group_concat_max_len = 4", True),
+        ("SET ROLE writer", True),
+        ("SET NEW.parent = LAST_INSERT_ID()", True),
+        ("SET NEW.tag = COALESCE(@who, 'x')", False),
+        ("INSERT INTO audit (who, what) VALUES (@who, NEW.tag)", False),
+        ("IF @off = 1 THEN SET NEW.tag = 'x'; END IF", False),
+        ("BEGIN DECLARE x INT; SET x = 1; SET NEW.mail = 'a@b.c'; END", False),
+    ],
+)
+def test_code_that_leaves_something_is_told_by_its_text(body: str, hides: bool) -> None:
+    for quoted in ("", "DEFINER=`select`@`%` "):
+        trigger = f"CREATE {quoted}TRIGGER t BEFORE INSERT ON note FOR EACH ROW {body}"
+        assert made_by(trigger) is (Hides.WRITES if hides else None)
+    function = f"CREATE FUNCTION f() RETURNS INT BEGIN {body}; RETURN 1; END"
+    assert made_by(function) is (Hides.ALL if hides else None)
+
+
+def test_what_else_is_made_leaves_nothing() -> None:
+    assert made_by("CREATE TABLE t (a INT) COMMENT 'set @a = 1'") is None
+    assert made_by("CREATE VIEW v AS SELECT COUNT(*) FROM t") is None
+    assert made_by("CREATE OR REPLACE VIEW v AS SELECT f(a) FROM t") is Hides.ALL
+
+
+def test_long_code_is_looked_through_once() -> None:
+    """MySQL gives up where one place after the other is followed to the end of the text."""
+    body = ", ".join(
+        f"'asset_offset_{n}', NEW.asset_offset_{n}, 'set into call@'" for n in range(9000)
+    )
+    assert made_by(f"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW SET x = JSON({body})") is None
