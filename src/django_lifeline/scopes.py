@@ -47,6 +47,7 @@ class ConnectionScope:
             wrapper.scopes_entered = max(0, wrapper.scopes_entered - 1)
             if wrapper.scopes_entered == 0 and not wrapper.in_atomic_block:
                 wrapper.close_if_unusable_or_obsolete()
+                wrapper.leave_nothing()
 
     def _wrappers(self, *, initialized_only: bool) -> list[Borrowing]:
         if self.using is not None:

@@ -44,6 +44,7 @@ from django_lifeline.backends.transaction import Transactions
 from django_lifeline.backends.validation import DatabaseValidation
 from django_lifeline.core.drivers.base import DriverConnection
 from django_lifeline.core.events import Reason
+from django_lifeline.core.pool import Pool
 from django_lifeline.core.session import State
 from django_lifeline.core.statement import statement_of
 from django_lifeline.exceptions import ConnectionLost, PoolTimeout
@@ -676,8 +677,31 @@ class LifelineMixin(Transactions):
             if not (hold.is_private or self._is_obsolete()):
                 return  # as stock: who keeps the driver's object goes on with it
             self._rest(hold)
+            if not hold.resting and self._stays_with_its_owner(hold):
+                return
         kept = hold.resting and not self._connects_anew(hold) and self._is_left_at_rest(hold)
         if not kept:
+            self._give_back(hold)
+
+    def _stays_with_its_owner(self, hold: Hold) -> bool:
+        """Whether his next piece of work finds what this one left in its session, as with stock.
+
+        That is what ``CONN_MAX_AGE`` promises: a leader's lock is his over many pieces of work.
+        Not where somebody has set how many connections there are: others wait for this one.
+        """
+        pool = hold.pool
+        return (
+            not (self._is_obsolete() or hold.session.clean or hold.connection.busy)
+            and isinstance(pool, Pool)
+            and not pool.bounded
+            and hold.pid == os.getpid()
+            and hold.lease.slot.generation == pool.generation
+        )
+
+    def leave_nothing(self) -> None:
+        """Give back also what `_stays_with_its_owner`: a scope ends, whatever it has left."""
+        hold = self._hold
+        if hold is not None and self._stays_with_its_owner(hold) and hold.is_private:
             self._give_back(hold)
 
     def _recovers_from_errors(self) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from tests.unit.backends.fake_server import MAX_PACKET, FakeServer
 
+from django_lifeline import connection_scope
 from django_lifeline.backends import losses
 from django_lifeline.backends.mysql.base import DatabaseWrapper
 from django_lifeline.core.liveness import SightKind
@@ -651,8 +652,8 @@ def test_loss_whose_telling_was_broken_off_ends_with_the_piece_of_work(
     ("left", "end"),
     [
         ("INSERT one", None),
-        ("SET @x = 1", "cut"),
-        ("SELECT GET_LOCK('a', 1)", "cut"),
+        ("SET @x = 1", "reset"),
+        ("SELECT GET_LOCK('a', 1)", "reset"),
         ("CALL p()", "cut"),
         ("BEGIN", "cut"),
         ("SET time_zone = 'SYSTEM'", "reset"),
@@ -668,6 +669,35 @@ def test_session_is_lent_on_only_as_it_was_new(
     wrapper.close()
     assert server.since(mark) == [end] * (end is not None)
     assert (number(connect()) == first) is (end != "cut")
+
+
+def test_scope_closes_nothing_that_is_the_threads_own(connect: Connect) -> None:
+    """Without a pool ``CONN_MAX_AGE`` decides."""
+    wrapper = connect(CONN_MAX_AGE=None, OPTIONS={"pool": False})
+    connections["default"] = wrapper
+    try:
+        with connection_scope("default"):
+            first = number(wrapper)
+        assert number(wrapper) == first
+    finally:
+        del connections["default"]
+
+
+@pytest.mark.parametrize(("scoped", "stays"), [(False, True), (True, False)])
+def test_scope_ends_what_a_piece_of_work_would_leave(
+    wrapper_in_django: Any, server: FakeServer, scoped: bool, stays: bool
+) -> None:
+    """With ``CONN_MAX_AGE`` it is the thread's until then."""
+    wrapper_in_django.settings_dict["CONN_MAX_AGE"] = None
+    first = number(wrapper_in_django)
+    wrapper_in_django.close_at = None
+    mark = len(server.said)
+    with connection_scope("default") if scoped else nullcontext():
+        run(wrapper_in_django, "SET @x = 1")
+    wrapper_in_django.close_if_unusable_or_obsolete()
+    assert ("reset" not in server.since(mark)) is stays
+    assert wrapper_in_django._hold is None or stays
+    assert number(wrapper_in_django) == first
 
 
 def test_session_that_called_a_procedure_is_ended(

@@ -397,6 +397,17 @@ class Pool(Queueing[C]):
             return None
         return super().reserve(owner)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether somebody set how many connections there may be at most."""
+        return self.options.max_overflow is not None or self.budget is not None
+
+    def keep_no_more_than(self, most: int) -> None:
+        """Keep fewer than ``max_size`` for later where nobody has set it; one at least."""
+        if not self.bounded:
+            least = max(1, self.options.min_size)
+            self._ledger.max_size = max(least, min(most, self.options.max_size))
+
     def needs_all(self) -> bool:
         """Whether it has no more connections than it is to keep."""
         return len(self._ledger.slots) <= self.options.min_size
