@@ -61,7 +61,8 @@ def test_consumers_survive_without_the_middleware_one_at_a_time(talk: Run) -> No
 def test_with_the_middleware_thirty_that_wait_hold_no_connections_and_no_threads(
     talk: Run, server: str
 ) -> None:
-    said = talk(server, "yes", CROWD=1)
+    limited = {"options": {"pool": {"max_size": 10}}}
+    said = talk(server, "yes", CROWD=1, database=limited)
     crowd = said.pop("crowd")
     # The middleware does not see what comes from a channel layer: bounded, but held.
     news = crowd.pop("news")

@@ -348,6 +348,8 @@ class Target:
         facts = facts.without_session()
         if facts != self.facts:
             self.facts = facts
+            if isinstance(self.pool, Pool):
+                self.pool.keep_no_more_than(facts.most_sessions // KEPT_SHARE)
         return self.facts
 
     def _asked_of(self, connection: DriverConnection, *, client: bool) -> ServerFacts:

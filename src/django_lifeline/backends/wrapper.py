@@ -617,7 +617,8 @@ class LifelineMixin(Transactions):
         """Give it back, yet keep it until somebody else asks for it; False: it is not kept."""
         # First of all: a signal handler that comes in between takes it in hand again.
         hold.returned, hold.wanted = True, False
-        if not hold.pool.leave(hold.lease):
+        own = self.close_at is None or hold.used_at < self.close_at
+        if not hold.pool.leave(hold.lease, own=own):
             hold.returned = False
             return False
         targets.pass_by(self._target)

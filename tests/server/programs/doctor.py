@@ -128,7 +128,7 @@ def bad() -> dict[str, Any]:
         CONN_MAX_AGE=60,
         CONN_HEALTH_CHECKS=True,
         AUTOCOMMIT=False,
-        OPTIONS={"pool": {"max_idle": 99999}},
+        OPTIONS={"pool": {"max_size": 10, "max_idle": 99999}},
     )
     look("a level too high", engine="lifeline", pool={"max_size": 5}, charset="utf8mb4")
     look("left by another pool", engine="lifeline", POOL_OPTIONS={"POOL_SIZE": 5})

@@ -96,7 +96,7 @@ class DirectPool(Generic[C]):
         tell(self._emit, ConnectionOpened(self.name, self.now() - started))
         return lease
 
-    def leave(self, lease: Lease[C]) -> bool:
+    def leave(self, lease: Lease[C], *, own: bool = False) -> bool:
         """Return False: nothing is kept here for later."""
         return False
 

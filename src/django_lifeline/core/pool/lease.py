@@ -84,7 +84,7 @@ class Lease(Generic[C]):
         slot.rested_at = lender.now() if now is None else now
         if left is not None and not left.clean:
             return False
-        slot.returned = False
+        slot.returned = slot.own = False
         slot.answers = answers
         self.claim = slot.claim = [None]
         if slot.state is _LENT:

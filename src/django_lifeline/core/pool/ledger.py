@@ -31,8 +31,8 @@ that needs them needs them again, and shall not wait for them each time."""
 UNUSED_FOR = 1.0
 """Seconds for which one of them was not used that is not needed: a crowd that goes on uses all."""
 
-SHORT_FOR = 0.25
-"""Seconds for which somebody must always have waited before there are more than ``max_size``."""
+LEFT_FOR = 10.0
+"""The same of one whose owner is not done with it: he may be about to ask his session something."""
 
 FULL_FOR = 1.0
 """Seconds for which a server that had no room for one more is not asked for more than
@@ -42,30 +42,6 @@ LOST_AFTER = 0.05
 """Seconds for which a slot must be in no hand before it counts as lost."""
 
 _RESTING = State.RESTING
-
-
-@dataclass(slots=True)
-class Shortage:
-    """How it looks while there is always somebody who waits."""
-
-    since: float = float("inf")
-    seen_at: float = float("-inf")
-    lent: int = 0
-    """How many connections were lent, all looks together."""
-    in_hand: int = 0
-    """How many of them waited for their owners, and not for the server: more of them would help."""
-
-    def seen(self, now: float, lent: int, in_hand: int) -> bool:
-        """Take in a look; return whether there should be more, after which it begins anew."""
-        self.since = min(self.since, now)
-        self.seen_at = now
-        self.lent += lent
-        self.in_hand += in_hand
-        if now - self.since < SHORT_FOR:
-            return False
-        helps = 2 * self.in_hand >= self.lent
-        self.since, self.lent, self.in_hand = now, 0, 0
-        return helps
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +62,14 @@ class Orders(Generic[C]):
 
 
 def _is_used(slot: Slot[C]) -> bool:
-    """Whether the owner of a resting slot is likely to want it again soon."""
-    return not slot.returned and slot.owner is not None and not slot.owner.ended()
+    """Whether a slot rests with an owner who is likely to want it again soon."""
+    rests = slot.state is _RESTING and not slot.returned
+    return rests and slot.owner is not None and not slot.owner.ended()
+
+
+def _stays(slot: Slot[C]) -> bool:
+    """Whether a slot that rests is its owner's to ask, or to find again in his next work."""
+    return (slot.answers or slot.own) and slot.owner is not None and not slot.owner.ended()
 
 
 def _is_missing(slot: Slot[C]) -> bool:
@@ -132,9 +114,8 @@ class Ledger(Generic[C]):
         """When the ledger was settled last."""
         self._begun_at = float("-inf")
         """When the latest attempt to connect began."""
-        self._room, self._room_until = max_size, float("-inf")
-        """How many there may be until when, since so many were needed."""
-        self._shortage = Shortage()
+        self._needed_at = float("-inf")
+        """When more than ``max_size`` were needed last."""
         self._full_until = float("-inf")
         self._scanned_at = float("-inf")
 
@@ -166,34 +147,32 @@ class Ledger(Generic[C]):
         outage, now = self.outage, self._now
         if now < outage.opens_from:
             return False
-        room = len(self.slots) < self.max_size or self._may_overflow()
         # Those who connect may be stuck, where a new attempt would get through.
-        return room and (self.connecting < outage.growers or now - self._begun_at >= SLOW)
+        grows = self.connecting < outage.growers or now - self._begun_at >= SLOW
+        return grows and self._has_room()
 
-    def _may_overflow(self) -> bool:
-        """Whether one more may be opened beyond ``max_size``, since some are kept, or needed.
+    def _has_room(self) -> bool:
+        """Whether there may be one more.
 
         Whoever waits in a transaction for somebody who waits here would wait in vain. Not where
         that would be to wait again: for other pools to give way, or for room at the server.
         """
+        if len(self.slots) < self.max_size:
+            return True
         if self._now < self._full_until or self.counted is not None and self.counted[0].spent:
             return False
         limit = self.max_overflow
-        if limit is not None and len(self.slots) >= self.max_size + limit:
-            return False
-        if self._now < self._room_until and len(self.slots) < self._room:
-            return True
-        return self._surplus() < 0
+        return limit is None or len(self.slots) < self.max_size + limit
 
-    def _surplus(self) -> int:
-        """How many more than ``max_size`` there are of those that nobody keeps.
+    def _spares_owners(self) -> bool:
+        """Whether another one is opened before an owner loses what he is not done with.
 
-        Or than of those that somebody does, where these are more: hundreds that wait for one
-        another would else be served ten at a time.
+        Where nobody has set a limit he keeps it throughout his piece of work, as with stock: a
+        trigger may have left something in his session, or he has asked for its number.
         """
-        now = self._now
-        kept = sum(slot.is_kept(now) for slot in self.slots)
-        return len(self.slots) - kept - max(self.max_size, kept)
+        if self.max_overflow is None:
+            return self._has_room()
+        return len(self.slots) < self.max_size and self.may_open()
 
     def reserve(self, owner: Owner, generation: int) -> Lease[C]:
         """Make a slot for the connection that ``owner`` is about to open."""
@@ -210,19 +189,12 @@ class Ledger(Generic[C]):
         self._begun_at = self._now
         slot.extra = len(self.slots) > self.max_size
         if slot.extra:
-            self._keep_room(len(self.slots))
+            self._needed_at = self._now
         return lease
-
-    def _keep_room(self, size: int) -> None:
-        """Let there be so many for a while, if not more already."""
-        now = self._now
-        known = self._room if now < self._room_until else 0
-        self._room, self._room_until = max(known, size), now + ROOM_KEPT
 
     def found_full(self, now: float) -> None:
         """Take note that the server had no room for one beyond ``max_size``."""
         self._full_until = now + FULL_FOR
-        self._room_until = float("-inf")
 
     def reserve_first(self, owner: Owner, generation: int, now: float) -> Lease[C] | None:
         """The same where there is neither a slot nor a queue; None: there is, or it must wait."""
@@ -267,7 +239,6 @@ class Ledger(Generic[C]):
         """Leave the queue for good; the lease that was handed over meanwhile, if any."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
-            self._left_queue()
         lease, waiter.lease = waiter.lease, None
         return lease
 
@@ -275,7 +246,6 @@ class Ledger(Generic[C]):
         """The lease in the waiter's hand; or a slot to connect, if it is first and may open."""
         if waiter.lease is None and self.waiters[0] is waiter and self.may_open():
             self.waiters.popleft()
-            self._left_queue()
             waiter.lease = self.reserve(waiter.owner, generation)
             self._serve(orders)  # there is a new head, and one less to open
         return waiter.lease
@@ -286,21 +256,11 @@ class Ledger(Generic[C]):
         With ``scan``, look for abandoned slots first.
         """
         self._now = now
-        self._look_at_shortage()
         orders: Orders[C] = Orders()
         if scan and self.waiters and not self.idle:
             orders.end += self.abandoned(now)
         self._serve(orders)
         return orders
-
-    def _look_at_shortage(self) -> None:
-        """Let there be twice as many where somebody always waits for those who do other things."""
-        now, shortage = self._now, self._shortage
-        if self.waiters and now - shortage.seen_at >= SCAN_PAUSE:
-            lent = [slot for slot in self.slots if slot.state is State.LENT]
-            in_hand = sum(slot.connection is not None and not slot.connection.busy for slot in lent)
-            if shortage.seen(now, len(lent), in_hand):
-                self._keep_room(2 * len(self.slots))
 
     def _serve(self, orders: Orders[C]) -> None:
         if self.idle:
@@ -309,10 +269,8 @@ class Ledger(Generic[C]):
             return
         resting = [slot for slot in self.slots if slot.state is _RESTING]
         if resting:
-            # Those whose owner is done or gone come before opening another, all others after it,
-            # yet before one beyond ``max_size``.
-            only_unused = len(self.slots) < self.max_size and self.may_open()
-            self._recall(resting, orders, only_unused=only_unused)
+            # Those whose owner is done or gone come before opening another.
+            self._recall(resting, orders, only_unused=self._spares_owners())
         if self.waiters and self.may_open():
             orders.wake.append(self.waiters[0])
 
@@ -332,12 +290,7 @@ class Ledger(Generic[C]):
         waiter = self.waiters[0]
         waiter.lease = self.take(slot, waiter.owner)
         self.waiters.popleft()
-        self._left_queue()
         return waiter
-
-    def _left_queue(self) -> None:
-        if not self.waiters:
-            self._shortage = Shortage()
 
     def _hand_over(self, slot: Slot[C], orders: Orders[C]) -> None:
         waiter = self.pass_on(slot)
@@ -350,7 +303,6 @@ class Ledger(Generic[C]):
         for waiter in refused:
             waiter.refusal = error
         self.waiters.clear()
-        self._left_queue()
         return refused
 
     def has_answered(self, since: float) -> bool:
@@ -361,7 +313,9 @@ class Ledger(Generic[C]):
 
     def _recall(self, resting: list[Slot[C]], orders: Orders[C], *, only_unused: bool) -> None:
         if only_unused:
-            resting = [slot for slot in resting if not _is_used(slot)]
+            # One more than ``max_size`` is not opened for those who have long been doing nothing.
+            left = self._now - LEFT_FOR if len(self.slots) >= self.max_size else float("-inf")
+            resting = [slot for slot in resting if slot.rested_at <= left or not _is_used(slot)]
         resting.sort(key=lambda slot: (_is_used(slot), slot.answers, slot.rested_at))
         for slot in resting:
             if not self.waiters:
@@ -487,20 +441,18 @@ class Ledger(Generic[C]):
         The longest unused first, one that rests with an owner who is not done with it included:
         he leases anew, unless he may ask about his last statement.
         """
-        if self.waiters or len(self.slots) <= self.max_size or now < self._room_until:
+        surplus = len(self.slots) - self.max_size
+        if surplus <= 0 or self.waiters or now - self._needed_at < ROOM_KEPT:
             return []
-        self._now = now
-        surplus = self._surplus()
-        resting = [slot for slot in self.slots if slot.state is _RESTING and not slot.answers]
+        resting = [slot for slot in self.slots if slot.state is _RESTING and not _stays(slot)]
         unused = sorted([*self.idle.copy(), *resting], key=lambda slot: slot.last_answer)
         leases: list[Lease[C]] = []
         for slot in unused:
-            if len(leases) >= surplus or now - slot.last_answer < UNUSED_FOR:
+            if len(leases) == surplus or now - slot.last_answer < UNUSED_FOR:
                 break
-            lease = self.take_out(slot, owner, State.CLOSING, recall=True)
-            leases += [lease] if lease is not None else []
-        if len(leases) < surplus:
-            self._keep_room(len(self.slots) - len(leases))
+            if now - slot.last_answer >= LEFT_FOR or not _is_used(slot):
+                lease = self.take_out(slot, owner, State.CLOSING, recall=True)
+                leases += [lease] if lease is not None else []
         return leases
 
     def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:

@@ -153,7 +153,7 @@ class Pool(Queueing[C]):
         if self.waiters:
             self._pass_on(slot)
             return
-        if len(self._idle) >= self.options.max_size:  # more were open, and all are back
+        if len(self._idle) >= self._ledger.max_size:  # more were open, and all are back
             self._end(lease, Reason.IDLE)
             return
         self._idle.append(slot)
@@ -166,23 +166,26 @@ class Pool(Queueing[C]):
         elif now >= self._tidy_at:
             self._tidy(now)
 
-    def leave(self, lease: Lease[C]) -> bool:
+    def leave(self, lease: Lease[C], *, own: bool = False) -> bool:
         """Give back a connection at rest, yet let its owner `resume` it if nobody took it by then.
 
         Cheaper than to return and lease anew, and the common case where one thread serves request
         after request. Whoever finds nothing idle takes such a connection before opening another.
-        False: it does not rest, or it is due to end; give it back.
+        With ``own`` it is to stay his as long as nobody does: where the pool has no limit, beyond
+        ``max_size`` too. False: it does not rest, or it is due to end; give it back.
         """
         slot, generation = lease.slot, self.generation
+        own = own and not self.bounded
         if (
             not lease.claim
             or not lease.hold
-            or len(self._returned) > self.options.max_size
+            or len(self._returned) > self._ledger.max_size
+            and not own
             or slot.generation != generation
             or slot.rested_at >= slot.expires
         ):
             return False
-        slot.returned = True
+        slot.returned, slot.own = True, own
         self._returned[slot] = None
         if self.budget is not None:
             self.budget.returned(slot, self)

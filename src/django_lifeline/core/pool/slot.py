@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PooledConnection)
 
-KEPT_AFTER = 0.25
-"""Seconds after which a connection that was never at rest counts as kept: in a transaction that
-waits for something else, in a long statement, or with a session that nobody else can use."""
-
 RETIRED_GENERATION = -1
 """Of slots that are set aside one by one; no pool's generation is ever this one."""
 
@@ -76,20 +72,19 @@ class Slot(Generic[C]):
         "expires",
         "extra",
         "generation",
-        "kept_since",
         "lease",
         "lend_until",
         "lends",
         "max_idle",
         "missed_at_lend",
         "missed_since",
+        "own",
         "owner",
         "pinged_at",
         "rested_at",
         "returned",
         "returned_at",
         "state",
-        "taken",
         "waited",
     )
 
@@ -104,6 +99,8 @@ class Slot(Generic[C]):
         """Whoever pops its one element has the resting connection: its owner, or the pool."""
         self.returned = False
         """While it rests: whether its owner is done with it and only keeps it until asked for."""
+        self.own = False
+        """While it rests: whether it is to stay its owner's, though he is done with it for now."""
         self.answers = False
         """While it rests: its owner may ask about its last statement, so take another first."""
         self.extra = False
@@ -114,9 +111,6 @@ class Slot(Generic[C]):
         self.missed_at_lend = -1
         """The number of lends at which a scan first found it in no hand."""
         self.missed_since = 0.0
-        self.taken: tuple[int, float] | None = None
-        """Which time it was in use when it was last looked at, and since when it is that one."""
-        self.kept_since = 0.0
         self.expires = self.max_idle = self.lend_until = 0.0
         self.returned_at = self.pinged_at = self.rested_at = float("-inf")
 
@@ -126,17 +120,6 @@ class Slot(Generic[C]):
         self.expires = now + kept.max_lifetime
         self.max_idle = kept.max_idle
         self.lend_until = min(now + self.max_idle, self.expires)
-
-    def is_kept(self, now: float) -> bool:
-        """Whether nobody else could have had it for long, as far as was looked."""
-        if self.state is not State.LENT:
-            self.taken = None
-            return False
-        taken = self.lends, self.rested_at
-        if taken != self.taken:
-            self.taken, self.kept_since = taken, now
-            return False
-        return now - self.kept_since >= KEPT_AFTER
 
     @property
     def last_answer(self) -> float:

@@ -579,6 +579,7 @@ CASES: dict[str, list[Case]] = {
     "W001": [
         says(WARNING, facts(conn_max_age=60, **OURS), "max_lifetime"),
         silent(facts(conn_max_age=60, **{**OURS, "pool": None})),
+        silent(facts(conn_max_age=60, **{**OURS, "pool": PoolOptions(max_overflow=None)})),
         silent(facts(conn_max_age=60)),
         silent(facts(**OURS)),
     ],

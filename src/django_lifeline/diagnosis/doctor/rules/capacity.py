@@ -110,10 +110,13 @@ def per_process(service: Service, settings: Settings) -> int:
     """Return how many connections one process may have open to one alias."""
     if settings.pool is None:
         return service.borrowers
-    if service.asynchronous:
-        return settings.pool.max_size
+    pool = settings.pool
+    if pool.max_overflow is None:
+        # Nobody has set a limit: as many as run at once, which are few where code is asynchronous.
+        return pool.max_size if service.asynchronous else service.borrowers
     # A pool opens another one only while all are in use.
-    return min(settings.pool.max_size, service.borrowers)
+    limit = pool.max_size + pool.max_overflow
+    return limit if service.asynchronous else min(limit, service.borrowers)
 
 
 def in_a_process(service: Service, aliases: tuple[Settings, ...]) -> list[int]:

@@ -24,9 +24,9 @@ def wrong_option(facts: Facts) -> Found | None:
     N_("Whoever reads the settings believes that connections are closed by it."),
 )
 def max_age_without_effect(facts: Facts) -> Found | None:
-    """CONN_MAX_AGE beside a pool."""
+    """CONN_MAX_AGE beside a pool with a limit; without one a thread's own is kept by it."""
     settings = facts.settings
-    if settings.pool is None or settings.conn_max_age == 0:
+    if settings.pool is None or settings.pool.max_overflow is None or settings.conn_max_age == 0:
         return None
     return Found(
         Level.WARNING,
