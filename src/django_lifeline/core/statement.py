@@ -94,12 +94,17 @@ def statement_of(sql: str | bytes) -> Statement:
     known = known_statements.get(sql)
     if known is not None:
         return known
-    bare = without_last_comment(sql)
+    savepoint = _SAVEPOINT.fullmatch(sql) if isinstance(sql, str) else None
+    bare = f"{savepoint[1]} `name`" if savepoint else without_last_comment(sql)
     known = known_statements.get(bare)
     if known is None:
         known = _read(bare)
         _remember(bare, known)
     return known
+
+
+_SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) `\w+`")
+"""Django's, which gives each a name of its own: they are all the same."""
 
 
 def without_last_comment(sql: str | bytes) -> str | bytes:

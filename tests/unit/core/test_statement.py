@@ -173,3 +173,13 @@ def test_name_in_backticks_asks_for_nothing_unless_it_is_a_variables(sql: str, a
 
 def test_comment_of_several_lines_is_not_cut_off_since_it_may_begin_in_another() -> None:
     assert statement_of("SELECT 1 # /*\n, GET_LOCK('a', 1) -- */").pins
+
+
+@pytest.mark.parametrize("verb", ["SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT"])
+def test_savepoint_of_another_name_is_no_other_statement(verb: str) -> None:
+    """Django gives each a name of its own."""
+    first = statement_of(f"{verb} `s139_x1`")
+    known = len(module.known_statements)
+    assert all(statement_of(f"{verb} `s139_x{number}`") is first for number in range(50))
+    assert len(module.known_statements) == known
+    assert statement_of(f"{verb} `s139_x1`; COMMIT") != first
