@@ -19,9 +19,10 @@ a second without another attempt one more may begin all the same.
 """
 
 FIRST_PAUSE = 0.005
-LONGEST_PAUSE = 0.25
+LONGEST_PAUSE = 0.02
 """Seconds between the beginnings of two attempts. Short, since stock's caller would not wait at
-all: a script that tries a few times in a row loses some hundredths of a second."""
+all: who does without the database while it is away is not held up, and a process makes no more than
+a hundred attempts a second, one after the other."""
 
 SLOW = 1.0
 """Seconds after which an attempt is slow: where it fails it speaks for all who waited for it, and
