@@ -172,13 +172,15 @@ class Answers(Lending):
         """Remember whose number ``LAST_INSERT_ID()`` answers with, and whose are the warnings."""
         if getattr(cursor, "warning_count", 0):
             hold.foreign_complaints, hold.session.complained = False, True
+        rows = cursor.description is not None
+        if statement.reads_only and statement.asks is _NOTHING and (rows or statement.savepoint):
+            return
         if statement.keyword in _WRITING and hold.connection.facts is not self._wrote_on:
             self._note_write(hold)
         elif statement.keyword == "CREATE" and (hides := made_by(statement.text)):
             self._find_target().finds_code(hides)
         # INSERT … RETURNING gives rows in the place of the number. Of other statements with rows
         # the number is one that the driver still shows, unless code ran that is not in the text.
-        rows = cursor.description is not None
         number = getattr(cursor, "lastrowid", None) or 0
         given = number and (statement.opaque or not rows)
         if given or rows and statement.keyword in _INSERTING:

@@ -70,20 +70,24 @@ class Watchful(type):
             setattr(cls, flag, way.suits(cls))
 
 
+_has = frozenset.__contains__
+
+
 class Covered(frozenset[str]):
     """Names of methods; those that are replaced in Django's own class at the moment are in it."""
 
     def __contains__(self, name: object) -> bool:
-        return frozenset.__contains__(self, name) or is_replaced(str(name))
+        # As `is_replaced`, in place: this is asked several times in each block.
+        return _has(self, name) or getattr(_CLASS, name) is not _find(name)  # type: ignore[call-overload]
 
     def by_a_class(self, name: str) -> bool:
         """Whether a class between the engine's and Django's has its own."""
-        return frozenset.__contains__(self, name)
+        return _has(self, name)
 
 
 def is_replaced(name: str) -> bool:
     """Whether somebody has put his own in the place of a method in Django's class."""
-    return getattr(_CLASS, name) is not _genuine.get(name)
+    return getattr(_CLASS, name) is not _find(name)
 
 
 class Shortcut:
@@ -133,3 +137,4 @@ def _is_djangos(value: object) -> bool:
 _found = {name: getattr(_CLASS, name) for name in _names()}
 _genuine = {name: value for name, value in _found.items() if _is_djangos(value)}
 """As Django made them. What was replaced before this module was imported is not among them."""
+_find = _genuine.get

@@ -484,6 +484,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         connection = hold.connection
         if hold.shown and connection.as_set_up() != hold.set_up:
             connection.session.changed_in_driver()
+        if connection.commands == hold.seen:
+            return
         # One that was broken off is under way still: it ends with the connection.
         if connection.commands - hold.seen <= bool(connection.broken):
             return
@@ -505,7 +507,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if self._turn and self._is_visited():
             return
         self._notice_unseen(hold)
-        session = hold.session
+        session = hold.connection.session
         if session.clean:
             if hold.keepsake is None and session.inserted and not hold.foreign_id:
                 hold.keepsake = hold.connection.keepsake = Keepsake(hold, -1, warned=False)

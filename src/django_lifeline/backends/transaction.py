@@ -44,6 +44,8 @@ class Transactions(Borrowing):
         """Django's own method is running, and works on the `Conductor`."""
         self._winding_up = False
         """Autocommit is being enabled, and no transaction is open whose outcome is not decided."""
+        self._beginning = False
+        """A transaction is about to be begun, which looks at the connection by itself."""
         self._conductor = Conductor(self)
         super().__init__(*args, **kwargs)
 
@@ -64,6 +66,7 @@ class Transactions(Borrowing):
             self._winding_up = going_on and self._is_decided()
             if autocommit:
                 self._of_a_block = False
+            self._beginning = begins and not autocommit
             super().set_autocommit(autocommit, begins)
             # Only ``atomic`` asks for that.
             self._of_a_block = force_begin_transaction_with_broken_autocommit
@@ -74,7 +77,7 @@ class Transactions(Borrowing):
                 self._abandon_beginning()
             raise
         finally:
-            self._winding_up = False
+            self._winding_up = self._beginning = False
 
     def _is_decided(self) -> bool:
         """Whether nothing is open of which somebody could still ask what becomes of it."""
@@ -128,7 +131,7 @@ class Transactions(Borrowing):
         """
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             hold = self.ready(_BEGIN_BY_US)
-            session = hold.session
+            session = hold.connection.session
             begin: Callable[[Hold], None]
             if (
                 session.state is not State.AUTOCOMMIT
@@ -136,12 +139,12 @@ class Transactions(Borrowing):
                 or session.unseen
                 or hold.connection.facts.chains
             ):
+                hold.shows_no_id()
                 begin = partial(self._switch_autocommit, enabled=False)
             else:
                 begin = self._begin
             try:
                 begin(hold)
-                hold.shows_no_id()
             except BaseException as error:
                 again = self._recover_from_begin(hold, error)
                 if again is None:

@@ -268,10 +268,9 @@ class LifelineMixin(Transactions):
             return
         hold = self._hold
         if not replaced and hold is not None:
-            if self._is_foreign_here():
-                return  # and left alone: the next check says that this thread may not use it
-            with self.wrap_database_errors:
-                self._go_on(partial(self._living, _PLAIN))
+            # Where something was set, it is to be known what is not to be made again.
+            if not self._beginning or hold.connection.session.settings:
+                self._make_sure_of_one()
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -293,6 +292,13 @@ class LifelineMixin(Transactions):
         finally:
             self._ensuring = False
             self._missed = missed
+
+    def _make_sure_of_one(self) -> None:
+        """Replace what is held if it has died."""
+        if self._is_foreign_here():
+            return  # and left alone: the next check says that this thread may not use it
+        with self.wrap_database_errors:
+            self._go_on(partial(self._living, _PLAIN))
 
     def get_autocommit(self) -> bool:
         """Return Django's flag.

@@ -22,7 +22,13 @@ class IllegalMove(RuntimeError):
     """A session was told of something that cannot happen in its present state."""
 
 
-class State(enum.Enum):
+class _Fast(enum.Enum):
+    """One that is a key of `MOVES`: hashed by what it is, not by its name and in Python."""
+
+    __hash__ = object.__hash__
+
+
+class State(_Fast):
     """Which transaction is open, and who began it."""
 
     AUTOCOMMIT = "autocommit"
@@ -43,7 +49,7 @@ for _state in State:
     _state.open = _state is not State.AUTOCOMMIT
 
 
-class Move(enum.Enum):
+class Move(_Fast):
     """What may happen to a session's transaction."""
 
     BEGIN = "START TRANSACTION of the engine's"
@@ -72,6 +78,8 @@ MOVES: dict[Move, dict[State, State]] = {
 }
 """The legal moves, and where they lead."""
 
+_ENDS = (Move.END, Move.CHAIN)
+_UNCHOOSES = (Move.END, Move.SWITCH_ON)
 _OF_AUTHORS = (Move.BEGIN_MANUALLY, Move.CHAIN)
 """Where autocommit is off the state does not tell that the author began it, and how."""
 
@@ -248,7 +256,7 @@ class Session:
         to = MOVES[move].get(self.state)
         if to is None:
             raise IllegalMove(f"{move.value!r} while the session is {self.state.value}")
-        ends = move in (Move.END, Move.CHAIN) or not to.open
+        ends = move in _ENDS or not to.open
         if ends or not self.state.open:
             self.settings_before = self.settings
         if ends:
@@ -257,8 +265,9 @@ class Session:
             self.work = 0
             self.active = self.wrote = False
             self.savepoints = ()
-            self.keeps &= ~Keeps.TRANSACTION
-        if move in (Move.END, Move.SWITCH_ON):
+            if self.keeps is not Keeps.NOTHING:  # arithmetic of flags is slow
+                self.keeps &= ~Keeps.TRANSACTION
+        if move in _UNCHOOSES:
             self.chosen = False
         elif to is State.OFF and (move in _OF_AUTHORS or self.state is State.MANUAL):
             self.chosen = True

@@ -1000,6 +1000,27 @@ def test_setting_that_cannot_be_made_again_ends_the_new_session(
     assert server.since(0)[-3:] == ["SET time_zone = 'SYSTEM'", "USE one", "INSERT three"]
 
 
+def test_what_was_set_is_not_made_again_after_a_block_that_could_not_begin(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    """What it was going to do is not known: it may have been to set something else."""
+    wrapper = wrapper_in_django
+    run(wrapper, "SET time_zone = 'SYSTEM'")
+    server.kill_all()
+    with pytest.MonkeyPatch.context() as patch:
+        refused = OperationalError(2003, "Nobody listens.")
+        patch.setattr(wrapper, "get_new_connection", Mock(side_effect=refused))
+        with pytest.raises(OperationalError), transaction.atomic():
+            pass
+    mark = len(server.said)
+    with pytest.raises(ConnectionLost):
+        run(wrapper, "INSERT one")
+    assert not server.stored
+    run(wrapper, "SET time_zone = '+05:00'")
+    run(wrapper, "INSERT two")
+    assert server.since(mark)[-2:] == ["SET time_zone = '+05:00'", "INSERT two"]
+
+
 def test_settings_are_the_owners_and_not_the_next_borrowers(
     wrapper: Any, server: FakeServer
 ) -> None:
