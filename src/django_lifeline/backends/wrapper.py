@@ -77,7 +77,6 @@ _TO_THE_END = Shortcut(
     "validate_thread_sharing",
     properties=("allow_thread_sharing", "wrap_database_errors"),
 )
-_OVER_THE_END = Shortcut("close_if_unusable_or_obsolete")
 _PLAIN = statement_of("SELECT 1")
 _monotonic = clock.monotonic
 _BEGUN_BY_US = (State.BEGUN, State.DOUBTFUL)
@@ -105,11 +104,9 @@ class LifelineMixin(Transactions):
     _goes_straight_to_a_cursor: bool
     """Whether the class leaves alone what the engine's short way to a cursor skips."""
     _goes_straight_to_the_end: bool
-    _goes_over_the_end: bool
     _shortcuts = {
         "_goes_straight_to_a_cursor": _TO_A_CURSOR,
         "_goes_straight_to_the_end": _TO_THE_END,
-        "_goes_over_the_end": _OVER_THE_END,
     }
 
     # What Django and applications see
@@ -582,14 +579,14 @@ class LifelineMixin(Transactions):
         """
         hold = self._hold
         if hold is not None and hold.returned:  # and nothing was done since
-            if self._goes_over_the_end and _OVER_THE_END.is_open(self):
+            if "close_if_unusable_or_obsolete" not in self._covered:
                 return
             shortly = False
         else:
             shortly = self._goes_straight_to_the_end and _TO_THE_END.is_open(self)
         # Whatever was under way is over, also where something broke in as it ended.
         self._conducting = self._ensuring = self._checking = self._connecting = False
-        self._announcing = self._winding_up = False
+        self._announcing = self._winding_up = self._beginning = False
         if not self.in_atomic_block:
             self._missed = None
         if shortly:
