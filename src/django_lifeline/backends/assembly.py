@@ -157,7 +157,7 @@ class Target:
                 lifetimes=lambda connection: self._lifetimes(pool, connection),
                 ping=lambda connection: connection.ping_within(lifeline.ping_timeout),
                 is_away=self._is_away,
-                is_full=lambda error: takes_no_more(number_of(error)),
+                full_for=self._full_for,
                 budget=self.budget,
             )
         )
@@ -225,6 +225,10 @@ class Target:
         """
         number = number_of(error)
         return (is_away(number) or is_full(number)) and threading.get_ident() not in self._hurried
+
+    def _full_for(self, error: Exception) -> float | None:
+        """For how many seconds room is waited for after *error*, if the server has none."""
+        return self.lifeline.full_server_timeout if takes_no_more(number_of(error)) else None
 
     def _patience(self, code: int, made_room: bool) -> float:
         """For how many seconds connecting is tried again after an error of this number."""
@@ -423,9 +427,9 @@ class Target:
 
     def _free_places(self) -> int | None:
         """How many more connections the pool may have in use; None: as many as are wanted."""
-        if not isinstance(self.pool, Pool):
-            return None
         stats = self.pool.stats()
+        if not stats.max_size:
+            return None
         return stats.max_size - stats.used + stats.resting
 
     def _ask_server(

@@ -91,6 +91,7 @@ class PoolExhausted(Event):
 
     waiting: int
     max_size: int
+    """The most connections that the pool opens; 0 means no limit."""
 
 
 Observer = Callable[[Event], None]

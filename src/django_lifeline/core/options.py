@@ -41,6 +41,11 @@ class PoolOptions:
     upkeep: bool = False
     """End idle connections also while nobody asks for any, from a thread started for it."""
 
+    @property
+    def limit(self) -> int:
+        """The most connections that are opened; 0 means no limit."""
+        return 0 if self.max_overflow is None else self.max_size + self.max_overflow
+
     def __post_init__(self) -> None:
         _whole("pool", "min_size", self.min_size, least=0)
         _whole("pool", "max_size", self.max_size, least=1)

@@ -95,8 +95,9 @@ def _pool_exhausted(facts: RefusalFacts) -> Finding:
         met = f"connecting fails with error {facts.last_connect_code}, so the pool stays empty."
         return Finding(behind, Confidence.LIKELY, met, ("pool_exhausted",))
     figures = dict(facts.figures)
+    limit = figures.get("max_size", 0)
     met = (
-        f"{figures.get('size', 0)} open of at most {figures.get('max_size', 0)}, "
+        f"{figures.get('size', 0)} open{f' of at most {limit}' if limit else ''}, "
         f"{figures.get('idle', 0)} idle, {figures.get('used', 0)} used, "
         f"{figures.get('waiting', 0)} waiting."
     )

@@ -240,6 +240,15 @@ def _states(stats: PoolStats) -> list[tuple[int, Attributes]]:
     return [(stats.idle, {state: "idle"}), (stats.used, {state: "used"})]
 
 
+def _most(stats: PoolStats) -> list[tuple[int, Attributes]]:
+    """Return the limit, nothing where there is none."""
+    return [(stats.max_size, {})] if stats.max_size else []
+
+
+def _most_idle(stats: PoolStats) -> list[tuple[int, Attributes]]:
+    return [(most - stats.max_overflow, none) for most, none in _most(stats)]
+
+
 _GAUGES = (
     _Gauge(
         "db.client.connection.count", "{connection}", "Open connections, by their state.", _states
@@ -248,7 +257,7 @@ _GAUGES = (
         "db.client.connection.idle.max",
         "{connection}",
         "The most connections that may be idle.",
-        lambda stats: [(stats.max_size, {})],
+        _most_idle,
     ),
     _Gauge(
         "db.client.connection.idle.min",
@@ -260,7 +269,7 @@ _GAUGES = (
         "db.client.connection.max",
         "{connection}",
         "The most connections that may be open.",
-        lambda stats: [(stats.max_size, {})],
+        _most,
     ),
     _Gauge(
         "db.client.connection.pending_requests",

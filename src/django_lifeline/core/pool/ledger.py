@@ -15,7 +15,7 @@ from typing import Generic
 from django_lifeline.core.events import Reason
 from django_lifeline.core.pool.budget import Budget, Member
 from django_lifeline.core.pool.lease import Lease
-from django_lifeline.core.pool.outage import SLOW, Outage
+from django_lifeline.core.pool.outage import SLOW, NoRoom, Outage
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.slot import C, Hand, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
@@ -116,6 +116,8 @@ class Ledger(Generic[C]):
         """When the latest attempt to connect began."""
         self._needed_at = float("-inf")
         """When more than ``max_size`` were needed last."""
+        self.no_room: NoRoom | None = None
+        """What the server said to one more than ``max_size``, until it takes one again."""
         self._full_until = float("-inf")
         self._scanned_at = float("-inf")
 
@@ -192,9 +194,21 @@ class Ledger(Generic[C]):
             self._needed_at = self._now
         return lease
 
-    def found_full(self, now: float) -> None:
+    def found_full(self, now: float, no_room: NoRoom) -> None:
         """Take note that the server had no room for one beyond ``max_size``."""
         self._full_until = now + FULL_FOR
+        self.no_room = no_room
+
+    def stays_full(self, started: float, now: float) -> NoRoom | None:
+        """What the server said, if nothing came free for so long. Needs no lock.
+
+        Those who have connections may be waiting for those who wait for one, who would not with
+        stock: there they are refused at once.
+        """
+        no_room = self.no_room
+        if no_room is None or started > now - no_room.patience:
+            return None
+        return None if self.has_answered(now - no_room.patience) else no_room
 
     def reserve_first(self, owner: Owner, generation: int, now: float) -> Lease[C] | None:
         """The same where there is neither a slot nor a queue; None: there is, or it must wait."""
@@ -210,6 +224,7 @@ class Ledger(Generic[C]):
         slot.lends += 1
         self.connecting -= 1
         lease.hold.append(slot)
+        self.no_room = None
 
     def remove(self, slot: Slot[C]) -> bool:
         """Forget a slot whose connection is ended; whether it was known."""
@@ -306,8 +321,8 @@ class Ledger(Generic[C]):
         return refused
 
     def has_answered(self, since: float) -> bool:
-        """Whether a connection came to rest after *since*, so that the server is not away."""
-        return any(slot.last_answer >= since for slot in self.slots)
+        """Whether a connection came to rest after *since*: the server is there. Needs no lock."""
+        return any(slot.last_answer >= since for slot in list(self.slots))
 
     # -- taking back ---------------------------------------------------------------------
 

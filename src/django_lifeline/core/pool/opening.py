@@ -8,7 +8,7 @@ import random
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Generic, cast
+from typing import Generic, TypeVar, cast
 
 from django_lifeline.core.clock import Clock, SystemClock
 from django_lifeline.core.events import (
@@ -25,17 +25,24 @@ from django_lifeline.core.options import PoolOptions
 from django_lifeline.core.pool.connection import Lifetimes
 from django_lifeline.core.pool.lease import Lease
 from django_lifeline.core.pool.ledger import Ledger, Orders
-from django_lifeline.core.pool.outage import LIFE
+from django_lifeline.core.pool.outage import LIFE, NoRoom
 from django_lifeline.core.pool.owners import Owner, introduce
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.stats import Counters, PoolStats, name_error
 from django_lifeline.core.pool.waiters import Waiter
+
+E = TypeVar("E", bound=BaseException)
 
 JITTER = 0.1
 """How much earlier than its lifetime a connection may end, so that not all end at once."""
 
 ABRUPT = (Reason.DEAD, Reason.LOST, Reason.INTERRUPTED, Reason.ABANDONED)
 """Ends without a word to the server: it would not be heard, or it might be misunderstood."""
+
+
+def _bare(error: E) -> E:
+    """Return *error* as somebody else's, who raises it from another place."""
+    return copy.copy(error).with_traceback(None)
 
 
 def _hang_up(ledger: weakref.ref[Ledger[C]], owner: Owner) -> None:
@@ -65,7 +72,7 @@ class Opening(Generic[C]):
         emit: Observer = ignore,
         lifetimes: Callable[[C], Lifetimes] | None = None,
         is_away: Callable[[Exception], bool] | None = None,
-        is_full: Callable[[Exception], bool] | None = None,
+        full_for: Callable[[Exception], float | None] | None = None,
     ) -> None:
         self.name = name
         self.options = options
@@ -77,8 +84,9 @@ class Opening(Generic[C]):
         self._lifetimes = lifetimes or (lambda connection: Lifetimes.of(options))
         self._is_away = is_away or (lambda error: False)
         """Whether connecting failed for want of a server, which is the same for every borrower."""
-        self._is_full = is_full or (lambda error: False)
-        """Whether it failed since the server takes no more connections."""
+        self._full_for = full_for or (lambda error: None)
+        """For how many seconds room is waited for where it failed since the server takes no more
+        connections; None: it failed for something else."""
         self.random = random.Random()
         """Where the jitter of the lifetimes comes from."""
         self._closed = False
@@ -112,7 +120,7 @@ class Opening(Generic[C]):
         return PoolStats(
             name=self.name,
             min_size=self.options.min_size,
-            max_size=self.options.max_size,
+            max_size=self.options.limit,
             size=len(slots) - connecting,
             idle=idle,
             used=len(slots) - connecting - idle,
@@ -129,6 +137,7 @@ class Opening(Generic[C]):
             queue_full=counters.queue_full,
             wait_ms_total=1000 * (counters.waited + sum(slot.waited for slot in slots)),
             last_connect_error=counters.last_connect_error,
+            max_overflow=self.options.max_overflow or 0,
             longest_wait=self._longest_wait(now),
             away=counters.away(now, answered),
         )
@@ -201,12 +210,12 @@ class Opening(Generic[C]):
     def _connect_failed(self, slot: Slot[C], error: BaseException, started: float) -> None:
         if slot.connection is not None:
             slot.connection.discard()
-        full = self._had_no_room_for(slot, error)
+        full = self._no_room_for(slot, error)
         away = isinstance(error, Exception) and self._is_away(error)
         refused: list[Waiter[C]] = []
         with self._lock:
-            if full:
-                self._ledger.found_full(self.now())
+            if full is not None:
+                self._ledger.found_full(self.now(), full)
             elif away:
                 refused = self._those_refused_with_it(error, started)
             self._counters.connect_errors += 1
@@ -218,9 +227,12 @@ class Opening(Generic[C]):
             waiter.ring()
         tell(self._emit, ConnectFailed(self.name, name_error(error)))
 
-    def _had_no_room_for(self, slot: Slot[C], error: BaseException) -> bool:
-        """Whether the server takes no more, and it was to be one more than ``max_size``."""
-        return slot.extra and isinstance(error, Exception) and self._is_full(error)
+    def _no_room_for(self, slot: Slot[C], error: BaseException) -> NoRoom | None:
+        """What the server said if it takes no more, and it was to be one more than ``max_size``."""
+        if not slot.extra or not isinstance(error, Exception):
+            return None
+        patience = self._full_for(error)
+        return None if patience is None else NoRoom(_bare(error), patience)
 
     def _those_refused_with_it(self, error: BaseException, started: float) -> list[Waiter[C]]:
         """Let those who wait have the error too, where the server is away. Under the lock.
@@ -230,7 +242,7 @@ class Opening(Generic[C]):
         ledger, now = self._ledger, self.now()
         if not ledger.outage.failed(started, now) or ledger.has_answered(now - LIFE):
             return []
-        return ledger.refuse_waiters(copy.copy(error).with_traceback(None))
+        return ledger.refuse_waiters(_bare(error))
 
     def _jittered(self, kept: Lifetimes) -> Lifetimes:
         factor = 1 - JITTER * self.random.random()

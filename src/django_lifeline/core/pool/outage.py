@@ -32,6 +32,16 @@ LIFE = 1.0
 """Seconds for which an answer on another connection proves that the server is not away."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """A server that takes no more connections."""
+
+    error: Exception
+    """How it said so."""
+    patience: float
+    """Seconds for which others' connections are waited for, unless some come free meanwhile."""
+
+
 @dataclass(slots=True)
 class Outage:
     """What is known of a server that cannot be reached, if it cannot."""

@@ -64,7 +64,7 @@ class Pool(Queueing[C]):
         lifetimes: Callable[[C], Lifetimes] | None = None,
         ping: Callable[[C], bool] | None = None,
         is_away: Callable[[Exception], bool] | None = None,
-        is_full: Callable[[Exception], bool] | None = None,
+        full_for: Callable[[Exception], float | None] | None = None,
         budget: Budget[C] | None = None,
     ) -> None:
         self.ping = ping
@@ -78,7 +78,7 @@ class Pool(Queueing[C]):
             emit=emit,
             lifetimes=lifetimes,
             is_away=is_away,
-            is_full=is_full,
+            full_for=full_for,
         )
 
     def _begin(self) -> None:

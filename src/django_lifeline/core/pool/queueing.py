@@ -103,9 +103,9 @@ class Queueing(Opening[C], ABC):
         try:
             self.open(lease, connect)
         except Exception as error:
-            if self._had_no_room_for(lease.slot, error):
-                return False
-            raise
+            if self._no_room_for(lease.slot, error) is None:
+                raise
+            return False
         return True
 
     def _await_turn(self, waiter: Waiter[C], started: float, deadline: float) -> Lease[C]:
@@ -120,7 +120,7 @@ class Queueing(Opening[C], ABC):
                 collected = True
                 continue
             now = self.now()
-            if now >= deadline:
+            if now >= deadline or self._ledger.stays_full(started, now) is not None:
                 if scan:
                     raise self._timed_out(now - started)
                 scan = True  # not without having looked for abandoned slots
@@ -153,7 +153,7 @@ class Queueing(Opening[C], ABC):
                 refusal = self._refusal(waiter, orders, joins=joins)
         self._carry_out(orders)
         if refusal is not None:
-            tell(self._emit, PoolExhausted(self.name, len(self.waiters), self.options.max_size))
+            tell(self._emit, PoolExhausted(self.name, len(self.waiters), self.options.limit))
             raise refusal
         if lease is None and orders.end:  # what was just ended made room
             return self._take_turn(waiter, scan=False)
@@ -175,12 +175,16 @@ class Queueing(Opening[C], ABC):
             return refusals.queue_full(self.stats(), limit)
         return None
 
-    def _timed_out(self, waited: float) -> PoolTimeout:
+    def _timed_out(self, waited: float) -> Exception:
+        """Why there was none: the server's own word where it has no room for one more."""
         with self._lock:
             self._counters.timeouts += 1
             fails = self._counters.connects_fail
+            no_room = self._ledger.no_room
         stats = self.stats()
         tell(self._emit, PoolExhausted(self.name, stats.waiting, stats.max_size))
+        if no_room is not None:
+            return copy.copy(no_room.error)
         return refusals.timed_out(stats, waited, connects_fail=fails)
 
     def _is_first(self, waiter: Waiter[C]) -> bool:

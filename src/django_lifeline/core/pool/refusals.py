@@ -24,7 +24,7 @@ def timed_out(stats: PoolStats, waited: float, *, connects_fail: bool) -> except
     return exceptions.PoolTimeout(
         exceptions.POOL_TIMEOUT,
         f"No connection within {waited:.1f} s from pool {stats.name!r}: {_state(stats)}. "
-        f"{_cause(connects_fail)}",
+        f"{_cause(stats, connects_fail)}",
     )
 
 
@@ -83,17 +83,19 @@ def deadlock(stats: PoolStats, waiters: Iterable[Waiter[C]]) -> exceptions.PoolD
 
 def _state(stats: PoolStats) -> str:
     error = stats.last_connect_error
-    limit = "of at most" if stats.size <= stats.max_size else "beyond the 'max_size' of"
+    limit = f" of at most {stats.max_size}" if stats.max_size else ""
     return (
-        f"{stats.size} open {limit} {stats.max_size}, {stats.idle} idle, {stats.used} used "
+        f"{stats.size} open{limit}, {stats.idle} idle, {stats.used} used "
         f"({stats.resting} resting), {stats.connecting} connecting, {stats.waiting} waiting, "
         f"last connect error: {error or 'none'}"
     )
 
 
-def _cause(connects_fail: bool) -> str:
+def _cause(stats: PoolStats, connects_fail: bool) -> str:
     if connects_fail:
         return "Connecting fails: check that the database is up and lets this host in."
+    if not stats.max_size:
+        return "Nothing limits the pool, so connecting takes long: ask the server and the network."
     return (
         "All connections are in use: look for slow statements and for borrowers that keep a "
         "connection while they do something else, or raise 'max_size'."

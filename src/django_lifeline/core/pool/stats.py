@@ -44,7 +44,7 @@ class PoolStats:
     name: str
     min_size: int
     max_size: int
-    """The most connections it opens; 0 means no limit."""
+    """The most connections it opens, ``max_overflow`` among them; 0 means no limit."""
     size: int
     """Open connections, idle or used."""
     idle: int
@@ -67,6 +67,8 @@ class PoolStats:
     """Milliseconds that borrowers spent in the queue."""
     last_connect_error: str | None
     """Type and number of the last error on connecting, never its text."""
+    max_overflow: int = 0
+    """How many of ``max_size`` are closed when they are not needed any more."""
     longest_wait: float = 0.0
     """Seconds for which the first in the queue has been waiting."""
     away: bool = False

@@ -9,12 +9,18 @@ import pytest
 from tests.unit.core.pool.test_ledger import Person, new_ledger, opened
 
 from django_lifeline.core.events import Reason
+from django_lifeline.core.options import pool_options
+from django_lifeline.core.pool import refusals
 from django_lifeline.core.pool.budget import Budget
 from django_lifeline.core.pool.ledger import FULL_FOR, LEFT_FOR, ROOM_KEPT, UNUSED_FOR, Ledger
+from django_lifeline.core.pool.outage import NoRoom
 from django_lifeline.core.pool.pool import TIDY_PAUSE
+from django_lifeline.core.pool.queueing import HEAD_PAUSE
 from django_lifeline.core.pool.waiters import Waiter
 from django_lifeline.exceptions import PoolTimeout
 from django_lifeline.testing import FakeClock
+
+NO_ROOM = NoRoom(RuntimeError("Too many connections"), 5.0)
 
 
 class Full:
@@ -92,7 +98,7 @@ def test_who_is_done_with_his_comes_before_another_is_opened() -> None:
 
 def test_where_the_server_has_no_room_it_is_taken_after_all() -> None:
     full = Full(None)
-    full.ledger.found_full(100.0)
+    full.ledger.found_full(100.0, NO_ROOM)
     assert not full.look(100.0)
     full.leases[0].rest(100.1)
     assert not full.look(100.1)
@@ -106,7 +112,7 @@ def test_chosen_size_is_kept_however_long_somebody_waits() -> None:
 
 def test_full_server_is_not_asked_for_more_for_a_while() -> None:
     full = Full(None)
-    full.ledger.found_full(101.0)
+    full.ledger.found_full(101.0, NO_ROOM)
     assert not full.look(101.0 + FULL_FOR - 0.01)
     assert full.look(101.0 + FULL_FOR)
 
@@ -115,15 +121,80 @@ def test_who_finds_the_server_full_is_served_in_turn(
     make_pool: Any, connector: Any, in_thread: Any, eventually: Any
 ) -> None:
     """One more than ``max_size`` was only to spare him the wait."""
-    full = {"is_full": lambda error: True}
-    pool = make_pool(max_size=1, max_overflow=None, arguments=full)
-    kept = pool.lease()
-    connector.failures.append(RuntimeError("Too many connections"))
-    borrower = in_thread(pool.lease)
-    eventually(lambda: pool.stats().connect_errors)
+    pool, kept, borrower = full_pool(make_pool, connector, in_thread, eventually)
     assert not borrower.done()
     pool.give_back(kept)
     assert borrower.result(10).connection is kept.connection
+
+
+def full_pool(make_pool: Any, connector: Any, in_thread: Any, eventually: Any) -> tuple[Any, ...]:
+    """A pool at a full server, the lease of its only connection, and whoever waits for another."""
+    full = {"full_for": lambda error: 5.0}
+    pool = make_pool(max_size=1, max_overflow=None, timeout=30.0, arguments=full)
+    kept = pool.lease()
+    connector.failures += [RuntimeError("Too many connections")] * 100
+    borrower = in_thread(pool.lease)
+    eventually(lambda: pool.stats().connect_errors)
+    return pool, kept, borrower
+
+
+def test_where_nothing_comes_free_at_a_full_server_its_word_is_passed_on(
+    make_pool: Any, connector: Any, in_thread: Any, eventually: Any, clock: Any
+) -> None:
+    """Who has the others may be waiting for whoever waits here, as stock's would not."""
+    pool, kept, borrower = full_pool(make_pool, connector, in_thread, eventually)
+    clock.advance(5.0)
+    with pytest.raises(RuntimeError, match="Too many connections"):
+        borrower.result(10)
+    assert (pool.stats().waiting, pool.stats().timeouts) == (0, 1)
+    pool.give_back(kept)
+    assert pool.lease().connection is kept.connection
+
+
+def test_full_server_is_waited_for_while_something_comes_free(
+    make_pool: Any, connector: Any, in_thread: Any, eventually: Any, clock: Any
+) -> None:
+    pool, kept, borrower = full_pool(make_pool, connector, in_thread, eventually)
+    for _ in range(7):
+        clock.advance(4.0)
+        kept.slot.rested_at = clock.monotonic()
+        with pytest.raises(TimeoutError):
+            borrower.result(3 * HEAD_PAUSE)
+    clock.advance(4.0)
+    kept.slot.rested_at = clock.monotonic()
+    with pytest.raises(RuntimeError, match="Too many connections"):
+        borrower.result(10)
+
+
+@pytest.mark.parametrize(
+    ("started", "rested", "stays"),
+    [(0.0, None, True), (0.1, None, False), (0.0, 0.0, False), (-9.0, -0.1, True)],
+)
+def test_server_stays_full_where_nothing_came_free_while_somebody_waited(
+    started: float, rested: float | None, stays: bool
+) -> None:
+    full = Full(None)
+    assert full.ledger.stays_full(-100.0, 5.0) is None
+    full.ledger.found_full(4.0, NO_ROOM)
+    if rested is not None:
+        full.leases[0].rest(rested)
+    assert full.ledger.stays_full(started, 5.0) is (NO_ROOM if stays else None)
+    opened(full.ledger, Person())
+    assert full.ledger.stays_full(started, 5.0) is None
+
+
+@pytest.mark.parametrize(("options", "limit"), [({}, 0), ({"max_size": 3}, 3)])
+def test_pool_says_what_its_limit_is(options: dict[str, int], limit: int) -> None:
+    assert pool_options(options).limit == limit
+    both = pool_options({**options, "max_overflow": 2})
+    assert both.limit == both.max_size + 2
+
+
+def test_pool_without_a_limit_speaks_of_none(make_pool: Any) -> None:
+    pool = make_pool(max_size=1, max_overflow=None, arguments={})
+    stats = pool.stats()
+    assert stats.max_size == 0
+    assert "at most" not in str(refusals.timed_out(stats, 1.0, connects_fail=False))
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
