@@ -303,7 +303,7 @@ class LifelineMixin(Transactions):
         It is known without the server, also where a block has lost its connection, or one died
         after its block was stored: only where stock Django has none yet is one opened.
         """
-        known = self.in_atomic_block or not (self._work_lost or self._closed)
+        known = self.in_atomic_block or not self._closed
         if known and not (self._winding_up or self._is_hooked("ensure_connection")):
             return bool(self.autocommit)
         return bool(super().get_autocommit())
@@ -607,6 +607,8 @@ class LifelineMixin(Transactions):
         if (
             not hold.resting
             or self.errors_occurred
+            or self.needs_rollback
+            or self.run_on_commit
             or self.autocommit != self.settings_dict["AUTOCOMMIT"]
             or connection_created.receivers
             or hold.connection.session.arranged is not None
@@ -636,7 +638,9 @@ class LifelineMixin(Transactions):
             self.close()
         elif self.errors_occurred and not self._recovers_from_errors():
             self._end_unusable()
-        elif not shortly and self._is_obsolete():
+        elif self._is_obsolete() and (
+            not shortly or self.needs_rollback or self.run_on_commit
+        ):  # which Django forgets as it closes and connects
             self.close()
         elif self._target is not None and self._target.pooled:
             self._leave(hold)
