@@ -622,15 +622,14 @@ class Targets:
             target.writer.start_over_after_fork()
 
     def say_goodbye(self) -> None:
-        """When the interpreter ends: close what nobody is using.
+        """When the interpreter ends: close what nobody is going to use again.
 
         Django's commands close their connections last, which leaves them with the pool, and
-        PyMySQL drops what is left without a word: the server counts that as aborted. A thread
-        that still runs keeps what it has.
+        PyMySQL drops what is left without a word: the server counts that as aborted.
         """
         self.notice_fork()
         for target in self:
-            target.pool.drain()
+            target.pool.say_goodbye()
 
 
 targets = Targets()

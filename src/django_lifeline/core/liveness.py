@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, cast
 
 from django_lifeline.core.classification import LAST_WORDS
@@ -309,13 +310,13 @@ def _fin_was_confirmed(info: bytes) -> bool:
     return bool(acked - (sent - again) > 1)
 
 
-def original(module: str, name: str) -> Any:
+def original(module: ModuleType, name: str) -> Any:
     """Return an attribute of a standard module as it was before gevent patched it, or None."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None:
         with contextlib.suppress(AttributeError):
-            return monkey.get_original(module, name)
-    return getattr(sys.modules[module], name, None)
+            return monkey.get_original(module.__name__, name)
+    return getattr(module, name, None)
 
 
 class _Duplicate(_socket.socket):
@@ -343,7 +344,7 @@ def _duplicate(fd: int) -> _Duplicate:
 
 
 def _poll(fd: int) -> Poll:
-    make = original("select", "poll")
+    make = original(select, "poll")
     if make is None:
         return _select_poll(fd)
     poll = make()
@@ -352,7 +353,7 @@ def _poll(fd: int) -> Poll:
 
 
 def _select_poll(fd: int) -> Poll:
-    wait = original("select", "select")
+    wait = original(select, "select")
 
     def poll(timeout: int) -> list[tuple[int, int]]:
         readable = wait([fd], [], [], timeout / 1000)[0]

@@ -376,14 +376,14 @@ def test_channel_under_gevent_uses_the_original_poll() -> None:
         ours, other = socket.socketpair()
         channel = Channel(ours.fileno())
         assert channel.silent()
-        assert original("select", "poll") is not select.poll
+        assert original(select, "poll") is not select.poll
         assert type(channel.poll.__self__).__module__ == "select"
         """
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(program)], check=True)
 
 
 def test_missing_attribute_of_a_module_is_none() -> None:
-    assert liveness.original("select", "no_such_name") is None
+    assert liveness.original(liveness.select, "no_such_name") is None
 
 
 def clog(sock: socket.socket) -> None:

@@ -150,6 +150,9 @@ class DirectPool(Generic[C]):
     def open_none_in_advance(self) -> None:
         """Nothing: it never does."""
 
+    def say_goodbye(self) -> None:
+        """Nothing: none is unused."""
+
     def drain(self) -> None:
         """Make all leases `due`."""
         self.retire_generation(Reason.CLOSED)

@@ -402,8 +402,11 @@ class Ledger(Generic[C]):
                     lost.append(slot)
         return lost
 
-    def take_idle(self, owner: Owner) -> list[Lease[C]]:
-        """Take all idle and resting slots out, to be ended; owners of the latter lease anew."""
+    def take_idle(self, owner: Owner, *, unused: bool = False) -> list[Lease[C]]:
+        """Take all idle and resting slots out, to be ended; owners of the latter lease anew.
+
+        Only ``unused`` ones: not from owners who are not done with them, or keep them.
+        """
         leases: list[Lease[C]] = []
         while True:
             try:
@@ -411,7 +414,9 @@ class Ledger(Generic[C]):
             except IndexError:
                 break
             leases.append(self.take(slot, owner, State.CLOSING))
-        resting = [slot for slot in list(self.slots) if slot.state is _RESTING]
+        resting = [it for it in list(self.slots) if it.state is _RESTING]
+        if unused:
+            resting = [slot for slot in resting if slot.returned and not slot.own]
         claimed = [slot for slot in resting if self._claimed(slot)]
         return leases + [self.take(slot, owner, State.CLOSING) for slot in claimed]
 

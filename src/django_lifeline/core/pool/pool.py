@@ -245,6 +245,14 @@ class Pool(Queueing[C]):
         """Close the idle connections now and the lent ones when they come back."""
         self.retire_generation(Reason.CLOSED)
 
+    def say_goodbye(self) -> None:
+        """Close what nobody is going to use again, since the interpreter ends.
+
+        Who is not done with his has it to the very end, as with stock: objects of modules are
+        finalized last of all.
+        """
+        self._end_idle(Reason.CLOSED, unused=True)
+
     def close(self) -> None:
         """Do as `drain`, for good; whoever waits, and whoever asks from now on: `PoolClosed`."""
         caller = refusals.caller()
@@ -291,9 +299,9 @@ class Pool(Queueing[C]):
             self.give_back(lease)
             raise refusals.closed(self.name, self._closed_by)
 
-    def _end_idle(self, reason: Reason) -> None:
+    def _end_idle(self, reason: Reason, *, unused: bool = False) -> None:
         with self._lock:
-            leases = self._ledger.take_idle(self.owner())
+            leases = self._ledger.take_idle(self.owner(), unused=unused)
         for lease in leases:
             self._end(lease, reason)
 
