@@ -56,7 +56,7 @@ class FakeConnection:
         """Note the abrupt end."""
         self.discarded = True
 
-    def hang_up(self) -> None:
+    def hang_up(self, *, at_rest: bool = False) -> None:
         """Let the other side see the end: from now on it is ``dead``."""
         self.dead = True
 

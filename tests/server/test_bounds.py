@@ -113,6 +113,14 @@ def test_ended_owners_give_their_slots_back_without_garbage_collection(
 
 
 @pytest.mark.parametrize("gevent", [False, True], ids=["threads", "greenlets"])
+def test_crowd_that_has_ended_leaves_few_sessions_in_a_silent_process(
+    server: Server, driver: str, gevent: bool, run_program: Runner
+) -> None:
+    found = seen(run_program, server, driver, "ended_crowd", gevent=gevent)
+    assert found == {"errors": [], "few": True, "agreed": True, "borrowed": True}
+
+
+@pytest.mark.parametrize("gevent", [False, True], ids=["threads", "greenlets"])
 def test_owners_that_end_all_at_once_give_their_slots_back(
     server: Server, driver: str, gevent: bool, run_program: Runner
 ) -> None:

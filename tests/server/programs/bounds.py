@@ -231,6 +231,26 @@ def ended_at_once() -> Seen:
     }
 
 
+def ended_crowd() -> Seen:
+    """Thirty threads have a connection each, end together, and the process falls silent."""
+    gc.disable()
+    there = threading.Barrier(30)
+
+    def work() -> None:
+        ask("worker")
+        there.wait(20.0)
+
+    errors = run_all([work] * 30)
+    kept = 9  # a sixteenth of what the server takes
+    few = eventually(lambda: sessions() <= kept)
+    return {
+        "errors": [repr(error) for error in errors[:3]],
+        "few": few,
+        "agreed": eventually(lambda: connection.pool.stats().size == sessions()),
+        "borrowed": ask(),
+    }
+
+
 def resting_threads() -> Seen:
     """More threads than connections live long, and each works now and then."""
     admin("CREATE TABLE given (id INT AUTO_INCREMENT PRIMARY KEY, who VARCHAR(50)) ENGINE=InnoDB")
@@ -419,7 +439,7 @@ SCENARIOS: dict[str, Callable[[], Seen]] = {
     name: globals()[name]
     for name in (
         "many_threads nothing_free queue_full own_deadlock ended_threads ended_in_atomic "
-        "ended_at_once resting_threads paused patience blackhole socket_options refused"
+        "ended_at_once ended_crowd resting_threads paused patience blackhole socket_options refused"
     ).split()
 }
 print(json.dumps(SCENARIOS[os.environ["SCENARIO"]]()))

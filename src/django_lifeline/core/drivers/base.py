@@ -153,8 +153,11 @@ class DriverConnection(Protocol):
     def as_set_up(self) -> list[Any]:
         """Return what an application may have set in the driver's object itself, to compare."""
 
-    def hang_up(self) -> None:
-        """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""
+    def hang_up(self, *, at_rest: bool = False) -> None:
+        """Let the server see the end. Any thread may; never raises, never waits, frees nothing.
+
+        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        """
 
     def park(self) -> None:
         """Cut a forked child off from the connection that it inherited."""
@@ -298,9 +301,14 @@ class Guarded:
     def serve_several(self, several: bool) -> None:
         """Nothing: what waits for this driver's answers is up to it."""
 
-    def hang_up(self) -> None:
-        """Let the server see the end. Any thread may; never raises, never waits, frees nothing."""
+    def hang_up(self, *, at_rest: bool = False) -> None:
+        """Let the server see the end. Any thread may; never raises, never waits, frees nothing.
+
+        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        """
         if self._opened:
+            if at_rest:
+                self.channel.say_goodbye()
             self.channel.shutdown()
 
     def fileno(self) -> int:

@@ -27,8 +27,11 @@ class PooledConnection(Protocol):
     def discard(self) -> None:
         """End it without a word to the server. Never raises, never blocks; may come twice."""
 
-    def hang_up(self) -> None:
-        """Let the server see the end. Any thread may; never raises, never blocks, frees nothing."""
+    def hang_up(self, *, at_rest: bool = False) -> None:
+        """Let the server see the end. Any thread may; never raises, never blocks, frees nothing.
+
+        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ def _is_used(slot: Slot[C]) -> bool:
     return rests and slot.owner is not None and not slot.owner.ended()
 
 
+def _is_left(slot: Slot[C]) -> bool:
+    """Whether the owner of a slot that rests has ended."""
+    return slot.owner is not None and slot.owner.ended()
+
+
 def _stays(slot: Slot[C]) -> bool:
     """Whether a slot that rests is its owner's to ask, or to find again in his next work."""
     return (slot.answers or slot.own) and slot.owner is not None and not slot.owner.ended()
@@ -362,7 +367,8 @@ class Ledger(Generic[C]):
                 self.connecting -= 1
             owner = slot.owner
             assert owner is not None
-            endings.append(Ending(self.take(slot, owner, State.CLOSING), Reason.ABANDONED))
+            reason = Reason.IDLE if slot.hung_up else Reason.ABANDONED
+            endings.append(Ending(self.take(slot, owner, State.CLOSING), reason))
         return endings
 
     def scan_is_due(self, now: float) -> bool:
@@ -370,6 +376,8 @@ class Ledger(Generic[C]):
         return now - self._scanned_at >= SCAN_PAUSE
 
     def _is_abandoned(self, slot: Slot[C]) -> bool:
+        if slot.hung_up:
+            return slot.state is State.RESTING
         if slot.state is State.IDLE or slot.state is State.RESTING:
             # Lent to the next like any other, or found in no hand.
             return False
@@ -391,7 +399,7 @@ class Ledger(Generic[C]):
         lost = []
         in_hand = set(self.idle)
         for slot in self.slots:
-            if slot in in_hand or not _is_missing(slot):
+            if slot in in_hand or slot.hung_up or not _is_missing(slot):
                 continue
             if slot.missed_at_lend != slot.lends:
                 slot.missed_at_lend, slot.missed_since = slot.lends, now
@@ -461,7 +469,7 @@ class Ledger(Generic[C]):
         The longest unused first, one that rests with an owner who is not done with it included:
         he leases anew, unless he may ask about his last statement.
         """
-        surplus = len(self.slots) - self.max_size
+        surplus = sum(slot.state is not State.CLOSING for slot in self.slots) - self.max_size
         if surplus <= 0 or self.waiters or now - self._needed_at < ROOM_KEPT:
             return []
         resting = [slot for slot in self.slots if slot.state is _RESTING and not _stays(slot)]
@@ -474,6 +482,24 @@ class Ledger(Generic[C]):
                 lease = self.take_out(slot, owner, State.CLOSING, recall=True)
                 leases += [lease] if lease is not None else []
         return leases
+
+    def take_left_over(self) -> list[Slot[C]]:
+        """Claim what ended owners left at rest, and is more than those who use some may want next.
+
+        The longest unused first. Needs no lock: an ending thread asks, perhaps the last one.
+        """
+        slots = [slot for slot in list(self.slots) if not slot.hung_up]
+        left = [slot for slot in slots if slot.state is _RESTING and _is_left(slot)]
+        spare = len(left) + len(self.idle)
+        surplus = spare - max(self.max_size, len(slots) - spare)
+        if surplus <= 0:
+            return []
+        oldest = sorted(left, key=lambda slot: slot.rested_at)[:surplus]
+        claimed = [slot for slot in oldest if self._claimed(slot)]
+        for slot in claimed:
+            slot.set_aside()
+            slot.hung_up = True
+        return claimed
 
     def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:
         """Take out, to be ended, whatever is unused and has not answered later than *since*.

@@ -48,12 +48,18 @@ def _bare(error: E) -> E:
 def _hang_up(ledger: weakref.ref[Ledger[C]], owner: Owner) -> None:
     """Let the server free what an ended owner's sessions hold, at once and without waiting.
 
-    Those that rest hold nothing. The slots come back with the next look for abandoned ones.
+    Those that rest hold nothing, and end where there are too many of them: nobody else may come to
+    look after them. The slots come back with the next look for abandoned ones.
     """
     known = ledger()
-    for slot in [] if known is None else list(known.slots):
+    if known is None:
+        return
+    for slot in list(known.slots):
         if slot.owner is owner and slot.state is State.LENT and slot.connection is not None:
             slot.connection.hang_up()
+    for slot in known.take_left_over():
+        if slot.connection is not None:
+            slot.connection.hang_up(at_rest=True)
 
 
 class Opening(Generic[C]):
@@ -110,7 +116,7 @@ class Opening(Generic[C]):
     def stats(self) -> PoolStats:
         """The pool at this moment. Takes no lock."""
         counters = self._counters
-        slots = list(self._ledger.slots)
+        slots = [slot for slot in list(self._ledger.slots) if not slot.hung_up]
         states = [slot.state for slot in slots]
         connecting = states.count(State.CONNECTING)
         returned = len(self._ledger.at_rest())

@@ -311,10 +311,10 @@ class Pool(Queueing[C]):
 
     def _tidy(self, now: float, limit: int = TIDY_LIMIT) -> None:
         with self._lock:
-            leases = self._ledger.take_surplus(now, self.owner())
-            leases += self._ledger.take_stale(now, self.owner(), limit)
             # Whoever ended inside a transaction holds its locks until its connection ends.
             abandoned = self._ledger.abandoned(now)
+            leases = self._ledger.take_surplus(now, self.owner())
+            leases += self._ledger.take_stale(now, self.owner(), limit)
             self._tidy_at = now + TIDY_PAUSE
         for ending in abandoned:
             self._end(ending.lease, ending.reason)

@@ -72,6 +72,7 @@ class Slot(Generic[C]):
         "expires",
         "extra",
         "generation",
+        "hung_up",
         "lease",
         "lend_until",
         "lends",
@@ -105,6 +106,8 @@ class Slot(Generic[C]):
         """While it rests: its owner may ask about its last statement, so take another first."""
         self.extra = False
         """Whether it was one more than ``max_size`` as it was made."""
+        self.hung_up = False
+        """Whether its conversation was ended as its owner ended: it is to be cleared away."""
         self.lends = 0
         self.waited = 0.0
         """Seconds that borrowers have waited for it."""

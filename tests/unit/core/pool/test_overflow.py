@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Event
+from threading import Barrier, Event, Thread
 from typing import Any, cast
 
 import pytest
@@ -364,3 +364,55 @@ def test_chosen_max_size_is_kept_whatever_others_do(
         borrower.result(10)
     assert pool.stats().size == 1
     pool.give_back(lease)
+
+
+def crowd(pool: Any, size: int, end: Any = None) -> list[Thread]:
+    """Threads that have each used a connection, and end when *end* is set."""
+    there, used = Barrier(size + 1), Event() if end is None else end
+
+    def work() -> None:
+        lease = pool.lease()
+        lease.rest()
+        there.wait(10)
+        used.wait(10)
+
+    threads = [Thread(target=work) for _ in range(size)]
+    for thread in threads:
+        thread.start()
+    there.wait(10)
+    if end is None:
+        used.set()
+        for thread in threads:
+            thread.join()
+    return threads
+
+
+def test_crowd_that_has_ended_leaves_no_more_than_are_kept(make_pool: Any, connector: Any) -> None:
+    """Nobody else may come to look after them, and with stock none is left."""
+    pool = make_pool(max_size=3, max_overflow=None)
+    crowd(pool, 12)
+    assert len([it for it in connector.opened if not it.dead]) == 3
+    assert (pool.stats().size, pool.stats().idle) == (3, 0)
+    pool.tidy()
+    assert [it.discarded for it in connector.opened] == [it.dead for it in connector.opened]
+    assert len(pool.connections()) == 3
+
+
+def test_as_many_are_left_as_others_use(make_pool: Any, connector: Any) -> None:
+    """Where threads come and go, the next ones want them."""
+    pool, end = make_pool(max_size=1, max_overflow=None), Event()
+    others = crowd(pool, 5, end)
+    crowd(pool, 5)
+    assert len([it for it in connector.opened if not it.dead]) == 10
+    end.set()
+    for thread in others:
+        thread.join()
+    assert len([it for it in connector.opened if not it.dead]) == 1
+
+
+def test_what_was_hung_up_is_lent_to_nobody(make_pool: Any, connector: Any) -> None:
+    pool = make_pool(max_size=1, max_overflow=None)
+    crowd(pool, 6)
+    leases = [pool.lease() for _ in range(3)]
+    assert not any(lease.connection.dead for lease in leases)
+    assert len({lease.connection.number for lease in leases}) == 3
