@@ -15,7 +15,6 @@ from django_lifeline.core.pool.opening import Opening
 from django_lifeline.core.pool.owners import Owner
 from django_lifeline.core.pool.slot import C, Slot, State
 from django_lifeline.core.pool.waiters import Waiter
-from django_lifeline.exceptions import PoolQueueFull, PoolTimeout
 
 HEAD_PAUSE = 0.1
 """Seconds after which the first in the queue looks again for ended owners."""
@@ -135,7 +134,7 @@ class Queueing(Opening[C], ABC):
 
     def _take_turn(self, waiter: Waiter[C], *, scan: bool) -> Lease[C] | None:
         """Take what there is for this waiter; None: it has to wait, or to wait on."""
-        refusal: PoolTimeout | PoolQueueFull | None = None
+        refusal: Exception | None = None
         with self._lock:
             if self._closed:
                 raise refusals.closed(self.name, self._closed_by)
@@ -159,9 +158,7 @@ class Queueing(Opening[C], ABC):
             return self._take_turn(waiter, scan=False)
         return lease
 
-    def _refusal(
-        self, waiter: Waiter[C], orders: Orders[C], *, joins: bool
-    ) -> PoolTimeout | PoolQueueFull | None:
+    def _refusal(self, waiter: Waiter[C], orders: Orders[C], *, joins: bool) -> Exception | None:
         """Why this waiter should not wait, if so. Under the lock."""
         ledger = self._ledger
         if ledger.deadlocked(waiter):
@@ -172,7 +169,7 @@ class Queueing(Opening[C], ABC):
         limit = self.options.max_waiting
         if joins and limit and len(ledger.waiters) > limit:
             self._counters.queue_full += 1
-            return refusals.queue_full(self.stats(), limit)
+            return self._told_by_a_full_server() or refusals.queue_full(self.stats(), limit)
         return None
 
     def _timed_out(self, waited: float) -> Exception:
@@ -180,12 +177,14 @@ class Queueing(Opening[C], ABC):
         with self._lock:
             self._counters.timeouts += 1
             fails = self._counters.connects_fail
-            no_room = self._ledger.no_room
+            told = self._told_by_a_full_server()
         stats = self.stats()
         tell(self._emit, PoolExhausted(self.name, stats.waiting, stats.max_size))
-        if no_room is not None:
-            return copy.copy(no_room.error)
-        return refusals.timed_out(stats, waited, connects_fail=fails)
+        return told or refusals.timed_out(stats, waited, connects_fail=fails)
+
+    def _told_by_a_full_server(self) -> Exception | None:
+        no_room = self._ledger.no_room
+        return None if no_room is None else copy.copy(no_room.error)
 
     def _is_first(self, waiter: Waiter[C]) -> bool:
         try:

@@ -127,10 +127,12 @@ def test_who_finds_the_server_full_is_served_in_turn(
     assert borrower.result(10).connection is kept.connection
 
 
-def full_pool(make_pool: Any, connector: Any, in_thread: Any, eventually: Any) -> tuple[Any, ...]:
+def full_pool(
+    make_pool: Any, connector: Any, in_thread: Any, eventually: Any, **options: Any
+) -> tuple[Any, ...]:
     """A pool at a full server, the lease of its only connection, and whoever waits for another."""
-    full = {"full_for": lambda error: 5.0}
-    pool = make_pool(max_size=1, max_overflow=None, timeout=30.0, arguments=full)
+    options["arguments"] = {"full_for": lambda error: 5.0}
+    pool = make_pool(max_size=1, max_overflow=None, timeout=30.0, **options)
     kept = pool.lease()
     connector.failures += [RuntimeError("Too many connections")] * 100
     borrower = in_thread(pool.lease)
@@ -149,6 +151,18 @@ def test_where_nothing_comes_free_at_a_full_server_its_word_is_passed_on(
     assert (pool.stats().waiting, pool.stats().timeouts) == (0, 1)
     pool.give_back(kept)
     assert pool.lease().connection is kept.connection
+
+
+def test_full_server_speaks_for_a_queue_that_is_full_too(
+    make_pool: Any, connector: Any, in_thread: Any, eventually: Any
+) -> None:
+    parts = make_pool, connector, in_thread, eventually
+    pool, kept, borrower = full_pool(*parts, max_waiting=1)
+    with pytest.raises(RuntimeError, match="Too many connections"):
+        in_thread(pool.lease).result(10)
+    assert pool.stats().queue_full == 1
+    pool.give_back(kept)
+    borrower.result(10)
 
 
 def test_full_server_is_waited_for_while_something_comes_free(
