@@ -64,7 +64,15 @@ class Lease(Generic[C]):
     def __del__(self) -> None:
         # Forgotten in the middle of something: the server shall let go of its locks at once.
         # Nothing of it is there yet where something broke in as it was made.
-        if getattr(self, "hold", None) and self.slot.state is _LENT:
+        hold = getattr(self, "hold", None)
+        if not hold or self.slot.state is not _LENT:
+            return
+        try:
+            hold.pop()
+        except IndexError:  # it rested, and at this very moment somebody has been lent it
+            return
+        holder = self.slot.lease()
+        if holder is None or holder is self:
             self.connection.hang_up()
 
     def rest(

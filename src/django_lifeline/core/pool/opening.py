@@ -55,7 +55,8 @@ def _hang_up(ledger: weakref.ref[Ledger[C]], owner: Owner) -> None:
     if known is None:
         return
     for slot in list(known.slots):
-        if slot.owner is owner and slot.state is State.LENT and slot.connection is not None:
+        # In this order: one that rested may be lent at this moment, to another owner.
+        if slot.state is State.LENT and slot.owner is owner and slot.connection is not None:
             slot.connection.hang_up()
     for slot in known.take_left_over():
         if slot.connection is not None:

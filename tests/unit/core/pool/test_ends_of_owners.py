@@ -1,0 +1,63 @@
+"""Whoever ends, or forgets what he has, lets go of his own connection and of nobody else's.
+
+What was at rest may be lent on at that very moment, between any two steps.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, cast
+
+import pytest
+
+from django_lifeline.core.pool import opening
+from django_lifeline.core.pool.slot import State
+from django_lifeline.testing import FakeConnection
+
+
+class TakenOnceSeen(list[Any]):
+    """A lease's hold that somebody else takes right after it was seen to be there."""
+
+    def pop(self, *args: Any) -> Any:
+        """Be too late."""
+        self.clear()
+        return super().pop(*args)
+
+
+@pytest.mark.parametrize("hold", [list, TakenOnceSeen])
+def test_forgotten_lease_leaves_alone_what_the_next_borrower_has(make_pool: Any, hold: Any) -> None:
+    pool = make_pool()
+    lease = pool.lease()
+    slot = lease.slot
+    lease.rest()
+    pool.leave(lease)
+    other = pool.lease()
+    assert other.slot is slot
+    lease.hold = hold([slot])
+    if hold is TakenOnceSeen:
+        slot.lease = weakref.ref(lease)
+    del lease
+    assert not other.connection.dead
+
+
+def test_owner_who_ends_leaves_alone_what_is_lent_on_at_that_moment() -> None:
+    class LentOn:
+        """A slot that rests until somebody looks whose it is."""
+
+        state = State.RESTING
+        connection = FakeConnection()
+
+        @property
+        def owner(self) -> object:
+            self.state = State.LENT
+            return ended
+
+    class Known:
+        slots = (LentOn(),)
+
+        def take_left_over(self) -> list[Any]:
+            return []
+
+    ended, known = object(), Known()
+    opening._hang_up(cast(Any, weakref.ref(known)), cast(Any, ended))
+    assert not LentOn.connection.dead
