@@ -45,7 +45,7 @@ class Transactions(Borrowing):
         self._winding_up = False
         """Autocommit is being enabled, and no transaction is open whose outcome is not decided."""
         self._beginning = False
-        """A transaction is about to be begun, which looks at the connection by itself."""
+        """A transaction is about to be begun: the connection stays in hand until then."""
         self._conductor = Conductor(self)
         super().__init__(*args, **kwargs)
 
@@ -70,10 +70,10 @@ class Transactions(Borrowing):
             super().set_autocommit(autocommit, begins)
             # Only ``atomic`` asks for that.
             self._of_a_block = force_begin_transaction_with_broken_autocommit
-        except Error:
-            raise
-        except BaseException:
-            if self.autocommit and not open_before:
+        except BaseException as error:
+            if isinstance(error, Error):
+                self._rest_unbegun()
+            elif self.autocommit and not open_before:
                 self._abandon_beginning()
             raise
         finally:
@@ -103,6 +103,12 @@ class Transactions(Borrowing):
             else:
                 self._rest(hold)
 
+    def _rest_unbegun(self) -> None:
+        """Let what stayed in hand for a transaction rest, where that was not begun after all."""
+        hold = self._hold
+        if self._beginning and hold is not None and hold.pid == os.getpid():
+            self._rest(hold)
+
     def _abandon_beginning(self) -> None:
         """Something broke in while a transaction was begun: nobody knows that he is inside one."""
         hold = self._hold
@@ -113,6 +119,8 @@ class Transactions(Borrowing):
             self._drop(hold, Reason.INTERRUPTED)
             if self._missed is not None:
                 self._missed = self._missed & ~OF_TRANSACTIONS or None
+        else:
+            self._rest_unbegun()
 
     def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run Django's own method: it gets the `Conductor` for its connection."""

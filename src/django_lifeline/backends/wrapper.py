@@ -265,9 +265,10 @@ class LifelineMixin(Transactions):
             return
         hold = self._hold
         if not replaced and hold is not None:
-            # Where something was set, it is to be known what is not to be made again.
-            if not self._beginning or hold.connection.session.settings:
-                self._make_sure_of_one()
+            if self._is_foreign_here():
+                return  # and left alone: the next check says that this thread may not use it
+            with self.wrap_database_errors:
+                self._go_on(partial(self._living, _PLAIN))
             return
         if self._ensuring:
             # What took the place of Django's method calls this one back.
@@ -290,13 +291,6 @@ class LifelineMixin(Transactions):
             self._ensuring = False
             self._missed = missed
 
-    def _make_sure_of_one(self) -> None:
-        """Replace what is held if it has died."""
-        if self._is_foreign_here():
-            return  # and left alone: the next check says that this thread may not use it
-        with self.wrap_database_errors:
-            self._go_on(partial(self._living, _PLAIN))
-
     def get_autocommit(self) -> bool:
         """Return Django's flag.
 
@@ -311,7 +305,9 @@ class LifelineMixin(Transactions):
     def _go_on(self, take: Callable[[], Hold]) -> None:
         """Have a connection, perhaps in the place of one that was lost, for nobody knows what."""
         try:
-            self._rest(take())
+            hold = take()
+            if not self._beginning:
+                self._rest(hold)
         except BaseException:
             # What was set before a lost block is there when it runs again.
             if not self._work_lost and self._missed is None:

@@ -1015,6 +1015,16 @@ def test_lost_work_with_autocommit_off_is_no_reason_not_to_say_that_it_is_off(
     assert wrapper.get_autocommit() is True
 
 
+def test_connection_rests_again_where_no_transaction_was_begun_on_it(wrapper: Any) -> None:
+    run(wrapper, "SELECT 1")
+    error = OperationalError(1205, "Not now.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wrapper, "_start_transaction_under_autocommit", Mock(side_effect=error))
+        with pytest.raises(OperationalError):
+            wrapper.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    assert wrapper._hold.resting
+
+
 def test_what_was_set_is_not_made_again_after_a_block_that_could_not_begin(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
