@@ -55,8 +55,9 @@ class Answers(Lending):
     def _begin_anew(self, hold: Hold) -> None:
         """Let a new piece of work see nothing of the last one's, as on a new connection."""
         # As Django's `connect`, which it takes the place of.
-        self.health_check_done = True
-        max_age = self.settings_dict["CONN_MAX_AGE"]
+        settings = self.settings_dict
+        self.health_check_enabled, self.health_check_done = settings["CONN_HEALTH_CHECKS"], True
+        max_age = settings["CONN_MAX_AGE"]
         self.close_at = None if max_age is None else _monotonic() + max_age
         connection = hold.connection
         session = connection.session

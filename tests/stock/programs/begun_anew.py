@@ -23,7 +23,7 @@ AGE = 0.4
 AGES = (0, None, AGE)
 FLAGS = (
     *("in_atomic_block", "savepoint_ids", "atomic_blocks", "needs_rollback", "autocommit"),
-    *("closed_in_transaction", "errors_occurred", "run_on_commit"),
+    *("closed_in_transaction", "errors_occurred", "run_on_commit", "health_check_enabled"),
     "run_commit_hooks_on_set_autocommit_on",
 )
 NAME = ""
