@@ -38,8 +38,6 @@ _TCP_INFO_BYTES = 224
 _IS_UNIX = hasattr(os, "get_blocking") and os.name != "nt"
 _ONE_LOOK = getattr(_socket, "MSG_DONTWAIT", None)
 """How a read is told not to wait; None on Windows."""
-_QUIT = b"\x01\x00\x00\x00\x01"
-"""COM_QUIT, a packet of one byte."""
 _TCP_STATES = (
     ("ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT")
     + ("CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING")
@@ -208,15 +206,6 @@ class Channel:
         if options.user_timeout is not None:
             milliseconds = max(1, int(options.user_timeout * 1000))
             self._set(_socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", milliseconds)
-
-    def say_goodbye(self) -> None:
-        """Send COM_QUIT, if that takes no waiting; for a connection that is not used any more.
-
-        Not into what may be encrypted. The server counts an end without it as aborted.
-        """
-        if os.getpid() == self._pid and not self._tls and _ONE_LOOK is not None:
-            with contextlib.suppress(OSError):
-                self._sock.send(_QUIT, _ONE_LOOK)
 
     def shutdown(self) -> None:
         """End the conversation in both directions; any thread may. Whoever waits wakes up."""

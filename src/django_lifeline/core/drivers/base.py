@@ -156,7 +156,7 @@ class DriverConnection(Protocol):
     def hang_up(self, *, at_rest: bool = False) -> None:
         """Let the server see the end. Any thread may; never raises, never waits, frees nothing.
 
-        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        With ``at_rest`` nobody uses it: it is closed, which waits for no answer either.
         """
 
     def park(self) -> None:
@@ -238,6 +238,7 @@ class Guarded:
     OperationalError: type[Exception]
     ProgrammingError: type[Exception]
     get_server_info: Callable[[], str]
+    close: Callable[[], None]
 
     busy: bool = False
     """Whether an answer is still to be read, wholly or in part."""
@@ -304,11 +305,11 @@ class Guarded:
     def hang_up(self, *, at_rest: bool = False) -> None:
         """Let the server see the end. Any thread may; never raises, never waits, frees nothing.
 
-        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        With ``at_rest`` nobody uses it: it is closed, which waits for no answer either.
         """
-        if self._opened:
-            if at_rest:
-                self.channel.say_goodbye()
+        if at_rest:
+            self.close()
+        elif self._opened:
             self.channel.shutdown()
 
     def fileno(self) -> int:

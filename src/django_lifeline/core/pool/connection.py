@@ -30,7 +30,7 @@ class PooledConnection(Protocol):
     def hang_up(self, *, at_rest: bool = False) -> None:
         """Let the server see the end. Any thread may; never raises, never blocks, frees nothing.
 
-        With ``at_rest`` no exchange is under way, and the server is told that it is the end.
+        With ``at_rest`` nobody uses it: it is closed, which waits for no answer either.
         """
 
 

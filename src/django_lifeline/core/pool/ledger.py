@@ -430,7 +430,8 @@ class Ledger(Generic[C]):
 
     def at_rest(self) -> list[Slot[C]]:
         """The slots that rest with owners who are done with them."""
-        return [slot for slot in list(self.slots) if slot.state is State.RESTING and slot.returned]
+        resting = [slot for slot in list(self.slots) if slot.state is _RESTING]
+        return [slot for slot in resting if slot.returned and not slot.hung_up]
 
     def take_out(
         self, slot: Slot[C], owner: Owner, to: State = State.LENT, *, recall: bool = False
@@ -486,8 +487,11 @@ class Ledger(Generic[C]):
     def take_left_over(self) -> list[Slot[C]]:
         """Claim what ended owners left at rest, and is more than those who use some may want next.
 
-        The longest unused first. Needs no lock: an ending thread asks, perhaps the last one.
+        The longest unused first. Needs no lock: an ending thread asks, perhaps the last one. Where
+        they are counted elsewhere whoever needs room finds them there.
         """
+        if self.counted is not None:
+            return []
         slots = [slot for slot in list(self.slots) if not slot.hung_up]
         left = [slot for slot in slots if slot.state is _RESTING and _is_left(slot)]
         spare = len(left) + len(self.idle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Barrier, Event, Thread
 from typing import Any, cast
 
@@ -380,33 +381,42 @@ def test_chosen_max_size_is_kept_whatever_others_do(
     pool.give_back(lease)
 
 
-def crowd(pool: Any, size: int, end: Any = None) -> list[Thread]:
-    """Threads that have each used a connection, and end when *end* is set."""
-    there, used = Barrier(size + 1), Event() if end is None else end
+def crowd(pool: Any, size: int, *, leaves: bool = False) -> Callable[[], None]:
+    """Threads that have each used a connection; return what lets them end."""
+    there = Barrier(size + 1)
 
     def work() -> None:
         lease = pool.lease()
         lease.rest()
         there.wait(10)
-        used.wait(10)
+        if leaves:
+            assert pool.leave(lease, own=True)
+        there.wait(10)
 
     threads = [Thread(target=work) for _ in range(size)]
     for thread in threads:
         thread.start()
     there.wait(10)
-    if end is None:
-        used.set()
+
+    def end() -> None:
+        there.wait(10)
         for thread in threads:
             thread.join()
-    return threads
+
+    return end
 
 
-def test_crowd_that_has_ended_leaves_no_more_than_are_kept(make_pool: Any, connector: Any) -> None:
+@pytest.mark.parametrize("leaves", [False, True], ids=["at rest", "at its end"])
+def test_crowd_that_has_ended_leaves_no_more_than_are_kept(
+    make_pool: Any, connector: Any, leaves: bool
+) -> None:
     """Nobody else may come to look after them, and with stock none is left."""
     pool = make_pool(max_size=3, max_overflow=None)
-    crowd(pool, 12)
+    crowd(pool, 12, leaves=leaves)()
     assert len([it for it in connector.opened if not it.dead]) == 3
-    assert (pool.stats().size, pool.stats().idle) == (3, 0)
+    stats = pool.stats()
+    assert (stats.size, stats.idle + stats.used) == (3, 3)
+    assert (stats.idle, stats.resting) == ((3, 0) if leaves else (0, 3))
     pool.tidy()
     assert [it.discarded for it in connector.opened] == [it.dead for it in connector.opened]
     assert len(pool.connections()) == 3
@@ -414,19 +424,25 @@ def test_crowd_that_has_ended_leaves_no_more_than_are_kept(make_pool: Any, conne
 
 def test_as_many_are_left_as_others_use(make_pool: Any, connector: Any) -> None:
     """Where threads come and go, the next ones want them."""
-    pool, end = make_pool(max_size=1, max_overflow=None), Event()
-    others = crowd(pool, 5, end)
-    crowd(pool, 5)
+    pool = make_pool(max_size=1, max_overflow=None)
+    end = crowd(pool, 5)
+    crowd(pool, 5)()
     assert len([it for it in connector.opened if not it.dead]) == 10
-    end.set()
-    for thread in others:
-        thread.join()
+    end()
     assert len([it for it in connector.opened if not it.dead]) == 1
+
+
+def test_crowd_keeps_what_a_budget_counts(make_pool: Any, connector: Any) -> None:
+    """Whoever needs room finds it there: what is hung up would go on counting."""
+    budget: Budget[Any] = Budget("server", 20, FakeClock())
+    pool = make_pool(max_size=3, max_overflow=None, arguments={"budget": budget})
+    crowd(pool, 12)()
+    assert not any(it.dead for it in connector.opened)
 
 
 def test_what_was_hung_up_is_lent_to_nobody(make_pool: Any, connector: Any) -> None:
     pool = make_pool(max_size=1, max_overflow=None)
-    crowd(pool, 6)
+    crowd(pool, 6)()
     leases = [pool.lease() for _ in range(3)]
     assert not any(lease.connection.dead for lease in leases)
     assert len({lease.connection.number for lease in leases}) == 3
