@@ -50,10 +50,10 @@ class Lease(Generic[C]):
         """The driver's connection. Not to be touched once the lease has ended."""
         self.fresh = False
         """Whether the connection was opened for this lease and was never lent before."""
-        self.hold = [slot]
-        """Whoever pops its one element ends the lease, and nobody else does."""
         self.claim: list[None] | None = None
         """The slot's claim of the same name while the lease rests, None while it does not."""
+        self.hold = [slot]
+        """Whoever pops its one element ends the lease, and nobody else does."""
 
     @property
     def due(self) -> bool:
@@ -63,16 +63,9 @@ class Lease(Generic[C]):
 
     def __del__(self) -> None:
         # Forgotten in the middle of something: the server shall let go of its locks at once.
-        # Nothing of it is there yet where something broke in as it was made.
-        hold = getattr(self, "hold", None)
-        if not hold or self.slot.state is not _LENT:
-            return
-        try:
-            hold.pop()
-        except IndexError:  # it rested, and at this very moment somebody has been lent it
-            return
-        holder = self.slot.lease()
-        if holder is None or holder is self:
+        # Nothing of it is there yet where something broke in as it was made. What rested may be
+        # lent to somebody else at this very moment, and was left in good order.
+        if getattr(self, "hold", None) and self.claim is None and self.slot.state is _LENT:
             self.connection.hang_up()
 
     def rest(

@@ -503,6 +503,7 @@ class Ledger(Generic[C]):
         for slot in claimed:
             slot.set_aside()
             slot.hung_up = True
+            self.returned.pop(slot, None)
         return claimed
 
     def take_unheard(self, since: float, owner: Owner) -> list[Lease[C]]:
