@@ -297,7 +297,9 @@ class LifelineMixin(Transactions):
         It is known without the server, also where a block has lost its connection, or one died
         after its block was stored: only where stock Django has none yet is one opened.
         """
-        known = self.in_atomic_block or not self._closed
+        # Of lost work it is told here, too: Django would begin a block in the midst of it, fail
+        # at its savepoint, and take itself to be in a block for ever.
+        known = self.in_atomic_block or not (self._work_lost or self._closed)
         if known and not (self._winding_up or self._is_hooked("ensure_connection")):
             return bool(self.autocommit)
         return bool(super().get_autocommit())

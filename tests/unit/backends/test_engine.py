@@ -1000,21 +1000,6 @@ def test_setting_that_cannot_be_made_again_ends_the_new_session(
     assert server.since(0)[-3:] == ["SET time_zone = 'SYSTEM'", "USE one", "INSERT three"]
 
 
-def test_lost_work_with_autocommit_off_is_no_reason_not_to_say_that_it_is_off(
-    wrapper: Any, server: FakeServer
-) -> None:
-    wrapper.set_autocommit(False)
-    run(wrapper, "INSERT one")
-    server.kill_all()
-    with pytest.raises(ConnectionLost):
-        run(wrapper, "INSERT two")
-    assert wrapper.get_autocommit() is False
-    wrapper.rollback()
-    assert wrapper.get_autocommit() is False
-    wrapper.close()
-    assert wrapper.get_autocommit() is True
-
-
 def test_connection_rests_again_where_no_transaction_was_begun_on_it(wrapper: Any) -> None:
     run(wrapper, "SELECT 1")
     error = OperationalError(1205, "Not now.")
