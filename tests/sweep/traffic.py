@@ -20,7 +20,7 @@ _PHASES = (
     (r"(^|;)\s*ROLLBACK\b", "ROLLBACK"),
     (r"^\s*SET autocommit\s*=\s*1", "autocommit on"),
     (r"^\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP)\b", "write"),
-    (r"^\s*(SET\b|SELECT\s+(VERSION\(\)|@@|CONNECTION_ID\(\)))", "session"),
+    (r"^\s*(/\*M!|SET\b|SELECT\s+(VERSION\(\)|@@|CONNECTION_ID\(\)))", "session"),
     (r"^\s*SELECT\b", "read"),
 )
 _COMMAND_PHASES = {
