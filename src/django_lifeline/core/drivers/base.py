@@ -398,7 +398,9 @@ class Guarded:
         one of these numbers for something else. Who means them closes the connection with them.
         """
         code = error.args[0] if error.args else None
-        if code not in LAST_WORDS or self._asked_back or self.channel.poll(_CLOSES_WITHIN):
+        if code not in LAST_WORDS or self._asked_back or not self._opened:
+            return False  # nor is anything lost by it while it is being opened
+        if self.channel.poll(_CLOSES_WITHIN):
             return False
         self._asked_back = True
         commands, size = self.commands, self.last_size
