@@ -882,6 +882,68 @@ def mixin_in_front_of_the_engine() -> Any:
     return list(noted)
 
 
+def looks(mine: Any) -> str:
+    """What a hook finds: a connection that answers, or none."""
+    with mine.wrap_database_errors:
+        return "none" if mine.connection is None else f"one: {bool(mine.connection.thread_id())}"
+
+
+BEGINNING = (
+    "_set_autocommit",
+    "_start_transaction_under_autocommit",
+    "close_if_health_check_failed",
+    "ensure_connection",
+    "set_autocommit",
+)
+"""What Django calls as it begins a block; the second one only where an engine has it."""
+
+
+def begins_with(name: str, saw: list[str]) -> Any:
+    """A method that looks at the connection before or after it does what Django's does."""
+
+    def begin(self: Any, *args: Any, **kwargs: Any) -> Any:
+        above = getattr(super(type(self), self), name, None)
+        if name.startswith("_"):  # which are called where there is a connection
+            saw.append(looks(self))
+        result = self.connection.query("BEGIN") if above is None else above(*args, **kwargs)
+        saw.append(looks(self))
+        return result
+
+    return begin
+
+
+def pieces_that_begin_with_a_block(name: str) -> list[Any]:
+    """Three pieces of work after one that only reads; another thread works before the last."""
+
+    def block() -> int:
+        with transaction.atomic(name):
+            run(name, INSERT, ["in a block"])
+            return int(one(name, "SELECT COUNT(*) FROM note WHERE tag = 'in a block'"))
+
+    run("default", "DELETE FROM note")
+    run(name, "SELECT 1")
+    piece_of_work_ends(name)
+    said = []
+    for _ in range(3):
+        said.append(outcome(block))
+        piece_of_work_ends(name)
+        in_thread(lambda: run(name, "SELECT 1"))
+    connections[name].close()
+    return said
+
+
+@scene
+def beginning_of_a_block_in_the_pieces_of_work_after_the_first() -> Any:
+    said = {}
+    for hook, age in itertools.product(BEGINNING, (0, None)):
+        saw: list[str] = []
+        own = type("DatabaseWrapper", (Wrapper,), {hook: begins_with(hook, saw)})
+        name = alias(own, CONN_MAX_AGE=age)
+        tags = pieces_that_begin_with_a_block(name)
+        said[f"{hook} of a class, {age}"] = [tags, sorted(set(saw))]
+    return said
+
+
 run("default", TABLE)
 run("default", "TRUNCATE note")
 say(scene.report())
