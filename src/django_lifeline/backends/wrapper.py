@@ -301,6 +301,8 @@ class LifelineMixin(Transactions):
         # at its savepoint, and take itself to be in a block for ever.
         known = self.in_atomic_block or not (self._work_lost or self._closed)
         if known and not (self._winding_up or self._is_hooked("ensure_connection")):
+            if self._hold is not None:
+                self._hold.wanted = True  # with stock Django there is one from here on
             return bool(self.autocommit)
         return bool(super().get_autocommit())
 

@@ -894,6 +894,7 @@ BEGINNING = (
     "close_if_health_check_failed",
     "ensure_connection",
     "set_autocommit",
+    "validate_no_atomic_block",
 )
 """What Django calls as it begins a block; the second one only where an engine has it."""
 
