@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
+
+from lifeline_lab.servers.server import free_port
 
 SITE = "lifeline_lab.programs.website"
 GUNICORN = ("gunicorn", f"{SITE}.wsgi:application", "--workers", "1", "--log-level", "warning")
@@ -26,13 +27,6 @@ START_TIMEOUT = 25.0
 
 class PageFailed(Exception):
     """The site answered with an error page; ``args[0]`` is the HTTP status."""
-
-
-def free_port() -> int:
-    """Return a port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -285,8 +285,20 @@ def _identifier(name: str) -> str:
 
 def free_port() -> int:
     """A port on which nobody listens, and which the kernel lends to no client."""
-    for port in random.sample(PORTS, 100):
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """As many ports, each another one.
+
+    They are drawn by the system: tests that run side by side have seeded Python's own numbers
+    alike, and would draw the same ports.
+    """
+    ports: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
-            return port
+            ports.append(port)
+            if len(ports) == count:
+                return ports
     raise ServerFailed(f"No free port on {HOST} between {PORTS.start} and {PORTS.stop}.")

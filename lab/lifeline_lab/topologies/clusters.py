@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 
 from lifeline_lab.servers import Server, start
-from lifeline_lab.servers.server import free_port
+from lifeline_lab.servers.server import free_ports
 
 DATABASE = "failover"
 TABLE = "CREATE TABLE piece (id VARCHAR(40) PRIMARY KEY) ENGINE=InnoDB"
@@ -181,7 +181,7 @@ def group(size: int = 3) -> Iterator[Cluster]:
             stack.enter_context(start("mysql", {**_replicating("mysql", number), **_member()}))
             for number in range(1, size + 1)
         ]
-        ports = [free_port() for _ in servers]
+        ports = free_ports(len(servers))
         seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
         for server, port in zip(servers, ports, strict=True):
             _prepare(server)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lifeline_lab.servers import Installation, Server, ServerFailed, ServerMissing, find
-from lifeline_lab.servers.server import HOST, PORTS
+from lifeline_lab.servers.server import HOST, free_ports
 from lifeline_lab.topologies.clusters import DATABASE, TABLE, Cluster, forget_accounts, wait_until
 
 PLACES = ("/usr/lib/galera", "/usr/lib64/galera-4", "/usr/lib64/galera", "/usr/local/lib/galera")
@@ -31,7 +29,7 @@ def galera() -> Iterator[Cluster]:
         servers = [
             stack.enter_context(contextlib.closing(Server(installation, {}))) for _ in range(3)
         ]
-        ports = _free_ports(2 * len(servers))
+        ports = free_ports(2 * len(servers))
         group = "gcomm://" + ",".join(f"{HOST}:{port}" for port in ports[::2])
         for number, server in enumerate(servers):
             begun = "gcomm://" if number == 0 else group
@@ -121,16 +119,6 @@ def _start(server: Server, **variables: object) -> None:
         # Galera now and then finds its own thread missing (thread_get_schedparam), and ends.
         server.kill()
         server.start_again()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are nobody's, below those that the kernel lends to clients."""
-    ports: list[int] = []
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, port))
-            ports.append(port)
-    return ports[:count]
 
 
 def _node(name: str, port: int, transfer_port: int, library: Path) -> dict[str, object]:

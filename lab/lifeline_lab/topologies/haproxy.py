@@ -14,8 +14,8 @@ from typing import Protocol
 
 from lifeline_lab.servers import ServerMissing
 from lifeline_lab.servers.process import GuardedProcess
+from lifeline_lab.servers.server import HOST, free_port
 
-HOST = "127.0.0.1"
 READY_WITHIN = 10.0
 
 GLOBAL = """\
@@ -69,7 +69,7 @@ class HAProxy:
         self._hard_stop = hard_stop
         self._leads_to = 0
         self._folder = Path(tempfile.mkdtemp(prefix="lifeline-haproxy-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._processes = [self._start()]
 
     def __enter__(self) -> HAProxy:
@@ -148,8 +148,3 @@ class HAProxy:
             while data := admin.recv(65536):
                 answer += data
         return answer.decode()
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -13,7 +13,7 @@ from types import TracebackType
 from lifeline_lab.servers import ServerMissing
 from lifeline_lab.servers.finding import on_path
 from lifeline_lab.servers.process import GuardedProcess
-from lifeline_lab.servers.server import HOST, free_port
+from lifeline_lab.servers.server import HOST, free_ports
 from lifeline_lab.topologies.accepted import Accepted, await_words
 from lifeline_lab.topologies.clusters import Cluster
 
@@ -55,7 +55,7 @@ class Stunnel:
         [server] = cluster.servers
         self._program = program
         self._folder = Path(tempfile.mkdtemp(prefix="lifeline-stunnel-"))
-        self.port, tls = free_port(), free_port()
+        self.port, tls = free_ports(2)
         files = _certificate(self._folder)
         near = NEAR.format(**files) + (f"TIMEOUTidle = {idle}\n" if idle else "")
         self._configure("near", self.port, tls, near)

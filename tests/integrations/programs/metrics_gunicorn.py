@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,18 +26,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.fixtures.program_setup import SETUP, admin
 
 import django_lifeline.integrations
+from lifeline_lab.servers.server import free_port
 
 DASHBOARD = Path(django_lifeline.integrations.__file__).with_name("grafana-dashboard.json")
 VARIABLES = {"$job": ".*", "$pool": ".*", "$__rate_interval": "6s"}
 PATIENCE = 20.0
 THREADS = "ThreadPoolExecutor"
 """What gunicorn's threads are called, without their numbers."""
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def fetch(address: str) -> str:

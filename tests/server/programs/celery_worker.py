@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -13,16 +12,9 @@ import time
 
 from tests.fixtures.program_setup import admin
 
+from lifeline_lab.servers.server import free_port
+
 TASKS = 60
-
-
-def free_port() -> int:
-    """A port below those that the kernel lends to clients."""
-    for port in random.sample(range(20000, 30000), 50):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise SystemExit("no free port")
 
 
 def wait_for(port: int) -> None:
