@@ -298,8 +298,10 @@ class LifelineMixin(Transactions):
         after its block was stored: only where stock Django has none yet is one opened.
         """
         # Of lost work it is told here, too: Django would begin a block in the midst of it, fail
-        # at its savepoint, and take itself to be in a block for ever.
-        known = self.in_atomic_block or not (self._work_lost or self._closed)
+        # at its savepoint, and take itself to be in a block for ever. With autocommit off it
+        # begins by that savepoint, and counts on the connection that it asked here.
+        at_hand = self._hold is not None or self.autocommit
+        known = self.in_atomic_block or at_hand and not (self._work_lost or self._closed)
         if known and not (self._winding_up or self._is_hooked("ensure_connection")):
             if self._hold is not None:
                 self._hold.wanted = True  # with stock Django there is one from here on
