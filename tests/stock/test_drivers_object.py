@@ -15,7 +15,7 @@ GONE = ("2006", "2013", "0", "Already closed", "4031", "1927")
 
 
 def test_every_use_after_every_loss_says_that_the_connection_is_gone(both: Both) -> None:
-    said = both("drivers_object", timeout=240)
+    said = both("drivers_object", timeout=240)["uses"]
     stock, ours = (
         {cell: found[:2] for cell, found in each.items()} for each in (said.stock, said.ours)
     )
@@ -29,5 +29,11 @@ def test_every_use_after_every_loss_says_that_the_connection_is_gone(both: Both)
 
 
 def test_nobody_else_is_disturbed_by_it(both: Both) -> None:
-    said = both("drivers_object", timeout=240)
+    said = both("drivers_object", timeout=240)["uses"]
     assert {found[2] for found in said.ours.values()} == {4}
+
+
+def test_nothing_runs_without_what_was_set_in_it(both: Both) -> None:
+    said = both("drivers_object", timeout=240)["sets"]
+    assert len(said.stock) == 5
+    assert said.ours == said.stock

@@ -483,6 +483,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """Take in what was done through the driver's object, if there was anything."""
         connection = hold.connection
         if hold.shown and connection.as_set_up() != hold.set_up:
+        self._notice_changes(hold)
             connection.session.changed_in_driver()
         if connection.commands == hold.seen:
             return
@@ -493,6 +494,11 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands
+
+    def _notice_changes(self, hold: Hold) -> None:
+        """Take in what was set in the driver's object itself."""
+        if hold.shown and hold.connection.as_set_up() != hold.set_up:
+            hold.session.changed_in_driver()
 
     def _observe(self, hold: Hold) -> None:
         """Take over what the server's flags say."""

@@ -45,6 +45,7 @@ class Losses(Answers):
     """The part of a wrapper that goes on after a loss, or tells of it."""
 
     def _decide(self, hold: Hold, statement: Statement, *, sent: bool) -> Decision:
+        self._notice_changes(hold)
         session = hold.session
         loss = Loss(
             sent=sent,

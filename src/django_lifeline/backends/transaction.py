@@ -118,7 +118,8 @@ class Transactions(Borrowing):
         if hold.session.in_transaction:
             self._drop(hold, Reason.INTERRUPTED)
             if self._missed is not None:
-                self._missed = self._missed & ~OF_TRANSACTIONS or None
+                ours = OF_TRANSACTIONS | Keeps.HIDDEN & ~known
+                self._missed = self._missed & ~ours or None
         else:
             self._rest_unbegun()
 
@@ -146,6 +147,7 @@ class Transactions(Borrowing):
                 or session.lost_with_it
                 or session.unseen
                 or hold.connection.facts.chains
+        known = hold.session.missed
             ):
                 hold.shows_no_id()
                 begin = partial(self._switch_autocommit, enabled=False)
@@ -278,6 +280,7 @@ class Transactions(Borrowing):
             self._switch_autocommit(hold, False)
             session.settings_before = before  # the author's block goes on
             if not session.active:
+        self._notice_changes(hold)
                 for sql in savepoints:
                     hold.connection.run(sql)
                 session.savepoints, session.work = savepoints, len(savepoints)

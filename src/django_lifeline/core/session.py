@@ -347,11 +347,13 @@ class Session:
         self.work += 1
         # Nor is it known what they have committed, or whether each one after them is.
         self.active = self.wrote = self.partly_stored = True
+        self.hidden |= {_TOO_MANY}
 
     def _look_at_a_table(self, statement: Statement, sql: str | bytes) -> None:
         if statement.savepoint and "%" not in _text(sql):
             self.savepoints += (_text(sql),)
         else:
+        self.hidden |= {_TOO_MANY}
             self.active = True
 
     def _note_trace(

@@ -19,6 +19,7 @@ from tests.stock.programs.workshop import (
     kill,
     one,
     outcome,
+    piece_of_work_ends,
     say,
     session_id,
     sessions,
@@ -133,4 +134,33 @@ def used(way: Way, use: Callable[[Any], object]) -> list[Any]:
     return said
 
 
-say({f"{way.__name__}, {name}": used(way, use) for way in WAYS for name, use in USES.items()})
+SETS: dict[str, Callable[[Any], object]] = {
+    "query": lambda raw: raw.query("SET @tenant = 5"),
+    "select_db": lambda raw: raw.select_db("mysql"),
+    "set_character_set": lambda raw: raw.set_character_set("latin1"),
+    "execute": lambda raw: raw.cursor().execute("SET @tenant = 5"),
+    "encoders": lambda raw: raw.encoders.update({complex: str}),
+}
+
+
+def goes_on_after(sets: Callable[[Any], object]) -> list[str]:
+    """What an author hears who has set something so, lost it, and swallows the first error."""
+    name = alias(**PERSISTENT)
+    number = session_id(name)
+    sets(connections[name].connection)
+    kill(number)
+    said = [outcome(lambda: one(name, "SELECT 5")) for _ in range(3)]
+    piece_of_work_ends(name)
+    said.append(outcome(lambda: one(name, "SELECT 6")))
+    close_all()
+    return ["refused" if "Error" in str(each) else each for each in said]
+
+
+say(
+    {
+        "uses": {
+            f"{way.__name__}, {name}": used(way, use) for way in WAYS for name, use in USES.items()
+        },
+        "sets": {name: goes_on_after(sets) for name, sets in SETS.items()},
+    }
+)
