@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.toml")
 PACKAGE = "src/django_lifeline"
 COPIED = ("src", "lab", "tests", "pyproject.toml")
+INTERRUPTED = 2
+"""How pytest ends when it is interrupted."""
 LONGEST = 300.0
 """Seconds after which the tests of one mutant are ended: it hangs, which no test may."""
 LONGEST_OF_ALL = 1200.0
@@ -103,6 +105,8 @@ def judge(mutant: Mutant, folder: Path) -> Verdict:
         return Verdict.HUNG
     if status == 0:
         return Verdict.LIVES
+    if status == INTERRUPTED and "KeyboardInterrupt" in said:
+        return Verdict.KILLED  # the engine has let one out that a test had thrown into it
     if status != 1:
         raise Unsound(f"{mutant.name}: pytest ended with {status}.\n{said}")
     return Verdict.KILLED

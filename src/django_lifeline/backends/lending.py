@@ -136,6 +136,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         """What Django's own knowledge of the server was taken from."""
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
+        self._lost_writes: frozenset[str] = frozenset()
+        """The savepoints of Django's after which it wrote, "" for before them."""
         self._untold: list[Restored] = []
         """What was found dead when the connection in hand was lent."""
         self._opens_for: Target | None = None
@@ -481,10 +483,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
 
     def _notice_unseen(self, hold: Hold) -> None:
         """Take in what was done through the driver's object, if there was anything."""
-        connection = hold.connection
-        if hold.shown and connection.as_set_up() != hold.set_up:
         self._notice_changes(hold)
-            connection.session.changed_in_driver()
+        connection = hold.connection
         if connection.commands == hold.seen:
             return
         # One that was broken off is under way still: it ends with the connection.

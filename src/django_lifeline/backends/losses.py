@@ -246,11 +246,24 @@ class Losses(Answers):
         set back, and will set again when he runs it again.
         """
         set_in_it = was.lost()
+        self._lost_writes = self._writes_by_savepoint(was)
         self.run_on_commit = []
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
         if set_in_it and not (self.in_atomic_block or self._of_a_block):
             self._give_up(set_in_it)
+
+    def _writes_by_savepoint(self, session: Session) -> frozenset[str]:
+        """After which of Django's savepoints, "" for before them, something is lost with it.
+
+        What was written there stands, as far as its author knows, or hooks are to run once it does.
+        """
+        innermost_first = [*reversed(session.standing.marks)]
+        hooked = (
+            next((sid for sid in innermost_first if sid in sids), "")
+            for sids, *_ in self.run_on_commit
+        )
+        return frozenset((*session.standing.since(), *hooked))
 
     def _give_up(self, settings: Iterable[Setting]) -> None:
         """Let nothing run without these, which are not made again, before they are set anew."""

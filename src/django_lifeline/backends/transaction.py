@@ -8,14 +8,17 @@ is ``CommitOutcomeUnknown``.
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import Any, cast
 
 from django.db import Error
 from django.db.backends.base.base import debug_transaction
+from django.db.transaction import Atomic
 
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
@@ -39,6 +42,9 @@ _BEGUN_IN_SQL = Keeps.TRANSACTION | Keeps.MODE
 class Transactions(Borrowing):
     """The part of a wrapper that begins and ends transactions."""
 
+    marked_for_rollback = False
+    """Django's `needs_rollback`, as it was set last."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._conducting = False
         """Django's own method is running, and works on the `Conductor`."""
@@ -48,6 +54,32 @@ class Transactions(Borrowing):
         """A transaction is about to be begun: the connection stays in hand until then."""
         self._conductor = Conductor(self)
         super().__init__(*args, **kwargs)
+
+    @property
+    def needs_rollback(self) -> bool:
+        """Django's flag; but no block ends as if all were well whose acknowledged work is lost.
+
+        Its author has caught the loss in it, or a library has (``DatabaseCache`` does), or another
+        error has taken its place: Django would roll back, and raise nothing.
+        """
+        if self.marked_for_rollback and self._lost_writes and self._work_lost:
+            caller = sys._getframe(1)
+            if _is_left_in_order(caller) and self._left_savepoint(caller) in self._lost_writes:
+                self.marked_for_rollback = False  # its end is tried, and says why it cannot be
+        return self.marked_for_rollback
+
+    @needs_rollback.setter
+    def needs_rollback(self, value: bool) -> None:
+        self.marked_for_rollback = value
+
+    def set_rollback(self, rollback: bool) -> None:
+        """Set or unset Django's flag; whoever wants that nothing is stored has lost nothing."""
+        super().set_rollback(rollback)
+        if rollback:
+            self._lost_writes = frozenset()
+
+    def _left_savepoint(self, leaving: FrameType) -> str | None:
+        return leaving.f_locals.get("sid") if self.in_atomic_block else ""
 
     def set_autocommit(
         self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
@@ -114,6 +146,7 @@ class Transactions(Borrowing):
         hold = self._hold
         if hold is None or hold.resting:
             return
+        known = hold.session.missed
         self._notice_unseen(hold)
         if hold.session.in_transaction:
             self._drop(hold, Reason.INTERRUPTED)
@@ -147,7 +180,6 @@ class Transactions(Borrowing):
                 or session.lost_with_it
                 or session.unseen
                 or hold.connection.facts.chains
-        known = hold.session.missed
             ):
                 hold.shows_no_id()
                 begin = partial(self._switch_autocommit, enabled=False)
@@ -248,6 +280,7 @@ class Transactions(Borrowing):
                 self._drop(hold, Reason.INTERRUPTED)
                 return None
             return self._after_refusal(hold, _BEGIN_BY_US, error)
+        self._notice_changes(hold)
         decision = Decision(Label.NOT_EXECUTED, repeat=not hold.session.lost_with_it)
         facts = self._facts(hold, _BEGIN, decision, Phase.IN_FLIGHT, error)
         if not decision.repeat:
@@ -280,7 +313,6 @@ class Transactions(Borrowing):
             self._switch_autocommit(hold, False)
             session.settings_before = before  # the author's block goes on
             if not session.active:
-        self._notice_changes(hold)
                 for sql in savepoints:
                     hold.connection.run(sql)
                 session.savepoints, session.work = savepoints, len(savepoints)
@@ -435,6 +467,12 @@ class Transactions(Borrowing):
             raise
         self._ended(hold)
         self._in_step = False
+
+
+def _is_left_in_order(caller: FrameType) -> bool:
+    """Whether Django leaves a block, and asks: without an error, or it would not ask."""
+    code = caller.f_code
+    return code.co_qualname == "Atomic.__exit__" and caller.f_globals.get("Atomic") is Atomic
 
 
 class Conductor:

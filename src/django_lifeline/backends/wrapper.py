@@ -609,7 +609,7 @@ class LifelineMixin(Transactions):
         if (
             not hold.resting
             or self.errors_occurred
-            or self.needs_rollback
+            or self.marked_for_rollback
             or self.run_on_commit
             or self.autocommit != self.settings_dict["AUTOCOMMIT"]
             or connection_created.receivers

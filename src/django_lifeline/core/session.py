@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from django_lifeline.core.effects import LONG, Boundary, Effect, Hides, Keeps, effect_of
+from django_lifeline.core.standing import Standing
 from django_lifeline.core.statement import Statement, statement_of
 
 
@@ -138,6 +139,7 @@ class Session:
         "settings_before",
         "shown",
         "state",
+        "standing",
         "stays",
         "touched",
         "unseen",
@@ -155,6 +157,7 @@ class Session:
         """What was done with savepoints before it was `active`, in this order."""
         self.wrote = False
         """Whether one of them may have changed data."""
+        self.standing = Standing()
         self.partly_stored = False
         """Whether one of them may have committed, as DDL does, what came before it."""
         self.settings: tuple[Setting, ...] = ()
@@ -264,6 +267,7 @@ class Session:
             self.partly_stored = move is Move.CHAIN and self.wrote
             self.work = 0
             self.active = self.wrote = False
+            self.standing.begin()
             self.savepoints = ()
             if self.keeps is not Keeps.NOTHING:  # arithmetic of flags is slow
                 self.keeps &= ~Keeps.TRANSACTION
@@ -303,7 +307,11 @@ class Session:
             self.work += 1
             if not (self.active or statement.tableless):
                 self._look_at_a_table(statement, sql)
-            self.wrote = self.wrote or not statement.reads_only
+            if not statement.reads_only:
+                self.wrote = True
+                self.standing.writes += 1
+            elif statement.savepoint:
+                self.standing.cross(statement.keyword, _text(sql))
 
     def failed(self, statement: Statement) -> None:
         """Take in a statement that was answered with an error.
@@ -323,7 +331,9 @@ class Session:
         if self.state.open:
             self.work += 1
             self.active = self.active or not statement.tableless
-            self.wrote = self.wrote or not statement.reads_only
+            if not statement.reads_only:
+                self.wrote = True
+                self.standing.writes += 1
             if statement.may_commit and statement.boundary is not Boundary.CHOOSES:
                 self.partly_stored = True
         self.move(Move.FAIL)
@@ -337,23 +347,24 @@ class Session:
     def changed_in_driver(self) -> None:
         """Something was set in the driver's object itself, which no reset takes back."""
         self.touched = self.stays = True
+        self.hidden |= {_TOO_MANY}
         self.pinned_by = self.pinned_by or "connection.connection"
 
     def ran_unseen(self) -> None:
         """Commands were sent through the driver's object: anything may have happened."""
         self.unseen = True
+        self.hidden |= {_TOO_MANY}
         # An error may have been among the answers.
         self.move(Move.FAIL if self.state is State.BEGUN else Move.BEGIN_MANUALLY)
         self.work += 1
         # Nor is it known what they have committed, or whether each one after them is.
         self.active = self.wrote = self.partly_stored = True
-        self.hidden |= {_TOO_MANY}
+        self.standing.writes += 1
 
     def _look_at_a_table(self, statement: Statement, sql: str | bytes) -> None:
         if statement.savepoint and "%" not in _text(sql):
             self.savepoints += (_text(sql),)
         else:
-        self.hidden |= {_TOO_MANY}
             self.active = True
 
     def _note_trace(

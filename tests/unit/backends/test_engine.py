@@ -476,6 +476,22 @@ def test_commit_that_cannot_be_sent_is_told_as_rolled_back(
     assert not isinstance(told.value, CommitOutcomeUnknown) and server.stored == []
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_block_whose_loss_was_caught_ends_in_silence_only_where_a_rollback_is_wanted(
+    wrapper_in_django: Any, server: FakeServer, wanted: bool
+) -> None:
+    with nullcontext() if wanted else pytest.raises(ConnectionLost), transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        with suppress(ConnectionLost), transaction.atomic():
+            server.kill_all()
+            run(wrapper_in_django, "INSERT two")
+        if wanted:
+            transaction.set_rollback(True)
+    assert server.stored == []
+    run(wrapper_in_django, "INSERT three")
+    assert server.stored == ["three"]
+
+
 def test_lost_commit_of_what_only_read_is_a_success(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
