@@ -492,6 +492,22 @@ def test_block_whose_loss_was_caught_ends_in_silence_only_where_a_rollback_is_wa
     assert server.stored == ["three"]
 
 
+def test_what_was_set_in_a_lost_transaction_is_missed_also_after_its_rollback(
+    wrapper_in_django: Any, server: FakeServer
+) -> None:
+    run(wrapper_in_django, "BEGIN")
+    run(wrapper_in_django, "USE elsewhere")
+    server.kill_all()
+    with pytest.raises(ConnectionLost):
+        run(wrapper_in_django, "INSERT one")
+    run(wrapper_in_django, "ROLLBACK")
+    with pytest.raises(ConnectionLost):
+        run(wrapper_in_django, "INSERT two")
+    run(wrapper_in_django, "USE elsewhere")
+    run(wrapper_in_django, "INSERT three")
+    assert server.stored == ["three"]
+
+
 def test_lost_commit_of_what_only_read_is_a_success(
     wrapper_in_django: Any, server: FakeServer
 ) -> None:
