@@ -86,13 +86,12 @@ def _log(event: Event) -> None:
         told = event.diagnosis.evidence.get("code") in _TOLD_BY_THE_POOL
         _log_loss(logging.DEBUG if told else logging.WARNING, "Refused by %r: %s", event)
     elif isinstance(event, FailoverFinished):
-        logger.warning(
-            "%r follows the writable server from %s to %s, found after %.2f s.",
-            event.alias,
-            event.old or "an unknown one",
-            event.new or "an unknown one",
-            event.seconds,
-        )
+        old, new = event.old or "an unknown one", event.new or "an unknown one"
+        if event.new and event.new == event.old:
+            what = f"finds that {new} takes writes again"
+        else:
+            what = f"follows the writable server from {old} to {new}, found"
+        logger.warning("%r %s after %.2f s.", event.alias, what, event.seconds)
     elif isinstance(event, PoolExhausted):
         logger.warning("Pool %s exhausted: %r", event.pool, event)
     else:

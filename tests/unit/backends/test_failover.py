@@ -194,3 +194,17 @@ def test_nobody_waits_for_a_turn_where_nothing_is_searched_for(target: Target) -
         thread.start()
         thread.join()
     assert others == [True]
+
+
+@pytest.mark.parametrize(
+    ("new", "text"),
+    [
+        ("db2:3306", "follows the writable server from db1:3306 to db2:3306, found after 0.40 s."),
+        ("db1:3306", "finds that db1:3306 takes writes again after 0.40 s."),
+    ],
+)
+def test_log_says_whether_it_is_another_server(
+    caplog: pytest.LogCaptureFixture, new: str, text: str
+) -> None:
+    notices.publish(FailoverFinished("pool", "default", "db1:3306", new, 0.4))
+    assert caplog.messages == [f"'default' {text}"]
