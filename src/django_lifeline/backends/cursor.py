@@ -73,7 +73,7 @@ class Cursor(utils.CursorWrapper):
     def execute(self, sql: Any, params: Any = None) -> Any:
         """Run one statement, as Django does."""
         db = self.db
-        if db.execute_wrappers or db.marked_for_rollback or not apps.ready:
+        if db.execute_wrappers or db.__dict__["needs_rollback"] or not apps.ready:
             return super().execute(sql, params)
         try:
             # Without parameters Django leaves them out, which is for the driver to tell apart.

@@ -137,7 +137,9 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         self._work_lost = False
         """A transaction was lost with its connection and not yet rolled back by its author."""
         self._lost_writes: frozenset[str] = frozenset()
-        """The savepoints of Django's after which it wrote, "" for before them."""
+        """The savepoints of Django's blocks after which it wrote, "" for before them."""
+        self._given_up: frozenset[str] = frozenset()
+        """Those of the blocks in which its author wants a rollback since then."""
         self._untold: list[Restored] = []
         """What was found dead when the connection in hand was lent."""
         self._opens_for: Target | None = None
@@ -490,7 +492,7 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         # One that was broken off is under way still: it ends with the connection.
         if connection.commands - hold.seen <= bool(connection.broken):
             return
-        connection.session.ran_unseen()
+        connection.session.ran_unseen(by_author=hold.shown)
         if not connection.broken:
             self._observe(hold)
         hold.seen = connection.commands

@@ -9,6 +9,7 @@ from functools import partial
 
 from django_lifeline.backends.answers import Answers
 from django_lifeline.backends.assembly import targets
+from django_lifeline.backends.blocks import ending_block
 from django_lifeline.backends.errors import attach
 from django_lifeline.backends.evidence import (
     diagnose_raised,
@@ -247,23 +248,29 @@ class Losses(Answers):
         """
         set_in_it = was.lost()
         self._lost_writes = self._writes_by_savepoint(was)
+        self._given_up = frozenset({self._block} if self.needs_rollback else ())
         self.run_on_commit = []
         self.rollback_exc = error
         self._work_lost = self.in_atomic_block or not self.autocommit
         if set_in_it and not (self.in_atomic_block or self._of_a_block):
             self._give_up(set_in_it)
 
+    @property
+    def _block(self) -> str:
+        """The savepoint of the innermost block that is open and has one, "" for the outermost."""
+        return next((sid for sid in reversed(self.savepoint_ids) if sid is not None), "")
+
     def _writes_by_savepoint(self, session: Session) -> frozenset[str]:
-        """After which of Django's savepoints, "" for before them, something is lost with it.
+        """After which savepoints of Django's blocks, "" for before them, something is lost with it.
 
         What was written there stands, as far as its author knows, or hooks are to run once it does.
         """
-        innermost_first = [*reversed(session.standing.marks)]
+        blocks = [sid for sid in (*self.savepoint_ids, ending_block()) if sid is not None]
         hooked = (
-            next((sid for sid in innermost_first if sid in sids), "")
+            next((sid for sid in reversed(blocks) if sid in sids), "")
             for sids, *_ in self.run_on_commit
         )
-        return frozenset((*session.standing.since(), *hooked))
+        return frozenset((*session.standing.since(blocks), *hooked))
 
     def _give_up(self, settings: Iterable[Setting]) -> None:
         """Let nothing run without these, which are not made again, before they are set anew."""

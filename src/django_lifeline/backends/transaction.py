@@ -13,13 +13,12 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from types import FrameType
 from typing import Any, cast
 
 from django.db import Error
 from django.db.backends.base.base import debug_transaction
-from django.db.transaction import Atomic
 
+from django_lifeline.backends.blocks import leaves_a_block, savepoint_of
 from django_lifeline.backends.borrowing import Borrowing
 from django_lifeline.backends.hold import Hold
 from django_lifeline.backends.lending import OF_TRANSACTIONS
@@ -42,9 +41,6 @@ _BEGUN_IN_SQL = Keeps.TRANSACTION | Keeps.MODE
 class Transactions(Borrowing):
     """The part of a wrapper that begins and ends transactions."""
 
-    marked_for_rollback = False
-    """Django's `needs_rollback`, as it was set last."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._conducting = False
         """Django's own method is running, and works on the `Conductor`."""
@@ -62,24 +58,33 @@ class Transactions(Borrowing):
         Its author has caught the loss in it, or a library has (``DatabaseCache`` does), or another
         error has taken its place: Django would roll back, and raise nothing.
         """
-        if self.marked_for_rollback and self._lost_writes and self._work_lost:
-            caller = sys._getframe(1)
-            if _is_left_in_order(caller) and self._left_savepoint(caller) in self._lost_writes:
-                self.marked_for_rollback = False  # its end is tried, and says why it cannot be
-        return self.marked_for_rollback
+        own = self.__dict__  # where stock Django has it
+        if own["needs_rollback"] and self._work_lost:
+            caller = sys._getframe(1)  # who asks as he leaves a block leaves it without an error
+            if leaves_a_block(caller) and self._loses_by_it(savepoint_of(caller)):
+                own["needs_rollback"] = False  # its end is tried, and says why it cannot be
+        return bool(own["needs_rollback"])
 
     @needs_rollback.setter
     def needs_rollback(self, value: bool) -> None:
-        self.marked_for_rollback = value
+        self.__dict__["needs_rollback"] = value
 
     def set_rollback(self, rollback: bool) -> None:
         """Set or unset Django's flag; whoever wants that nothing is stored has lost nothing."""
         super().set_rollback(rollback)
         if rollback:
-            self._lost_writes = frozenset()
+            self._given_up |= {self._block}
 
-    def _left_savepoint(self, leaving: FrameType) -> str | None:
-        return leaving.f_locals.get("sid") if self.in_atomic_block else ""
+    def _loses_by_it(self, sid: str | None) -> bool:
+        """Whether the block with this savepoint has written what is lost, or has hooks."""
+        if self.in_atomic_block and sid is None:
+            return False  # it is a part of the one around it
+        block = sid if self.in_atomic_block and sid is not None else ""
+        if block in self._given_up:
+            return False
+        around = {*self.savepoint_ids, None}
+        hooks = (set(sids) - around for sids, *_ in self.run_on_commit)  # since the loss
+        return block in self._lost_writes or ({block} if block else set()) in hooks
 
     def set_autocommit(
         self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
@@ -146,13 +151,11 @@ class Transactions(Borrowing):
         hold = self._hold
         if hold is None or hold.resting:
             return
-        known = hold.session.missed
         self._notice_unseen(hold)
         if hold.session.in_transaction:
             self._drop(hold, Reason.INTERRUPTED)
             if self._missed is not None:
-                ours = OF_TRANSACTIONS | Keeps.HIDDEN & ~known
-                self._missed = self._missed & ~ours or None
+                self._missed = self._missed & ~OF_TRANSACTIONS or None
         else:
             self._rest_unbegun()
 
@@ -315,6 +318,7 @@ class Transactions(Borrowing):
             if not session.active:
                 for sql in savepoints:
                     hold.connection.run(sql)
+                    session.standing.cross(sql)
                 session.savepoints, session.work = savepoints, len(savepoints)
                 hold.seen = hold.connection.commands
         except BaseException as error:
@@ -467,12 +471,6 @@ class Transactions(Borrowing):
             raise
         self._ended(hold)
         self._in_step = False
-
-
-def _is_left_in_order(caller: FrameType) -> bool:
-    """Whether Django leaves a block, and asks: without an error, or it would not ask."""
-    code = caller.f_code
-    return code.co_qualname == "Atomic.__exit__" and caller.f_globals.get("Atomic") is Atomic
 
 
 class Conductor:

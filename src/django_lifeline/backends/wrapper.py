@@ -408,7 +408,7 @@ class LifelineMixin(Transactions):
         whoever makes a cursor to leave his block with must be able to leave it.
         """
         self._untaken, self._forgone = None, ()
-        if self._refuses:
+        if self._refuses or self.needs_rollback and self._hold is not None:
             return
         try:
             self.ensure_connection()
@@ -609,7 +609,7 @@ class LifelineMixin(Transactions):
         if (
             not hold.resting
             or self.errors_occurred
-            or self.marked_for_rollback
+            or self.needs_rollback
             or self.run_on_commit
             or self.autocommit != self.settings_dict["AUTOCOMMIT"]
             or connection_created.receivers

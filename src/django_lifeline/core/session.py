@@ -311,7 +311,7 @@ class Session:
                 self.wrote = True
                 self.standing.writes += 1
             elif statement.savepoint:
-                self.standing.cross(statement.keyword, _text(sql))
+                self.standing.cross(_text(sql))
 
     def failed(self, statement: Statement) -> None:
         """Take in a statement that was answered with an error.
@@ -350,10 +350,14 @@ class Session:
         self.hidden |= {_TOO_MANY}
         self.pinned_by = self.pinned_by or "connection.connection"
 
-    def ran_unseen(self) -> None:
-        """Commands were sent through the driver's object: anything may have happened."""
+    def ran_unseen(self, by_author: bool = True) -> None:
+        """Commands were sent through the driver's object: anything may have happened.
+
+        Where it was in nobody's hands something broke in after an answer: that was an own one.
+        """
         self.unseen = True
-        self.hidden |= {_TOO_MANY}
+        if by_author:
+            self.hidden |= {_TOO_MANY}
         # An error may have been among the answers.
         self.move(Move.FAIL if self.state is State.BEGUN else Move.BEGIN_MANUALLY)
         self.work += 1

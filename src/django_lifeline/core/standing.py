@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import compress, pairwise
+import re
+from collections.abc import Container
+from itertools import pairwise
+
+_GAP = r"(?:\s|/\*.*?\*/|(?:--\s|\#)[^\n]*\n)"
+_CROSSED = re.compile(
+    rf"{_GAP}*(SAVEPOINT|RELEASE(?={_GAP}+SAVEPOINT)|ROLLBACK(?={_GAP}+(?:WORK{_GAP}+)?TO))"
+    rf"(?:{_GAP}+WORK)?(?:{_GAP}+TO)?(?:{_GAP}+SAVEPOINT)?{_GAP}+"
+    r"(`[^`]+`|\"[^\"]+\"|[^\s;`\"/]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A statement about a savepoint: its first word, and the name."""
 
 
 class Standing:
@@ -25,9 +36,12 @@ class Standing:
         if self.marks:
             self.marks = {}
 
-    def cross(self, keyword: str, sql: str) -> None:
+    def cross(self, sql: str) -> None:
         """Take in that a savepoint was set, released or returned to."""
-        name = sql.split()[-1].strip("`;").lower()
+        crossed = _CROSSED.match(sql)
+        if crossed is None:
+            return
+        keyword, name = crossed[1].upper(), crossed[2].strip('`"').lower()
         if keyword == "SAVEPOINT":
             self.marks.pop(name, None)
             self.marks[name] = self.writes
@@ -43,8 +57,12 @@ class Standing:
             pass
         return last[1]
 
-    def since(self) -> list[str]:
-        """The savepoints after which something was written, up to the next; "" before the first."""
+    def since(self, names: Container[str]) -> set[str]:
+        """After which of these savepoints something was written, up to the next; "" before all."""
         bounds = (0, *self.marks.values(), self.writes)
-        wrote = (before < after for before, after in pairwise(bounds))
-        return list(compress(("", *self.marks), wrote))
+        found, latest = set(), ""
+        for name, (before, after) in zip(("", *self.marks), pairwise(bounds), strict=True):
+            latest = name if name in names else latest
+            if before < after:
+                found.add(latest)
+        return found

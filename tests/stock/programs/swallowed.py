@@ -19,6 +19,7 @@ from tests.fixtures.program_setup import admin
 from tests.stock.programs.workshop import TABLE, alias, kill, run, say, session_id
 
 SHOWS = ("next statement", "next save", "own error", "end of a block", "rollback wanted")
+ALSO = ("", "hook", "late hook", "more", "late rollback", "by hand", "comments", "undone")
 
 
 @dataclass
@@ -32,10 +33,10 @@ class Cell:
     caught_in: int
     """The number of the block in which an error is caught."""
     shows: str
-    hooked: bool
-    """Whether the outermost block has a hook."""
-    goes_on: bool
-    """Whether the one who has caught it runs one more statement."""
+    also: str
+    """What else happens: a hook of the outermost block, or one of him who has caught it; one more
+    statement of his; a rollback that he wants; a savepoint by hand that nobody releases; a comment
+    after each statement; an inner block that has failed before."""
     believed: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     wanted: bool = False
@@ -45,9 +46,8 @@ class Cell:
         def marks(flags: tuple[bool, ...]) -> str:
             return "".join("x" if flag else "-" for flag in flags)
 
-        also = " hook" * self.hooked + " goes on" * self.goes_on
         blocks = f"{marks(self.savepoints)}/{marks(self.writes)}"
-        return f"{blocks} {self.shows}, caught in {self.caught_in}{also}"
+        return f"{blocks} {self.shows}, caught in {self.caught_in}; {self.also}"
 
     @property
     def marked(self) -> bool:
@@ -62,7 +62,8 @@ class Cell:
         """Run it; return the class of what its author hears of."""
         self.believed, self.ran, self.wanted = [], [], False
         try:
-            self.block(0)
+            with connections[NAME].execute_wrapper(self.commented):
+                self.block(0)
         except Exception as error:
             self.believed = []
             return type(error).__name__
@@ -81,11 +82,11 @@ class Cell:
             raise
         if self.wanted:
             self.believed = before
-            self.wanted = number == 0 or not savepoint
+            self.wanted = not savepoint
 
     def body(self, number: int) -> None:
-        if number == 0 and self.hooked:
-            transaction.on_commit(lambda: self.ran.append("hook"), using=NAME)
+        if number == 0:
+            self.begin()
         if self.writes[number]:
             self.write(f"w{number}")
         elif number == 0:
@@ -97,8 +98,24 @@ class Cell:
                 self.block(number + 1)
             else:
                 self.die()
-        if number == self.caught_in and self.goes_on:
+        if number == self.caught_in:
+            self.go_on()
+
+    def begin(self) -> None:
+        if self.also == "undone":
+            self.undone()
+        elif self.also == "by hand":
+            transaction.savepoint(NAME)
+        elif self.also == "hook":
+            self.hook()
+
+    def go_on(self) -> None:
+        if self.also == "more":
             self.write("more")
+        elif self.also == "late hook":
+            self.hook()
+        elif self.also == "late rollback":
+            self.roll_back()
 
     def die(self) -> None:
         kill(session_id(NAME))
@@ -110,8 +127,28 @@ class Cell:
         elif self.shows == "own error":
             raise ValueError
         elif self.shows == "rollback wanted":
-            transaction.set_rollback(True, NAME)
-            self.wanted = True
+            self.roll_back()
+
+    def commented(self, execute: Any, sql: str, *rest: Any) -> Any:
+        also = " /*app='a', route='x y'*/" if self.also == "comments" else ""
+        return execute(sql + also, *rest)
+
+    def undone(self) -> None:
+        """A block fails that has looked at the driver's connection before it wrote."""
+        before = list(self.believed)
+        with suppress(ValueError), transaction.atomic(NAME):
+            connections[NAME].connection.thread_id()
+            self.write("undone")
+            raise ValueError
+        self.believed = before
+
+    def roll_back(self) -> None:
+        transaction.set_rollback(True, NAME)
+        self.wanted = True
+
+    def hook(self) -> None:
+        transaction.on_commit(lambda: self.ran.append("hook"), using=NAME)
+        self.believed.append("hook")
 
     def write(self, tag: str) -> None:
         run(NAME, "INSERT INTO note (tag) VALUES (%s)", [tag])
@@ -122,14 +159,14 @@ def cells() -> Iterator[Cell]:
     """All of them."""
     for depth in (1, 2, 3):
         flags = (False, True)
-        for savepoints, writes, caught_in, shows, (hooked, goes_on) in itertools.product(
+        for savepoints, writes, caught_in, shows, also in itertools.product(
             itertools.product(flags, repeat=depth - 1),
             itertools.product(flags, repeat=depth),
             range(depth),
             SHOWS,
-            ((False, False), (False, True), (True, False)),
+            ALSO,
         ):
-            yield Cell(savepoints, writes, caught_in, shows, hooked, goes_on)
+            yield Cell(savepoints, writes, caught_in, shows, also)
 
 
 def judged(cell: Cell) -> dict[str, Any]:
@@ -137,14 +174,12 @@ def judged(cell: Cell) -> dict[str, Any]:
     stored = sorted(tag for (tag,) in admin("SELECT tag FROM note"))
     if stored:
         admin("DELETE FROM note")
-    missing = sorted(set(cell.believed) - set(stored))
-    if heard is None and cell.hooked and not (cell.ran or cell.wanted):
-        missing.append("hook")
+    done = {*stored, *cell.ran}
     return {
         "heard": heard,
         "marked": cell.marked,
-        "missing": missing,
-        "undone": sorted(set(stored) - set(cell.believed)),
+        "missing": sorted(set(cell.believed) - done),
+        "undone": sorted(done - set(cell.believed)),
     }
 
 

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError, connections, transaction
+from django.db.transaction import TransactionManagementError
 from tests.unit.backends.fake_server import MAX_PACKET, FakeServer
 
 from django_lifeline import connection_scope
@@ -504,6 +505,20 @@ def test_what_was_set_in_a_lost_transaction_is_missed_also_after_its_rollback(
     with pytest.raises(ConnectionLost):
         run(wrapper_in_django, "INSERT two")
     run(wrapper_in_django, "USE elsewhere")
+    run(wrapper_in_django, "INSERT three")
+    assert server.stored == ["three"]
+
+
+def test_block_that_is_to_be_rolled_back_refuses_in_djangos_words_also_once_it_is_dead(
+    wrapper_in_django: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_lifeline.backends.wrapper.WARM", -1.0)  # each cursor looks
+    with transaction.atomic():
+        run(wrapper_in_django, "INSERT one")
+        transaction.set_rollback(True)
+        server.kill_all()
+        with pytest.raises(TransactionManagementError):
+            run(wrapper_in_django, "INSERT two")
     run(wrapper_in_django, "INSERT three")
     assert server.stored == ["three"]
 

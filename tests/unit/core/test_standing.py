@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ SQL = {
 }
 
 
-def as_the_server_does(steps: list[tuple[str, str]]) -> list[str]:
+def as_the_server_does(steps: list[tuple[str, str]]) -> list[tuple[str, int]]:
     """The savepoints that are set, each with what is written up to the next; the rest is gone."""
     levels: list[tuple[str, int]] = [("", 0)]
     for kind, name in steps:
@@ -41,23 +42,74 @@ def as_the_server_does(steps: list[tuple[str, str]]) -> list[str]:
         elif at is not None:
             del levels[at + 1 :]
             levels[at] = (name, 0)
-    return [name for name, count in levels if count]
+    return levels
 
 
-@given(STEPS)
-def test_writes_stand_where_the_server_has_them(steps: list[tuple[str, str]]) -> None:
+@given(STEPS, st.sets(NAMES))
+def test_writes_stand_where_the_server_has_them(
+    steps: list[tuple[str, str]], blocks: set[str]
+) -> None:
     standing = Standing()
     for kind, name in steps:
         if kind == "WRITE":
             standing.writes += 1
         else:
-            standing.cross(kind, SQL[kind].format(name.upper() if kind == "RELEASE" else name))
-    assert standing.since() == as_the_server_does(steps)
+            standing.cross(SQL[kind].format(name.upper() if kind == "RELEASE" else name))
+    levels = as_the_server_does(steps)
+    assert standing.since(standing.marks) == {name for name, count in levels if count}
+    merged, latest = set(), ""
+    for name, count in levels:
+        latest = name if name in blocks else latest
+        merged |= {latest} if count else set()
+    assert standing.since(blocks) == merged
 
 
 def test_next_transaction_begins_with_nothing() -> None:
     standing = Standing()
-    standing.cross("SAVEPOINT", "SAVEPOINT a")
+    standing.cross("SAVEPOINT a")
     standing.writes = 2
     standing.begin()
-    assert (standing.writes, standing.marks, standing.since()) == (0, {}, [])
+    assert (standing.writes, standing.marks, standing.since([])) == (0, {}, set())
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SAVEPOINT `s140_x1`", "s140_x1"),
+        ("savepoint S1 /* app='a', route='x y' */", "s1"),
+        ("/* SAVEPOINT x */ SAVEPOINT `a b`;", "a b"),
+        ("-- trace\nSAVEPOINT a -- trace=1", "a"),
+        ("SAVEPOINT/**/a/**/", "a"),
+        ('SAVEPOINT "a"', "a"),
+        ("SAVEPOINT to", "to"),
+    ],
+)
+def test_name_is_read_whatever_stands_around_it(sql: str, name: str) -> None:
+    standing = Standing()
+    standing.cross(sql)
+    assert list(standing.marks) == [name]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ROLLBACK TO a",
+        "rollback work to savepoint a",
+        "ROLLBACK /* x */ TO\nSAVEPOINT `A` /* TO b */;",
+        "RELEASE SAVEPOINT a # x",
+    ],
+)
+def test_way_back_is_read_whatever_stands_around_it(sql: str) -> None:
+    standing = Standing()
+    for each in ("SAVEPOINT a", "SAVEPOINT b"):
+        standing.cross(each)
+    standing.cross(sql)
+    assert list(standing.marks) == ([] if "RELEASE" in sql else ["a"])
+
+
+def test_rollback_of_all_is_no_way_back() -> None:
+    standing = Standing()
+    standing.cross("SAVEPOINT a")
+    for sql in ("ROLLBACK", "ROLLBACK WORK", "ROLLBACK AND CHAIN"):
+        standing.cross(sql)
+    assert list(standing.marks) == ["a"]
