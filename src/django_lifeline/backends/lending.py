@@ -498,9 +498,10 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         hold.seen = connection.commands
 
     def _notice_changes(self, hold: Hold) -> None:
-        """Take in what was set in the driver's object itself."""
-        if hold.shown and hold.connection.as_set_up() != hold.set_up:
-            hold.session.changed_in_driver()
+        """Take in what was set in the driver's object itself; a closed one has lost it."""
+        connection = hold.connection
+        if hold.shown and not connection.closed and connection.as_set_up() != hold.set_up:
+            connection.session.changed_in_driver()
 
     def _observe(self, hold: Hold) -> None:
         """Take over what the server's flags say."""
