@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lifeline_lab.servers.server import NO_SUCH_THREAD
+
 PREFIX = "lifeline_lab_"
 TABLES = {
     "task": "id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL, "
@@ -29,7 +31,6 @@ WHAT_IS_READ = {
 }
 TASKS = ("mail the report", "count the stock", "close the books")
 GOLDS = (("monday", 410), ("tuesday", 412), ("wednesday", 409))
-NO_SUCH_THREAD = 1094
 # The administrator must outlive what is done to everybody else.
 INIT = "SET SESSION wait_timeout = 28800"
 

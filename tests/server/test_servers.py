@@ -9,12 +9,14 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 
 from lifeline_lab.servers import Server, ServerFailed, ServerMissing, find, start
 from lifeline_lab.servers.install import debian_mirror
+from lifeline_lab.servers.server import SESSIONS
 
 Start = Callable[..., Server]
 
@@ -34,6 +36,22 @@ def test_started_server_answers_users_over_tcp(server: Server) -> None:
     assert version.startswith(server.version)
     assert ("MariaDB" in version) == (server.flavour == "mariadb")
     assert address == "127.0.0.1"
+
+
+def test_session_that_ends_by_itself_is_no_error_to_whoever_ends_it(server: Server) -> None:
+    def connect() -> Any:
+        return pymysql.connect(
+            host=server.host, port=server.port, user=server.user, password=server.password
+        )
+
+    closed = connect()
+    with connect() as other:
+        numbers = [closed.thread_id(), other.thread_id()]
+        closed.close()
+        server.end_sessions([numbers[0], 2**31 - 1, numbers[1]])
+        assert not set(numbers) & {row[0] for row in server.query(SESSIONS)}
+        with pytest.raises(pymysql.err.OperationalError):
+            other.query("SELECT 1")
 
 
 def test_users_account_is_no_administrator(server: Server) -> None:

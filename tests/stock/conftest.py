@@ -35,7 +35,10 @@ class Pair:
     ours: Any
 
     def __getitem__(self, key: str) -> Pair:
-        return Pair(self.stock[key], self.ours[key])
+        pair = Pair(self.stock[key], self.ours[key])
+        for engine, said in vars(pair).items():
+            assert "Traceback" not in str(said), f"{key} failed with {engine}:\n{said}"
+        return pair
 
 
 Both = Callable[..., Pair]
@@ -116,8 +119,8 @@ def scenes_of(program: str, decorator: str = "of") -> list[tuple[str, str]]:
 
 def compare(pair: Pair, scene: str) -> None:
     """Assert that a scene of a program went as it does with stock."""
-    assert "Traceback" not in str(pair.stock[scene]), pair.stock[scene]
-    assert pair.ours[scene] == pair.stock[scene]
+    said = pair[scene]
+    assert said.ours == said.stock
 
 
 def needs(module: str, package: str) -> None:

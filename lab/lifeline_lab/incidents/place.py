@@ -134,13 +134,8 @@ def _full(server: Server, limit: str = "max_connections") -> Iterator[None]:
 
 def _end_sessions(server: Server) -> None:
     """End what earlier disasters left open: it would make room when it ends by itself."""
-    left = f"FROM information_schema.processlist WHERE user = '{server.user}'"
-    for (session,) in server.query(f"SELECT id {left}"):
-        # It may have ended by now.
-        with contextlib.suppress(pymysql.err.OperationalError):
-            server.query(f"KILL {session}")
-    while server.query(f"SELECT id {left}"):
-        time.sleep(0.01)
+    left = f"SELECT id FROM information_schema.processlist WHERE user = '{server.user}'"
+    server.end_sessions(row[0] for row in server.query(left))
 
 
 def _full_for_each(server: Server) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,6 +28,10 @@ PASSWORD = "lifeline-Secret-1"
 # Below the ports that the kernel lends to clients, so that a killed server's stays free for it.
 PORTS = range(20000, 30000)
 START_TIMEOUT = 60.0
+END_TIMEOUT = 20.0
+
+SESSIONS = "SELECT id FROM information_schema.processlist"
+NO_SUCH_THREAD = 1094
 
 # Small and quick; none of it changes what a client sees.
 BASE_VARIABLES: dict[str, object] = {
@@ -169,6 +173,23 @@ class Server:
     def set_global(self, name: str, value: object) -> None:
         """``SET GLOBAL name = value``; sessions that are open already keep their own value."""
         self.query(f"SET GLOBAL {_identifier(name)} = %s", value)
+
+    def end_sessions(self, sessions: Iterable[int]) -> None:
+        """KILL sessions, and return when they are gone; one that ends by itself is fine."""
+        from pymysql.err import OperationalError
+
+        left = set(sessions)
+        for session in left:
+            try:
+                self.query(f"KILL {session:d}")
+            except OperationalError as error:
+                if error.args[0] != NO_SUCH_THREAD:
+                    raise
+        deadline = time.monotonic() + END_TIMEOUT
+        while left & {row[0] for row in self.query(SESSIONS)}:
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"{self!r} has not ended the sessions {sorted(left)}.")
+            time.sleep(0.005)
 
     def create_database(self, name: str) -> None:
         """Create an empty database with the character set that Django expects."""

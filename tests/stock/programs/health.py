@@ -20,7 +20,6 @@ from tests.stock.programs.workshop import (
     piece_of_work_ends,
     run,
     say,
-    wait_until,
 )
 
 from lifeline_lab.servers import Server, start
@@ -190,9 +189,7 @@ def nothing(server: Server) -> None:
 
 def sessions_are_killed(server: Server) -> None:
     mine = "SELECT id FROM information_schema.processlist WHERE db = 'health'"
-    for row in server.query(mine):
-        server.query(f"KILL {row[0]}")
-    wait_until(lambda: not server.query(mine), "for the sessions to end")
+    server.end_sessions(row[0] for row in server.query(mine))
 
 
 def server_starts_anew(server: Server) -> None:

@@ -72,9 +72,7 @@ def killed(name: str, server: Server) -> None:
     """The session is killed while nothing runs."""
     number = session_id(name)
     piece_of_work_ends(name)
-    listed = f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"
-    if server.query(listed):
-        server.query(f"KILL {number}")
+    server.end_sessions([number])
 
 
 def restarted(name: str, server: Server) -> None:
