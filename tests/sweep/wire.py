@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from lifeline_lab.wire.protocol import HEADER, Packets, asks_for_tls, readable_greeting
 from tests.sweep.cells import AWAY, CUTS, FATAL, Fault, Packet, garbled
@@ -130,12 +129,7 @@ class Wire:
     def __enter__(self) -> Wire:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._closing = True
         self._wake.send(b"!")
         self._thread.join()

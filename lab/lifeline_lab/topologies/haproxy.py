@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from lifeline_lab.servers import ServerMissing
@@ -75,12 +74,7 @@ class HAProxy:
     def __enter__(self) -> HAProxy:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for process in self._processes:
             process.end()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from lifeline_lab.servers import Server, ServerFailed, ServerMissing
 from lifeline_lab.servers.finding import on_path, unpacked_program
@@ -166,12 +165,7 @@ class Router:
     def __enter__(self) -> Router:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._process.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 

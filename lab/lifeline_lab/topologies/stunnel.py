@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from lifeline_lab.servers import ServerMissing
 from lifeline_lab.servers.finding import on_path
@@ -67,12 +66,7 @@ class Stunnel:
     def __enter__(self) -> Stunnel:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for process in self._processes.values():
             process.end()
         shutil.rmtree(self._folder, ignore_errors=True)

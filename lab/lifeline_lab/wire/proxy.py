@@ -7,7 +7,6 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 from lifeline_lab.wire.connection import Connection
 from lifeline_lab.wire.protocol import Command
@@ -40,12 +39,7 @@ class WireProxy:
     def __enter__(self) -> WireProxy:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
