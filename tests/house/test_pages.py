@@ -147,6 +147,12 @@ def test_links_of_readme_lead_to_pages_and_images_of_the_site() -> None:
     assert [name for name in names if not (DOCS / "images" / name).exists()] == []
 
 
+def test_readme_names_the_two_commands_that_set_themselves_up() -> None:
+    commands = re.findall(r"^(scripts/\w+) +#", README, re.MULTILINE)
+    assert {"scripts/lab", "scripts/test"} <= set(commands)
+    assert "exec scripts/test" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_readme_names_how_many_causes_there_are() -> None:
     assert len(CAUSES) == 5 + 22
     assert "twenty-two more" in README
