@@ -99,6 +99,28 @@ def test_importing_needs_no_settings_no_driver_and_starts_no_thread() -> None:
     assert said.split() == ["False", "1", "False"]
 
 
+@pytest.mark.parametrize("apps", [[], ["django_lifeline"]])
+def test_engine_loads_what_connections_need_and_no_command(apps: list[str]) -> None:
+    # Every process that begins loads it: of a pool's workers, of a command, of a function.
+    said = run_python(
+        f"""
+        import sys
+        import django
+        from django.conf import settings
+        database = {{"ENGINE": "django_lifeline.backends.mysql", "NAME": "none"}}
+        settings.configure(DATABASES={{"default": database}}, INSTALLED_APPS={apps})
+        django.setup()
+        from django.db import connection
+        connection.vendor
+        print(*(name for name in sys.modules if name.startswith("django_lifeline.")))
+        """
+    )
+    parts = "diagnosis.doctor", "diagnosis.explain", "diagnosis.dsn", "panel", "integrations"
+    found = [name.removeprefix("django_lifeline.") for name in said.split()]
+    assert "backends.mysql.base" in found
+    assert [name for name in found if name.startswith(parts)] == []
+
+
 def test_public_names_work_without_driver_and_settings() -> None:
     said = run_python(
         """

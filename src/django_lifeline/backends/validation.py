@@ -1,7 +1,8 @@
 """System checks of one database: what the doctor's rules find in it.
 
 ``check --database`` and ``migrate`` ask the backend, so no app is needed to be told. With the
-app installed, every ``check`` tells what can be said without the database.
+app installed, every ``check`` tells what can be said without the database. The doctor is loaded
+then and not before: every process that begins loads the engine.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.mysql import validation as stock
-
-from django_lifeline.diagnosis.doctor.messages import server_messages, settings_messages
 
 if TYPE_CHECKING:
     from django.core.management.base import SystemCheckError
@@ -26,6 +25,8 @@ class DatabaseValidation(stock.DatabaseValidation):
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Return the messages for this database; it is asked about itself."""
+        from django_lifeline.diagnosis.doctor.messages import server_messages, settings_messages
+
         found = [] if apps.is_installed(APP) else settings_messages(self.connection)
         if any(message.level >= checks.ERROR for message in found):
             return found
@@ -41,6 +42,8 @@ class DatabaseValidation(stock.DatabaseValidation):
         try:
             found: list[checks.CheckMessage] = super().check_field(field, **kwargs)
         except ImproperlyConfigured as error:
+            from django_lifeline.diagnosis.doctor.messages import settings_messages
+
             wrong = [
                 message
                 for message in settings_messages(self.connection)
@@ -54,7 +57,6 @@ class DatabaseValidation(stock.DatabaseValidation):
 
 def _failed(wrong: list[checks.CheckMessage]) -> SystemCheckError:
     """Return the error with which a command ends for *wrong*, in the words of Django's own."""
-    # Only commands need it, and the engine is loaded everywhere.
     from django.core.management.base import SystemCheckError
 
     told = "\n".join(str(message) for message in wrong)
