@@ -8,13 +8,14 @@ from __future__ import annotations
 import pytest
 from tests.stock.conftest import SEED, WHOLE, Both, Pair
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.drawn]
+PATIENCE = 1500 if WHOLE else 300
+pytestmark = [pytest.mark.timeout(2 * PATIENCE), pytest.mark.drawn]
 CHOICE = {"SEED": str(SEED), "PART": "1" if WHOLE else "0.1"}
 
 
 @pytest.fixture
 def pair(both: Both) -> Pair:
-    return both("swallowed", timeout=300, env=CHOICE)
+    return both("swallowed", timeout=PATIENCE, env=CHOICE)
 
 
 def test_whose_acknowledged_work_is_lost_hears_of_it(pair: Pair) -> None:
