@@ -45,7 +45,7 @@ from django_lifeline.core.classification import (
 from django_lifeline.core.clock import SystemClock
 from django_lifeline.core.drivers import driver_for
 from django_lifeline.core.drivers.base import DriverConnection, OpeningSets
-from django_lifeline.core.effects import Hides
+from django_lifeline.core.effects import Effect, Hides, effect_of
 from django_lifeline.core.events import ConnectionClosed, Event, Reason
 from django_lifeline.core.liveness import TcpOptions
 from django_lifeline.core.options import (
@@ -303,7 +303,7 @@ class Target:
         Raises the driver's errors.
         """
         connection = self._connect(params, partial(_opening_sets, isolation_level))
-        return self._take_in(connection)
+        return self._take_in(connection, params)
 
     def adopt(
         self, visible: Any, params: Mapping[str, Any], isolation_level: str | None
@@ -315,15 +315,18 @@ class Target:
         sets = partial(_opening_sets, isolation_level)
         connection: DriverConnection = self.driver.adopt(visible, params, opening_sets=sets)
         connection.channel.set_tcp(self._tcp_options())
-        connection.autocommit(True)
-        return self._take_in(connection)
+        connection.store_what_was_begun()
+        return self._take_in(connection, params)
 
-    def _take_in(self, connection: DriverConnection) -> DriverConnection:
+    def _take_in(self, connection: DriverConnection, params: Mapping[str, Any]) -> DriverConnection:
         connection.ping_timeout = self.lifeline.ping_timeout
         connection.opened_at = clock.monotonic()
         connection.opened_by = threading.current_thread().name
         try:
             connection.facts = facts = self._ask(connection)
+            begun = connection.flags()[1]
+            if facts.init_connect or _may_begin(params) if begun is None else begun:
+                connection.store_what_was_begun()
             if facts.sql_auto_is_null:
                 # It would make ``pk IS NULL`` find the row inserted last.
                 connection.set_for_good("@@session.sql_auto_is_null = 0")
@@ -462,6 +465,14 @@ class Target:
             max_lifetime=_below(limit, options.max_lifetime, DEFAULT_MAX_LIFETIME) - age,
             max_idle=_below(limit, options.max_idle, DEFAULT_MAX_IDLE),
         )
+
+
+def _may_begin(params: Mapping[str, Any]) -> bool:
+    """Whether connecting with these may begin a transaction, by a statement or an option file."""
+    init = params.get("init_command")
+    if init and effect_of(str(init)) is not Effect.SETS:
+        return True
+    return any(params.get(name) for name in ("read_default_file", "read_default_group"))
 
 
 def _opening_sets(isolation_level: str | None, server_version: str) -> str:

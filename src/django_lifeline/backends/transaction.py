@@ -159,6 +159,16 @@ class Transactions(Borrowing):
         else:
             self._rest_unbegun()
 
+    def _accept(self, visible: Any) -> Hold:
+        """Hold it with no transaction open: what a subclass has begun is stored, as with stock."""
+        hold = super()._accept(visible)
+        if hold.connection.commands != hold.seen:
+            self._notice_unseen(hold)
+            if hold.session.in_transaction:
+                self._switch_autocommit(hold, enabled=False)
+                self._switch_autocommit(hold, enabled=True)
+        return hold
+
     def _conduct(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run Django's own method: it gets the `Conductor` for its connection."""
         try:

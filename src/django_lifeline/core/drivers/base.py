@@ -177,6 +177,9 @@ class DriverConnection(Protocol):
     def autocommit(self, on: bool) -> None:
         """Set autocommit, unless the session is in that mode already."""
 
+    def store_what_was_begun(self) -> None:
+        """Commit what is open, in stock Django's way on a new session; autocommit is on then."""
+
     def commit(self) -> None:
         """Commit."""
 
@@ -238,6 +241,7 @@ class Guarded:
     OperationalError: type[Exception]
     ProgrammingError: type[Exception]
     get_server_info: Callable[[], str]
+    autocommit: Callable[[bool], None]
     close: Callable[[], None]
 
     busy: bool = False
@@ -278,6 +282,11 @@ class Guarded:
     def exchange(self, data: bytes) -> Any:
         """Send a statement, read its answer and return the first result."""
         raise NotImplementedError
+
+    def store_what_was_begun(self) -> None:
+        """Commit what is open, in stock Django's way on a new session; autocommit is on then."""
+        self.autocommit(False)  # and not COMMIT, after which completion_type may begin another
+        self.autocommit(True)
 
     def commit(self) -> None:
         """Commit."""

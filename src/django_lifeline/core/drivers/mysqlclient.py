@@ -419,6 +419,8 @@ class Connection(Guarded, StockConnection):
             self.set_sql_mode(sql_mode)
         autocommit = self._params.get("autocommit", False)
         if autocommit is not None:
+            if init:
+                self.store_what_was_begun()
             self.autocommit(autocommit)
 
     _ask = _wire.query

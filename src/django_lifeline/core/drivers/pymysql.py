@@ -277,6 +277,8 @@ class Connection(Guarded, StockConnection):
             self._set_after_init_command()
             # Not the mode that the driver was told last: SQL may have set another one since.
             if self._opening_autocommit is not None:
+                if self.flags()[1]:
+                    self.store_what_was_begun()
                 self.autocommit(self._opening_autocommit)
         except self.Error:
             return False
