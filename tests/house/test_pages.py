@@ -163,3 +163,16 @@ def test_figures_of_the_proof_are_those_of_the_last_run() -> None:
     for page in (README, (DOCS / "index.md").read_text()):
         assert "150 of 150" in page and "391" in page
     assert "survived 150 of 150. Stock Django broke in 391 of the 391" in run
+
+
+def test_speed_is_told_as_it_was_measured_last() -> None:
+    page = (DOCS / "benchmarks.md").read_text()
+    request = page.partition("## One request, one query")[2].partition("\n## ")[0]
+    wanted = dict(
+        re.findall(r"^- lifeline ≤ \S+ × (\S+): measured ([^;]+);", request, re.MULTILINE)
+    )
+    persistent, health = wanted["stock-persistent"], wanted["stock-health"]
+    for told in (README, (DOCS / "index.md").read_text()):
+        assert f"takes {persistent} times" in told and f"{health} of what" in told
+    assert f"{wanted['stock']} of what" in README
+    assert f"this engine {persistent}." in (DOCS / "comparison.md").read_text()
