@@ -303,29 +303,35 @@ class Target:
         Raises the driver's errors.
         """
         connection = self._connect(params, partial(_opening_sets, isolation_level))
-        return self._take_in(connection, params)
+        return self._take_in(connection, begun=_may_begin(params))
 
     def adopt(
-        self, visible: Any, params: Mapping[str, Any], isolation_level: str | None
+        self,
+        visible: Any,
+        params: Mapping[str, Any],
+        isolation_level: str | None,
+        *,
+        begun: bool = False,
     ) -> DriverConnection:
         """Take in a connection that a subclass of the engine has opened by itself.
 
-        Raises ``NotADriversConnection``, and the driver's errors.
+        ``begun`` if it may have begun a transaction on one that autocommits. Raises
+        ``NotADriversConnection``, and the driver's errors.
         """
         sets = partial(_opening_sets, isolation_level)
         connection: DriverConnection = self.driver.adopt(visible, params, opening_sets=sets)
         connection.channel.set_tcp(self._tcp_options())
-        connection.store_what_was_begun()
-        return self._take_in(connection, params)
+        connection.autocommit(True)
+        return self._take_in(connection, begun=begun or _may_begin(params))
 
-    def _take_in(self, connection: DriverConnection, params: Mapping[str, Any]) -> DriverConnection:
+    def _take_in(self, connection: DriverConnection, *, begun: bool) -> DriverConnection:
         connection.ping_timeout = self.lifeline.ping_timeout
         connection.opened_at = clock.monotonic()
         connection.opened_by = threading.current_thread().name
         try:
             connection.facts = facts = self._ask(connection)
-            begun = connection.flags()[1]
-            if facts.init_connect or _may_begin(params) if begun is None else begun:
+            is_open = connection.flags()[1]
+            if (begun or facts.init_connect) if is_open is None else is_open:
                 connection.store_what_was_begun()
             if facts.sql_auto_is_null:
                 # It would make ``pk IS NULL`` find the row inserted last.

@@ -302,7 +302,8 @@ class Lending(stock.DatabaseWrapper, metaclass=Watchful):
         self._opens_for = target
         params = self.get_connection_params()
         visible = self.get_new_connection(params)
-        return target.adopt(visible, params, self.isolation_level)
+        begun = self._opens_otherwise()
+        return target.adopt(visible, params, self.isolation_level, begun=begun)
 
     def _accept(self, visible: Any) -> Hold:
         """Hold what `get_new_connection` returned, which a subclass may have changed."""

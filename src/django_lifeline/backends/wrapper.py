@@ -301,7 +301,7 @@ class LifelineMixin(Transactions):
         # at its savepoint, and take itself to be in a block for ever. With autocommit off it
         # begins by that savepoint, and counts on the connection that it asked here.
         at_hand = self._hold is not None or self.autocommit
-        known = self.in_atomic_block or at_hand and not (self._work_lost or self._closed)
+        known = self.in_atomic_block or at_hand and not self._closed
         if known and not (self._winding_up or self._is_hooked("ensure_connection")):
             if self._hold is not None:
                 self._hold.wanted = True  # with stock Django there is one from here on
